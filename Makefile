@@ -1,0 +1,52 @@
+# Needs GNU make and a Python 3.11 or newer; scripts/make_environment.py brings the rest into .venv.
+# Another Python: make PYTHON=python3.13 …   More arguments for pytest: make test ARGS="-k disable -x"
+PYTHON ?= python3
+ARGS ?=
+PORT ?= 8000
+IN_VENV := .venv/bin/python
+
+# The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
+.PHONY: help env run test test-long test-faults check lock openapi format bench image-check clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' Makefile | while IFS='|' read -r name does; do printf '  make %-12s %s\n' "$$name" "$$does"; done
+
+env:  ## .venv from the hash-locked requirements; every other target calls it
+	@$(PYTHON) scripts/make_environment.py
+
+run: env  ## the whole service on this machine, with its own Postgres and a demo account (PORT=8000)
+	@exec $(IN_VENV) -m app dev --port $(PORT) $(ARGS)
+
+test: env  ## every test that is quick; starts its own Postgres, prints what it skipped and why
+	@$(IN_VENV) -m pytest tests $(ARGS)
+
+test-long: env  ## the same and the long forms: more examples, more rounds of each race
+	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests $(ARGS)
+
+test-faults: env  ## kills, cuts and overload for minutes; what docs/reliability.md reports
+	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults $(ARGS)
+
+check: env  ## style, types, walls between the rooms, stale files; changes nothing
+	@$(IN_VENV) scripts/check.py
+
+lock: env  ## requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
+	@$(IN_VENV) scripts/lock.py $(ARGS)
+	@$(PYTHON) scripts/make_environment.py
+
+openapi: env  ## openapi/openapi.json from the code
+	@$(IN_VENV) -m app openapi --output openapi/openapi.json
+
+format: env  ## writes the code the way `make check` wants it
+	@$(IN_VENV) -m ruff check --fix-only --quiet .
+	@$(IN_VENV) -m ruff format .
+
+bench: env  ## the timings of bench/
+	@$(IN_VENV) -m bench $(ARGS)
+
+image-check: env  ## builds the image for real with buildah on a debootstrap base and runs the story in it (root)
+	@bash scripts/image_check.sh $(ARGS)
+
+clean:  ## what the tools left; the database of `make run` (.twokeys) stays
+	@rm -rf .venv .venv.lock .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
