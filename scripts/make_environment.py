@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 OLDEST = (3, 11)
@@ -19,14 +20,16 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "made-from"
 LOCK = ROOT / "requirements" / "dev.txt"
 PYTHON = VENV / "bin" / "python"
-NO_ROOM = "There is no room left on the disk that holds {} (the environment needs about 700 MB); free some and try again."
+NO_ROOM = (
+    "There is no room left on the disk that holds {} (the environment needs about 700 MB); free some and try again."
+)
 
 
 class CannotMake(Exception):
     """Says in one line what the reader has to do."""
 
 
-def use_a_new_enough_python():
+def use_a_new_enough_python() -> None:
     """Goes on in the first Python on PATH that is new enough, when this one is not."""
     if sys.version_info >= OLDEST:
         return
@@ -35,24 +38,26 @@ def use_a_new_enough_python():
         if newer:
             os.execv(newer, [newer, *sys.argv])
     raise CannotMake(
-        "Twokeys needs Python 3.11 or newer; {} is {}.{}. Install one, or name it: make PYTHON=/path/to/python3.11".format(
+        "Twokeys needs Python 3.11 or newer and {} is {}.{}; install one, or name it: make PYTHON=python3.13".format(
             sys.executable, *sys.version_info[:2]
         )
     )
 
 
-def require_the_modules_that_debian_splits_off():
+def require_the_modules_that_debian_splits_off() -> None:
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError as missing:
         raise CannotMake(
-            "{} lacks its '{}' module; on Debian and Ubuntu: apt-get install python3-venv".format(sys.executable, missing.name)
+            "{} lacks its '{}' module; on Debian and Ubuntu: apt-get install python3-venv".format(
+                sys.executable, missing.name
+            )
         ) from None
 
 
 @contextlib.contextmanager
-def one_at_a_time():
+def one_at_a_time() -> "Iterator[None]":
     """Two makes in one clone take turns; the lock goes with the process, so a killed one blocks nobody."""
     import fcntl
 
@@ -65,26 +70,30 @@ def one_at_a_time():
         yield
 
 
-def wanted():
+def wanted() -> str:
     """What the environment must have been made from. The path counts: a moved environment does not run."""
     parts = [LOCK.read_bytes(), Path(__file__).read_bytes()]
     parts += [os.fsencode(str(ROOT)), sys.version.encode(), os.fsencode(sys.executable)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def made_from():
+def made_from() -> str:
     try:
         return STAMP.read_text() if PYTHON.exists() else ""
     except OSError:
         return ""
 
 
-def run(*command):
+def run(*command: str) -> str:
     """Runs a step in silence; a failing one is told by the last line that it had to say."""
     # PYTHONPATH and PIP_TARGET would put the packages somewhere else.
-    environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET")}
+    environ = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET")
+    }
     environ.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0", PIP_NO_INPUT="1")
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, cwd=str(ROOT), check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, cwd=str(ROOT), check=False
+    )
     if done.returncode:
         said = done.stdout.decode(errors="replace")
         if os.strerror(errno.ENOSPC) in said:
@@ -95,25 +104,27 @@ def run(*command):
     return done.stdout.decode()
 
 
-def name_of(distribution):
+def name_of(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def remove_what_the_lock_no_longer_names():
+def remove_what_the_lock_no_longer_names() -> None:
     named = {name_of(line.split("==")[0].split("[")[0]) for line in LOCK.read_text().splitlines() if "==" in line}
-    listed = run(str(PYTHON), "-m", "pip", "freeze", "--all").splitlines()
+    listed = run(str(PYTHON), "-m", "pip", "list", "--format=freeze").splitlines()
     installed = {name_of(line.split("==")[0]) for line in listed if "==" in line}
     surplus = sorted(installed - named - {"pip", "setuptools", "wheel", "twokeys"})
     if surplus:
         run(str(PYTHON), "-m", "pip", "uninstall", "--yes", *surplus)
 
 
-def make():
+def make() -> None:
     print("Preparing .venv from requirements/dev.txt (a minute or two the first time)…", flush=True)
     with contextlib.suppress(FileNotFoundError):
         STAMP.unlink()
     pip = (str(PYTHON), "-m", "pip", "install", "--quiet")
-    usable = PYTHON.exists() and subprocess.run([str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False)
+    usable = PYTHON.exists() and subprocess.run(
+        [str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False
+    )
     if usable and not usable.returncode and same_python_and_place():
         remove_what_the_lock_no_longer_names()
     else:
@@ -125,18 +136,18 @@ def make():
     STAMP.write_text(wanted())
 
 
-def place():
+def place() -> str:
     return "{}\n{}\n{}\n".format(ROOT, sys.executable, sys.version)
 
 
-def same_python_and_place():
+def same_python_and_place() -> bool:
     try:
         return (VENV / "place").read_text() == place()
     except OSError:
         return False
 
 
-def main():
+def main() -> "int | str":
     try:
         use_a_new_enough_python()
         require_the_modules_that_debian_splits_off()

@@ -1,0 +1,56 @@
+"""Everything that can be said about the tree without running the service: style, types, walls, stale files.
+
+All steps run, also after a failure, so that one call shows everything there is to mend. Needs no network.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+TYPED = ("app", "tests", "scripts", "migrations", "bench")
+
+
+def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
+    yield "style (ruff check)", [sys.executable, "-m", "ruff", "check", "--quiet", "."]
+    yield "layout (ruff format; mend with `make format`)", [sys.executable, "-m", "ruff", "format", "--check", "."]
+    yield "types (mypy --strict)", [sys.executable, "-m", "mypy", *(name for name in TYPED if (ROOT / name).is_dir())]
+    yield "walls (import-linter)", [str(BIN / "lint-imports"), "--no-cache"]
+    yield "lock files (mend with `make lock`)", [sys.executable, "scripts/lock.py", "--check"]
+    fresh = scratch / "openapi.json"
+    yield "OpenAPI from the code", [sys.executable, "-m", "app", "openapi", "--output", str(fresh)]
+    yield "OpenAPI file is fresh (mend with `make openapi`)", ["cmp", "openapi/openapi.json", str(fresh)]
+    yield "OpenAPI is valid", [str(BIN / "openapi-spec-validator"), "openapi/openapi.json"]
+    if (ROOT / "Dockerfile").exists():
+        yield "Dockerfile (hadolint)", [str(BIN / "hadolint"), "Dockerfile"]
+    if (ROOT / "docker-compose.yml").exists():
+        schema = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+        yield "compose file (schema)", [str(BIN / "check-jsonschema"), *schema]
+
+
+def passes(name: str, command: list[str]) -> bool:
+    started = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    verdict = "FAILED" if done.returncode else "ok"
+    print(f"{verdict:6} {name}, {time.monotonic() - started:.1f} s", flush=True)
+    if done.returncode:
+        print(done.stdout.rstrip(), flush=True)
+    return not done.returncode
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="twokeys-check-") as scratch:
+        verdicts = [passes(name, command) for name, command in steps(Path(scratch))]
+    failed = verdicts.count(False)
+    print(f"{failed} of {len(verdicts)} checks failed." if failed else f"All {len(verdicts)} checks passed.")
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
