@@ -1,0 +1,1 @@
+"""Twokeys: log-in, two-factor authentication and password reset as a service."""

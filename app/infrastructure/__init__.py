@@ -1,0 +1,1 @@
+"""What the rooms stand on: settings, database, HTTP manners, vault, hasher, mailer."""

@@ -1,0 +1,55 @@
+"""Secrets at rest: AES-256-GCM, the key's id in front, the owner's id as associated data."""
+
+import hashlib
+import hmac
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.kernel.chance import random_bytes
+
+KEY_ID_BYTES = 4
+_NONCE_BYTES = 12
+
+
+class SealBroken(Exception):
+    """The bytes were not sealed for this owner with a key that we hold."""
+
+
+def key_id(key: bytes) -> bytes:
+    """Names a key in public: the first 4 bytes of a digest that is used for nothing else."""
+    return hashlib.sha256(b"twokeys key id" + key).digest()[:KEY_ID_BYTES]
+
+
+class Vault:
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self._sealing = key_id(keys[0])
+        self._fingerprint_key = hashlib.sha256(b"twokeys fingerprint" + keys[0]).digest()
+
+    def seal(self, plain: bytes, *, owner: UUID) -> bytes:
+        nonce = random_bytes(_NONCE_BYTES)
+        return self._sealing + nonce + self._ciphers[self._sealing].encrypt(nonce, plain, owner.bytes)
+
+    def open(self, sealed: bytes, *, owner: UUID) -> bytes:
+        """Raises SealBroken for another owner's bytes, changed bytes, and a key that is gone."""
+        cipher = self._ciphers.get(sealed[:KEY_ID_BYTES])
+        body = sealed[KEY_ID_BYTES:]
+        if cipher is None:
+            raise SealBroken("sealed with a key that is not among ours")
+        try:
+            return cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], owner.bytes)
+        except (InvalidTag, ValueError):
+            raise SealBroken("not what was sealed for this owner") from None
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the key that seals today sealed these bytes."""
+        return sealed[:KEY_ID_BYTES] == self._sealing
+
+    def knows(self, of_key: bytes) -> bool:
+        return of_key in self._ciphers
+
+    def fingerprint(self, text: str) -> bytes:
+        """A keyed digest, for counting by an address without keeping the address."""
+        return hmac.digest(self._fingerprint_key, text.encode(), "sha256")

@@ -1,0 +1,1 @@
+"""Words that all rooms share. Nothing here does I/O."""

@@ -1,0 +1,103 @@
+"""The ways to say no. A room names what is true; `infrastructure/problems.py` alone knows statuses."""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """An answer that is not a yes, raised by a service and never caught by a route.
+
+    `code` is the wire's name for it, `title` is for people, and `members` are the further facts that the
+    contract names for this code. None of them ever holds a value that the caller sent.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str | None = None, **members: object) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.members = members
+
+
+class NotAuthenticated(Refusal):
+    """The caller has not proved who it is."""
+
+
+class BearerRefused(NotAuthenticated):
+    """… and could, with a bearer token."""
+
+
+class ClientRefused(NotAuthenticated):
+    """… and could, with a client id and secret."""
+
+
+class NotAllowed(Refusal):
+    """The caller is known, and this is not for it, or a second proof failed."""
+
+
+class Missing(Refusal):
+    """There is no such thing, or none that the caller may know of."""
+
+
+class Conflict(Refusal):
+    """The thing is not in a state in which this could be done."""
+
+
+class Gone(Refusal):
+    """It was there once and can't be used any more."""
+
+
+class Unacceptable(Refusal):
+    """What was sent is well-formed and will not do."""
+
+
+class Delayed(Refusal):
+    """Not now. `retry_after` says in whole seconds when to ask again."""
+
+    def __init__(self, detail: str | None = None, *, retry_after: int, **members: object) -> None:
+        super().__init__(detail, **members)
+        self.retry_after = max(1, retry_after)
+
+
+class TooMany(Delayed):
+    """A limit bites."""
+
+
+class Unavailable(Delayed):
+    """Nothing was done, or nobody knows. Asking again is safe."""
+
+    code = "unavailable"
+    title = "The service can't answer just now. Nothing is lost; ask again."
+
+
+class Overloaded(Unavailable):
+    """More work waits than can be done in good time."""
+
+    code = "overloaded"
+    title = "The service is busy. Nothing was done; ask again."
+
+
+class NotFound(Missing):
+    code = "not_found"
+    title = "There is no such thing here."
+
+
+class TooManyAttempts(TooMany):
+    """Too many wrong passwords or codes."""
+
+    code = "too_many_attempts"
+    title = "Too many attempts. Wait, then try again."
+
+
+class RateLimited(TooMany):
+    code = "rate_limited"
+    title = "Too many requests from this address. Wait, then try again."
+
+
+class FieldError(Exception):
+    """A value has the wrong shape. `message` never repeats the value; `pointer` is a JSON pointer (RFC 6901)."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.message = message
