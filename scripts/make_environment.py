@@ -20,6 +20,9 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "made-from"
 LOCK = ROOT / "requirements" / "dev.txt"
 PYTHON = VENV / "bin" / "python"
+# Not sys.executable: inside an activated .venv that one is the very Python which may have to be replaced.
+BASE = Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
+BASE_PYTHON = str(BASE if BASE.exists() else sys.executable)
 NO_ROOM = (
     "There is no room left on the disk that holds {} (the environment needs about 700 MB); free some and try again."
 )
@@ -73,7 +76,7 @@ def one_at_a_time() -> "Iterator[None]":
 def wanted() -> str:
     """What the environment must have been made from. The path counts: a moved environment does not run."""
     parts = [LOCK.read_bytes(), Path(__file__).read_bytes()]
-    parts += [os.fsencode(str(ROOT)), sys.version.encode(), os.fsencode(sys.executable)]
+    parts += [os.fsencode(str(ROOT)), sys.version.encode(), os.fsencode(BASE_PYTHON)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -128,7 +131,7 @@ def make() -> None:
     if usable and not usable.returncode and same_python_and_place():
         remove_what_the_lock_no_longer_names()
     else:
-        run(sys.executable, "-m", "venv", "--clear", str(VENV))
+        run(BASE_PYTHON, "-m", "venv", "--clear", str(VENV))
     run(*pip, "--require-hashes", "--requirement", str(LOCK))
     # The project itself, as an editable install, for the `twokeys` command; hatchling came from the lock.
     run(*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
@@ -137,7 +140,7 @@ def make() -> None:
 
 
 def place() -> str:
-    return "{}\n{}\n{}\n".format(ROOT, sys.executable, sys.version)
+    return "{}\n{}\n{}\n".format(ROOT, BASE_PYTHON, sys.version)
 
 
 def same_python_and_place() -> bool:
