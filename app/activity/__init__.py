@@ -1,0 +1,1 @@
+"""What happened: events, notices, and the outbox that mails go out from."""
