@@ -99,7 +99,7 @@ class Journal:
         return await EventRows(connection).page(account_id=account_id, type=type, after=after, limit=limit)
 
     async def reseal_outbox(self, database: Database) -> AsyncIterator[Resealing]:
-        """Seals waiting letters with the newest key and reports after each batch. Starting again goes on where it was."""
+        """Seals waiting letters with the newest key, reporting after each batch. Another start goes on from there."""
         async with database.reading() as connection:
             progress = Resealing(total=await OutboxRows(connection).count_sealed())
         last: UUID | None = None

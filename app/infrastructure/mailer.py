@@ -1,0 +1,182 @@
+"""Mail leaves here: to an SMTP server, or into a folder in development."""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiosmtplib
+from pydantic import SecretStr
+
+from app.kernel.chance import new_id
+
+_SEND_SECONDS = 10.0
+_GOODBYE_SECONDS = 1.0
+_PERMANENT = range(500, 600)
+_PORTS = {"smtp": 25, "smtps": 465}
+_STARTTLS_PORT = 587
+_SAID = {"true": True, "false": False}
+
+
+class MailRefused(Exception):
+    """The server will never take this mail. The message holds no address."""
+
+
+class MailDeferred(Exception):
+    """The mail did not leave this time. The message holds no address."""
+
+
+class Mailer(Protocol):
+    async def send(self, message: EmailMessage) -> None:
+        """Raises MailRefused and MailDeferred."""
+        ...
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    host: str
+    port: int
+    implicit_tls: bool
+    starttls: bool | None
+    """None: where the server offers it, without asking who it is, as mail servers do among themselves."""
+    user: str | None
+    password: str | None = field(repr=False)
+
+
+def check_smtp_url(url: SecretStr) -> SmtpServer:
+    """Reads `smtp://user:password@host:port?starttls=true` or `smtps://…`. Raises ValueError without repeating it."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        port = parts.port
+        query = parse_qs(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else {}
+    except ValueError:
+        raise ValueError("must be an address such as smtp://user:password@host:587?starttls=true") from None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
+        raise ValueError("must look like smtp://user:password@host:587?starttls=true or smtps://user:password@host:465")
+    starttls = _read_starttls(query)
+    implicit_tls = parts.scheme == "smtps"
+    if implicit_tls and starttls:
+        raise ValueError("must not ask for starttls with smtps://, which is encrypted from the start")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("must name both a user and a password, or neither")
+    return SmtpServer(
+        host=parts.hostname,
+        port=port or (_STARTTLS_PORT if starttls else _PORTS[parts.scheme]),
+        implicit_tls=implicit_tls,
+        starttls=False if implicit_tls else starttls,
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+    )
+
+
+def _read_starttls(query: dict[str, list[str]]) -> bool | None:
+    values = query.pop("starttls", None)
+    if query:
+        raise ValueError("must have no other option than starttls")
+    if values is None:
+        return None
+    if len(values) != 1 or values[0] not in _SAID:
+        raise ValueError("must say starttls=true or starttls=false")
+    return _SAID[values[0]]
+
+
+def check_mail_from(text: str) -> Address:
+    """Reads `Name <user@host>`. Raises ValueError unless it is exactly one address."""
+    message = EmailMessage(policy=SMTP_POLICY)
+    found: tuple[Address, ...] = ()
+    with suppress(ValueError, MessageError, IndexError):
+        message["From"] = text
+        header = message["From"]
+        found = () if header.defects else header.addresses
+    if len(found) != 1 or not found[0].username or not found[0].domain or not found[0].addr_spec.isascii():
+        raise ValueError("must be one address such as Twokeys <no-reply@example.com>")
+    return found[0]
+
+
+class SmtpMailer:
+    """One connection a mail: there are few, and each then stands or falls alone."""
+
+    def __init__(self, smtp_url: SecretStr, *, timeout_seconds: float = _SEND_SECONDS) -> None:
+        """Raises ValueError for an address that is none."""
+        self._server = check_smtp_url(smtp_url)
+        self._timeout_seconds = timeout_seconds
+        self._tls = ssl.create_default_context()
+        if self._server.starttls is None and not self._server.implicit_tls:
+            self._tls.check_hostname = False
+            self._tls.verify_mode = ssl.CERT_NONE
+
+    async def send(self, message: EmailMessage) -> None:
+        client = aiosmtplib.SMTP(
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.user,
+            password=self._server.password,
+            # The machine's own name would cost a question to DNS, and may be none that a server believes.
+            local_hostname=message["From"].addresses[0].domain,
+            use_tls=self._server.implicit_tls,
+            start_tls=self._server.starttls,
+            tls_context=self._tls,
+            timeout=self._timeout_seconds,
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await client.connect()
+                await client.send_message(message)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _verdict(error.recipients[0].code, "recipient") from None
+        except aiosmtplib.SMTPDataError as error:
+            raise _verdict(error.code, "content") from None
+        except aiosmtplib.SMTPResponseException as error:
+            # Whom or what the server refuses here is us, which an operator can mend.
+            raise MailDeferred(f"{type(error).__name__} {error.code}") from None
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            raise MailDeferred(type(error).__name__) from None
+        except ValueError as error:
+            raise MailRefused(f"not a message that can be sent: {type(error).__name__}") from None
+        finally:
+            await _leave(client)
+
+
+def _verdict(code: int, what: str) -> MailRefused | MailDeferred:
+    """RFC 5321 §4.2.1: a 5yz reply says not to send the same again."""
+    kind = MailRefused if code in _PERMANENT else MailDeferred
+    return kind(f"{what} refused with {code}")
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """The mail's fate is sealed before QUIT: a server that hangs here must not make it look unsent."""
+    try:
+        if client.is_connected:
+            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await client.quit()
+    finally:
+        client.close()
+
+
+class FolderMailer:
+    """For development: one readable file a mail, named so that the names sort by time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, message: EmailMessage) -> None:
+        await asyncio.to_thread(self._write, f"{new_id()}.eml", message.as_bytes())
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Nobody ever sees half a mail, and only this user sees a reset link."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = self._folder / f".{name}.part"
+        try:
+            partial.touch(mode=0o600)
+            partial.write_bytes(content)
+            partial.replace(self._folder / name)
+        except OSError as error:
+            raise MailDeferred(type(error).__name__) from None
