@@ -18,7 +18,7 @@ TYPED = ("app", "tests", "scripts", "migrations", "bench")
 
 
 def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
-    yield "style (ruff check)", [sys.executable, "-m", "ruff", "check", "--quiet", "."]
+    yield "style (ruff check)", [sys.executable, "-m", "ruff", "check", "--quiet", "--output-format=concise", "."]
     yield "layout (ruff format; mend with `make format`)", [sys.executable, "-m", "ruff", "format", "--check", "."]
     yield "types (mypy --strict)", [sys.executable, "-m", "mypy", *(name for name in TYPED if (ROOT / name).is_dir())]
     yield "walls (import-linter)", [str(BIN / "lint-imports"), "--no-cache"]
