@@ -33,6 +33,10 @@ def newest_revision() -> str:
     return newest
 
 
+def known_revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 async def current_revision(connection: Connection) -> str | None:
     """The revision that the database is at; None where it was never migrated."""
     found = await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
@@ -40,3 +44,11 @@ async def current_revision(connection: Connection) -> str | None:
         return None
     revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
+
+
+def is_behind(revision: str | None) -> bool:
+    """Whether migrations are missing. A revision that we don't know is a newer release's, which we can live with."""
+    if revision is None:
+        return True
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in known and revision != newest_revision()

@@ -1,0 +1,63 @@
+"""What is checked before the service answers anybody, and the start itself."""
+
+import asyncio
+import time
+from importlib.metadata import version
+
+import structlog
+from pydantic import SecretStr
+
+from app.infrastructure.database import Database
+from app.infrastructure.migrations import current_revision, is_behind
+from app.infrastructure.passwords import Hasher
+from app.infrastructure.settings import Mail, Settings, SettingsRefused
+from app.infrastructure.vault import Vault
+from app.main import create_app
+from app.rotation.service import count_unknown_seals
+from app.serving.server import CannotServe, listen, run
+from app.serving.workers import supervise
+
+_log = structlog.get_logger(__name__)
+
+
+async def check(settings: Settings, *, sends_mail: bool = True) -> None:
+    """Raises SettingsRefused and CannotServe; Unavailable where the database does not answer."""
+    vault = Vault(settings.keys())
+    if sends_mail and settings.mail is Mail.ON and settings.smtp_url is None:
+        raise SettingsRefused("TWOKEYS_SMTP_URL is missing; set it, or TWOKEYS_MAIL=off for a service without mail.")
+    database = Database(settings.database_dsn(), pool_size=1, pgbouncer=settings.pgbouncer)
+    try:
+        async with database.reading() as connection:
+            revision = await current_revision(connection)
+            if is_behind(revision):
+                raise CannotServe("The database schema is behind; run `twokeys migrate` first.")
+            unknown = await count_unknown_seals(connection, vault)
+    finally:
+        await database.close()
+    if unknown:
+        raise CannotServe(
+            f"{unknown} stored secrets are sealed with a key that is not in TWOKEYS_SECRET_KEYS; add that key behind"
+            " the first one."
+        )
+
+
+async def _note_hashing(settings: Settings) -> None:
+    """Which Argon2 runs and what a hash costs here, so that slow log-ins can be told from a slow build."""
+    hasher = Hasher.of(settings)
+    began = time.perf_counter()
+    await hasher.hash(SecretStr("how long does this take?"))
+    took = time.perf_counter() - began
+    hasher.close()
+    build = f"argon2-cffi-bindings {version('argon2-cffi-bindings')}"
+    _log.info("password_hashing", build=build, memory_kib=settings.argon2_memory_kib, ms=round(took * 1000, 1))
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code. Raises what `check` raises, before anybody is answered."""
+    asyncio.run(check(settings))
+    with listen(host, port) as listening:
+        asyncio.run(_note_hashing(settings))
+        _log.info("serving", host=host, port=port, workers=workers)
+        if workers > 1:
+            return supervise(settings, listening, workers)
+        return run(create_app(settings), listening)
