@@ -1,0 +1,42 @@
+"""Who acts on other people's accounts, why, and what comes of it."""
+
+from dataclasses import dataclass
+
+from app.accounts.domain import Account
+from app.kernel.refusal import FieldError
+from app.tokens.domain import Revoked
+from app.two_factor.domain import State
+
+LONGEST_REASON = 500
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A client of ours, or a person on the command line by the name that the operating system knows."""
+
+    client_id: str | None = None
+    name: str | None = None
+
+    def as_details(self) -> dict[str, str]:
+        return {"operator": self.name} if self.name else {}
+
+
+@dataclass(frozen=True)
+class KnownAccount:
+    """An account as an operator sees it."""
+
+    account: Account
+    two_factor: State
+
+
+@dataclass(frozen=True)
+class TwoFactorReset:
+    two_factor: State
+    revoked: Revoked
+
+
+def read_reason(text: str) -> str:
+    """Why an operator did it, for those who ask later. Raises FieldError."""
+    if not text.strip() or len(text) > LONGEST_REASON or not text.isprintable():
+        raise FieldError("/reason", "Must be 1 to 500 printable characters.")
+    return text

@@ -1,0 +1,135 @@
+"""`/v1/admin`, for clients with the role `admin`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from app.accounts.domain import AddressTaken, WeakPassword
+from app.activity.domain import EventType
+from app.admin.domain import Operator
+from app.admin.schemas import (
+    AnyEvent,
+    ChangeAccount,
+    CreateAccount,
+    PasswordResetSent,
+    TokensRevoked,
+    TwoFactorReset,
+    WithReason,
+    show_account,
+)
+from app.admin.service import Admin
+from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
+from app.clients.identity import client_with
+from app.clients.service import Clients
+from app.infrastructure.problems import refuses
+from app.infrastructure.strict_json import StrictRoute
+from app.infrastructure.wire import AskedPage, FromOrigin, GivenAddress, Page
+from app.kernel.refusal import NotFound, Overloaded
+from app.tokens.schemas import Revoked
+from app.two_factor.schemas import Account
+
+_Dependency = Callable[..., Awaitable[Operator]]
+_CLIENT = (InvalidClient, InsufficientRole)
+
+
+def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
+    known_client = client_with(clients, Role.ADMIN)
+
+    async def operator(client: Annotated[Client, Depends(known_client)]) -> Operator:
+        return Operator(client_id=str(client.id))
+
+    router = APIRouter(prefix="/v1/admin", tags=["Administration"])
+    router.include_router(_account_routes(admin, operator))
+    router.include_router(_act_routes(admin, operator))
+    return router
+
+
+def _account_routes(admin: Admin, operator: _Dependency) -> APIRouter:
+    """Accounts as things: make, list, see, change, delete."""
+    router = APIRouter(route_class=StrictRoute)
+    By = Annotated[Operator, Depends(operator)]  # noqa: N806 - a type
+
+    @router.post(
+        "/accounts",
+        status_code=201,
+        summary="Create an account",
+        responses=refuses(*_CLIENT, AddressTaken, WeakPassword, Overloaded),
+    )
+    async def create_account(by: By, body: CreateAccount, origin: FromOrigin) -> Account:
+        """Without a password the person gets a mail with a link to set one."""
+        return show_account(await admin.create(body.email, body.password, by, origin))
+
+    @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
+    async def list_accounts(
+        _: By,
+        page: AskedPage,
+        email: Annotated[GivenAddress | None, Query(description="Only the account with this address.")] = None,
+    ) -> Page[Account]:
+        """Newest first."""
+        return Page[Account].of(await admin.page(email, after=page.after, limit=page.limit), show_account)
+
+    @router.get("/accounts/{id}", summary="See an account", responses=refuses(*_CLIENT, NotFound))
+    async def get_account(_: By, id: UUID) -> Account:
+        return show_account(await admin.account(id))
+
+    @router.patch("/accounts/{id}", summary="Disable or enable an account", responses=refuses(*_CLIENT, NotFound))
+    async def change_account(by: By, id: UUID, body: ChangeAccount, origin: FromOrigin) -> Account:
+        """Disabling ends everything that the account had; asking for what is so already changes nothing."""
+        change = admin.disable if body.status == "disabled" else admin.enable
+        return show_account(await change(id, by, origin))
+
+    @router.delete(
+        "/accounts/{id}", status_code=204, summary="Delete an account", responses=refuses(*_CLIENT, NotFound)
+    )
+    async def delete_account(by: By, id: UUID) -> None:
+        """Everything about the person is gone; its events keep the id and nothing personal."""
+        await admin.delete(id, by)
+
+    return router
+
+
+def _act_routes(admin: Admin, operator: _Dependency) -> APIRouter:
+    """What is done to an account, and what was."""
+    router = APIRouter(route_class=StrictRoute)
+    By = Annotated[Operator, Depends(operator)]  # noqa: N806 - a type
+
+    @router.post(
+        "/accounts/{id}/2fa/reset",
+        summary="Turn off a person's two-factor authentication",
+        responses=refuses(*_CLIENT, NotFound),
+    )
+    async def reset_two_factor(by: By, id: UUID, body: WithReason, origin: FromOrigin) -> TwoFactorReset:
+        """Also ends a lock by wrong codes, and everything that the account had. The person is mailed."""
+        return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by, origin))
+
+    @router.post(
+        "/accounts/{id}/tokens/revoke", summary="Revoke a person's tokens", responses=refuses(*_CLIENT, NotFound)
+    )
+    async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason, origin: FromOrigin) -> TokensRevoked:
+        return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by, origin)))
+
+    @router.post(
+        "/accounts/{id}/password-reset",
+        status_code=202,
+        summary="Mail a person a reset link",
+        responses=refuses(*_CLIENT, NotFound),
+    )
+    async def send_password_reset(by: By, id: UUID, origin: FromOrigin) -> PasswordResetSent:
+        """An operator never chooses the password."""
+        await admin.send_password_reset(id, by, origin)
+        return PasswordResetSent()
+
+    @router.get("/events", summary="List what happened", responses=refuses(*_CLIENT))
+    async def list_all_events(
+        _: By,
+        page: AskedPage,
+        account_id: Annotated[UUID | None, Query()] = None,
+        type: Annotated[EventType | None, Query()] = None,
+    ) -> Page[AnyEvent]:
+        """Newest first."""
+        found = await admin.events(account_id=account_id, type=type, after=page.after, limit=page.limit)
+        return Page[AnyEvent].of(found, AnyEvent.of)
+
+    return router

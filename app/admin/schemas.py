@@ -1,0 +1,75 @@
+"""What operators send and get, as JSON."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from app.activity import domain as activity
+from app.admin import domain
+from app.infrastructure.wire import Answer, Body, GivenAddress, GivenPassword, Moment, Reason
+from app.tokens.schemas import Revoked
+from app.two_factor.schemas import Account, TwoFactor
+
+
+class CreateAccount(Body):
+    email: GivenAddress
+    password: GivenPassword | None = Field(default=None, description="Without it the person gets a mail to set one.")
+
+
+class ChangeAccount(Body):
+    status: Literal["active", "disabled"]
+
+
+class WithReason(Body):
+    reason: Reason
+
+
+class TwoFactorReset(Answer):
+    two_factor: TwoFactor
+    revoked: Revoked
+
+    @classmethod
+    def of(cls, reset: domain.TwoFactorReset) -> Self:
+        return cls(two_factor=TwoFactor.of(reset.two_factor), revoked=Revoked.of(reset.revoked))
+
+
+class TokensRevoked(Answer):
+    revoked: Revoked
+
+
+class PasswordResetSent(Answer):
+    message: str = (
+        "A mail with a link is on its way, unless as many are open already as may be, or the account is disabled."
+    )
+
+
+class AnyEvent(Answer):
+    """An event of any account; `account_id` is null for what concerned all of them."""
+
+    id: UUID
+    type: activity.EventType
+    occurred_at: Moment
+    ip: str | None
+    user_agent: str | None
+    details: Mapping[str, Any]
+    account_id: UUID | None
+    client_id: str | None
+
+    @classmethod
+    def of(cls, event: activity.Event) -> Self:
+        return cls(
+            id=event.id,
+            type=event.type,
+            occurred_at=event.occurred_at,
+            ip=event.origin.address,
+            user_agent=event.origin.user_agent,
+            details=event.details,
+            account_id=event.account_id,
+            client_id=event.client_id,
+        )
+
+
+def show_account(known: domain.KnownAccount) -> Account:
+    return Account.of(known.account, known.two_factor)

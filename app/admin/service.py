@@ -1,0 +1,205 @@
+"""The verbs of operators. Each act records one event that says who, and why; the one rule of token life holds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from app.accounts.domain import Account, read_address
+from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
+from app.activity.domain import Event, EventType, Letter
+from app.activity.service import Journal
+from app.admin.domain import KnownAccount, Operator, TwoFactorReset, read_reason
+from app.admin.repository import states_of
+from app.infrastructure.database import Connection, Database
+from app.kernel.clock import Clock
+from app.kernel.origin import NOWHERE, Origin
+from app.kernel.page import PageOf
+from app.kernel.refusal import NotFound
+from app.password_reset.repository import ResetRequests
+from app.password_reset.service import PasswordReset
+from app.tokens.domain import Revoked
+from app.tokens.service import Tokens
+from app.two_factor.domain import DISABLED
+from app.two_factor.repository import CodeAttempts, Enrollments
+
+
+@dataclass(frozen=True)
+class Admin:
+    database: Database
+    clock: Clock
+    accounts: Accounts
+    tokens: Tokens
+    password_reset: PasswordReset
+    journal: Journal
+
+    async def create(self, email: str, password: SecretStr | None, operator: Operator, origin: Origin) -> KnownAccount:
+        """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
+        address = read_address(email)
+        password_hash = await self.accounts.hash_new(password, address.text) if password else None
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            account = await self.accounts.add(connection, address, password_hash, at)
+            invited = password_hash is None
+            await self._record(connection, EventType.ACCOUNT_CREATED, account.id, operator, origin, at, invited=invited)
+            if invited:
+                await self.password_reset.invite(connection, account, origin)
+        return KnownAccount(account, DISABLED)
+
+    async def page(self, email: str | None, *, after: UUID | None, limit: int) -> PageOf[KnownAccount]:
+        """Newest first. Raises FieldError for an address that is none."""
+        folded = read_address(email).folded if email is not None else None
+        async with self.database.reading() as connection:
+            found = await AccountRows(connection).page(address=folded, after=after, limit=limit)
+            known = await self._known(connection, *found.items)
+        return PageOf(known, found.next_after)
+
+    async def account(self, id: UUID) -> KnownAccount:
+        """Raises NotFound."""
+        async with self.database.reading() as connection:
+            return await self._with_id(connection, id)
+
+    async def account_with_address(self, email: str) -> KnownAccount:
+        """Raises FieldError, NotFound."""
+        account = await self.accounts.with_address(read_address(email).folded)
+        if account is None:
+            raise NotFound("There is no account with this address.")
+        async with self.database.reading() as connection:
+            return (await self._known(connection, account))[0]
+
+    async def disable(self, id: UUID, operator: Operator, origin: Origin) -> KnownAccount:
+        """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            if await AccountRows(connection).disable(id):
+                revoked = await self._count_ended(connection, id, at)
+                about = EventType.ACCOUNT_DISABLED
+                await self._record(connection, about, id, operator, origin, at, revoked=revoked.as_details())
+            return await self._with_id(connection, id)
+
+    async def enable(self, id: UUID, operator: Operator, origin: Origin) -> KnownAccount:
+        """Brings nothing back but the right to log in. Raises NotFound."""
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            if await AccountRows(connection).enable(id):
+                await self._record(connection, EventType.ACCOUNT_ENABLED, id, operator, origin, at)
+            return await self._with_id(connection, id)
+
+    async def delete(self, id: UUID, operator: Operator) -> None:
+        """Nothing personal stays: the events keep the id, and where the operator sat is not kept either.
+
+        Raises NotFound.
+        """
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            account = await AccountRows(connection).remove(id)
+            if account is None:
+                raise NotFound
+            await self.accounts.attempts.forget(connection, account.folded_address)
+            await ResetRequests(connection).forget(account.folded_address)
+            await self.journal.forget(connection, id)
+            await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NOWHERE, at)
+
+    async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> TwoFactorReset:
+        """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
+        reason, at = read_reason(reason), self.clock.now()
+        async with self.database.transaction() as connection:
+            account = await self._turn_epoch(connection, id)
+            was_enabled = await Enrollments(connection).remove(id)
+            await CodeAttempts(connection).forgive(id)
+            revoked = await self._count_ended(connection, id, at)
+            await self._record(
+                connection,
+                EventType.TWO_FACTOR_RESET,
+                id,
+                operator,
+                origin,
+                at,
+                reason=reason,
+                was_enabled=was_enabled,
+                revoked=revoked.as_details(),
+            )
+            letter = Letter.TWO_FACTOR_RESET_BY_ADMIN
+            await self.journal.post(connection, letter, account_id=id, to=account.address, at=at, origin=origin)
+        return TwoFactorReset(DISABLED, revoked)
+
+    async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> Revoked:
+        """Raises FieldError, NotFound."""
+        reason, at = read_reason(reason), self.clock.now()
+        async with self.database.transaction() as connection:
+            await self._turn_epoch(connection, id)
+            revoked = await self._count_ended(connection, id, at)
+            about, ended = EventType.TOKENS_REVOKED, revoked.as_details()
+            await self._record(connection, about, id, operator, origin, at, reason=reason, revoked=ended)
+        return revoked
+
+    async def revoke_every_token(self, reason: str, operator: Operator) -> int:
+        """For a database that was restored, where ended tokens live again: how many accounts there are.
+
+        Raises FieldError.
+        """
+        reason, at = read_reason(reason), self.clock.now()
+        async with self.database.transaction() as connection:
+            accounts = await AccountRows(connection).turn_every_epoch()
+            about = EventType.TOKENS_REVOKED
+            await self._record(connection, about, None, operator, NOWHERE, at, reason=reason, accounts=accounts)
+        return accounts
+
+    async def send_password_reset(self, id: UUID, operator: Operator, origin: Origin) -> None:
+        """The mail that the person could have asked for, within the same limits. Raises NotFound."""
+        async with self.database.transaction() as connection:
+            account = await AccountRows(connection).with_id(id)
+            if account is None:
+                raise NotFound
+            await self.password_reset.send_link(
+                connection, account, origin, client_id=operator.client_id, **operator.as_details()
+            )
+
+    async def events(
+        self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int
+    ) -> PageOf[Event]:
+        async with self.database.reading() as connection:
+            return await self.journal.all_events(connection, account_id=account_id, type=type, after=after, limit=limit)
+
+    async def _with_id(self, connection: Connection, id: UUID) -> KnownAccount:
+        account = await AccountRows(connection).with_id(id)
+        if account is None:
+            raise NotFound
+        return (await self._known(connection, account))[0]
+
+    async def _known(self, connection: Connection, *accounts: Account) -> list[KnownAccount]:
+        states = await states_of(connection, [account.id for account in accounts], self.clock.now())
+        return [KnownAccount(account, states.get(account.id, DISABLED)) for account in accounts]
+
+    async def _count_ended(self, connection: Connection, id: UUID, at: datetime) -> Revoked:
+        return await self.tokens.rows(connection).count_outlived(id, at)
+
+    async def _record(
+        self,
+        connection: Connection,
+        type: EventType,
+        id: UUID | None,
+        operator: Operator,
+        origin: Origin,
+        at: datetime,
+        **details: object,
+    ) -> None:
+        await self.journal.record(
+            connection,
+            type,
+            account_id=id,
+            at=at,
+            origin=origin,
+            client_id=operator.client_id,
+            **operator.as_details(),
+            **details,
+        )
+
+    @staticmethod
+    async def _turn_epoch(connection: Connection, id: UUID) -> Account:
+        account = await AccountRows(connection).turn_epoch_now(id)
+        if account is None:
+            raise NotFound
+        return account
