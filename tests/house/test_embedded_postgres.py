@@ -14,6 +14,7 @@ import pytest
 from app.infrastructure import embedded_postgres, postgres_programs
 from app.infrastructure.embedded_postgres import DISPOSABLE, EmbeddedPostgres, PostgresUnavailable
 from app.infrastructure.postgres_programs import RunAs, usable_programs
+from tests.support.postgres import chosen_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 only_as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose rights are what it is about")
@@ -29,8 +30,7 @@ def folder() -> Iterator[Path]:
 
 
 def a_server(data: Path | None = None) -> EmbeddedPostgres:
-    chosen = os.environ.get("TWOKEYS_TEST_POSTGRES_BIN")
-    return EmbeddedPostgres(data, DISPOSABLE, Path(chosen) if chosen else None)
+    return EmbeddedPostgres(data, DISPOSABLE, chosen_programs())
 
 
 def ask(server: EmbeddedPostgres, *statements: str) -> object:

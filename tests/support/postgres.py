@@ -16,6 +16,7 @@ import asyncpg
 
 from app.infrastructure.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from app.infrastructure.migrations import migrate
+from app.infrastructure.postgres_programs import RunAs, usable_programs
 
 # Races and replicas in tests open more connections than Postgres' default of 100.
 SETTINGS = {**DISPOSABLE, "max_connections": "300"}
@@ -57,6 +58,16 @@ class Server:
             await connection.close()
 
 
+def chosen_programs() -> Path | None:
+    chosen = os.environ.get("TWOKEYS_TEST_POSTGRES_BIN")
+    return Path(chosen) if chosen else None
+
+
+def program(name: str) -> Path:
+    """A program of the Postgres under test, such as pg_dump; none need be on PATH."""
+    return usable_programs(RunAs(), chosen_programs()) / name
+
+
 @contextmanager
 def start_server() -> Iterator[Server]:
     """For a session-wide fixture that is a plain generator, since the server belongs to the main thread."""
@@ -65,8 +76,7 @@ def start_server() -> Iterator[Server]:
         with _migrated(given) as server:
             yield server
         return
-    programs = os.environ.get("TWOKEYS_TEST_POSTGRES_BIN")
-    embedded = EmbeddedPostgres(settings=SETTINGS, programs=Path(programs) if programs else None)
+    embedded = EmbeddedPostgres(settings=SETTINGS, programs=chosen_programs())
     with embedded, _migrated(embedded.url) as server:
         yield server
 
