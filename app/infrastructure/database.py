@@ -65,7 +65,7 @@ class Database:
         driver: dict[str, Any] = {"statement_cache_size": 0} if pgbouncer else {}
 
         async def connect(**given: Any) -> Any:
-            return await asyncpg.connect(  # type: ignore[no-untyped-call] # published without types
+            return await asyncpg.connect(
                 dsn=dsn, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS, **{**given, **driver}
             )
 

@@ -48,7 +48,4 @@ async def current_revision(connection: Connection) -> str | None:
 
 def is_behind(revision: str | None) -> bool:
     """Whether migrations are missing. A revision that we don't know is a newer release's, which we can live with."""
-    if revision is None:
-        return True
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    return revision in known and revision != newest_revision()
+    return revision is None or revision in known_revisions() - {newest_revision()}

@@ -42,7 +42,9 @@ class Hasher:
     """Argon2id (RFC 9106) with the settings' costs. Refuses with `Overloaded` when the queue is full."""
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int, queue: int) -> None:
-        self._scheme = argon2.using(  # type: ignore[no-untyped-call] # so publishedtype="ID", memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism)
+        self._scheme = argon2.using(  # type: ignore[no-untyped-call] # published so
+            type="ID", memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism
+        )
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_step_back)
         self._room = threads + queue
         self._taken = 0

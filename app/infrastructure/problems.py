@@ -1,6 +1,7 @@
 """RFC 9457 problems: the one place that turns the kinds of refusal into HTTP statuses."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from app.kernel.clock import rfc3339
 from app.kernel.refusal import (
     BearerRefused,
     ClientRefused,
@@ -15,8 +17,10 @@ from app.kernel.refusal import (
     Delayed,
     FieldError,
     Gone,
+    Malformed,
     Missing,
     NotAllowed,
+    NotAuthenticated,
     NotFound,
     Refusal,
     TooMany,
@@ -28,7 +32,9 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS_OF_KIND: dict[type[Refusal], int] = {
     BearerRefused: 401,
     ClientRefused: 401,
+    NotAuthenticated: 401,
     NotAllowed: 403,
+    Malformed: 400,
     Missing: 404,
     Conflict: 409,
     Gone: 410,
@@ -92,6 +98,8 @@ def status_of(refusal: type[Refusal]) -> int:
         return refusal.status
     if refusal is InvalidRequest:
         return 422
+    if refusal is InternalError:
+        return 500
     return next(status for kind, status in _STATUS_OF_KIND.items() if issubclass(refusal, kind))
 
 
@@ -111,7 +119,7 @@ def problem(
         "detail": refusal.detail,
         "code": refusal.code,
         "request_id": request_id,
-        **refusal.members,
+        **{name: rfc3339(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.members.items()},
         **members,
     }
     given = dict(headers or {}) | _challenge(status, refusal)

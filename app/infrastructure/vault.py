@@ -1,7 +1,6 @@
 """Secrets at rest: AES-256-GCM, the key's id in front, the owner's id as associated data."""
 
 import hashlib
-import hmac
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +25,6 @@ class Vault:
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self._sealing = key_id(keys[0])
-        self._fingerprint_key = hashlib.sha256(b"twokeys fingerprint" + keys[0]).digest()
 
     def seal(self, plain: bytes, *, owner: UUID) -> bytes:
         nonce = random_bytes(_NONCE_BYTES)
@@ -49,7 +47,3 @@ class Vault:
 
     def knows(self, of_key: bytes) -> bool:
         return of_key in self._ciphers
-
-    def fingerprint(self, text: str) -> bytes:
-        """A keyed digest, for counting by an address without keeping the address."""
-        return hmac.digest(self._fingerprint_key, text.encode(), "sha256")

@@ -1,6 +1,6 @@
 """The ways to say no. A room names what is true; `infrastructure/problems.py` alone knows statuses."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Refusal(Exception):
@@ -13,7 +13,7 @@ class Refusal(Exception):
     code: ClassVar[str]
     title: ClassVar[str]
 
-    def __init__(self, detail: str | None = None, **members: object) -> None:
+    def __init__(self, detail: str | None = None, **members: Any) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.members = members
@@ -54,9 +54,13 @@ class Unacceptable(Refusal):
 class Delayed(Refusal):
     """Not now. `retry_after` says in whole seconds when to ask again."""
 
-    def __init__(self, detail: str | None = None, *, retry_after: int, **members: object) -> None:
+    def __init__(self, detail: str | None = None, *, retry_after: int, **members: Any) -> None:
         super().__init__(detail, **members)
         self.retry_after = max(1, retry_after)
+
+
+class Malformed(Refusal):
+    """What was sent is not what the protocol asks for."""
 
 
 class TooMany(Delayed):
@@ -80,6 +84,13 @@ class Overloaded(Unavailable):
 class NotFound(Missing):
     code = "not_found"
     title = "There is no such thing here."
+
+
+class InvalidToken(BearerRefused):
+    """Also what the loser of a race is told: a moment later its token would have been dead on arrival."""
+
+    code = "invalid_token"
+    title = "The token is missing, malformed or no longer alive."
 
 
 class TooManyAttempts(TooMany):

@@ -35,3 +35,8 @@ def digest_if(text: str, *kinds: SecretKind) -> bytes | None:
     if text[:4] not in kinds or not _BODY.fullmatch(text[4:]):
         return None
     return digest(SecretStr(text))
+
+
+def fingerprint(*parts: str) -> bytes:
+    """Stands for an address in a count, so that the count does not spell the address out."""
+    return hashlib.sha256("\n".join(parts).encode()).digest()

@@ -1,0 +1,1 @@
+"""Who someone is: address, password, status, epoch."""

@@ -1,0 +1,200 @@
+"""Counting: requests by client, wrong passwords by account and client, wrong passwords by account in a row.
+
+Every count is taken by one committed statement before the secret is looked at, and given back when it was right. An
+address without an account is counted in just the same way, so the counts tell nobody which addresses have one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from sqlalchemy import ARRAY, Column, DateTime, Integer, LargeBinary, PrimaryKeyConstraint, Table, text
+
+from app.infrastructure.database import Connection, Database, metadata
+from app.infrastructure.settings import Settings
+from app.kernel.origin import Origin
+from app.kernel.refusal import RateLimited, TooManyAttempts
+from app.kernel.secret import fingerprint
+
+_MOMENT = DateTime(timezone=True)
+
+client_requests = Table(
+    "client_requests",
+    metadata,
+    Column("client", LargeBinary, primary_key=True),
+    Column("asked_at", ARRAY(_MOMENT), nullable=False),
+)
+password_attempts = Table(
+    "password_attempts",
+    metadata,
+    Column("subject", LargeBinary, nullable=False),
+    Column("client", LargeBinary, nullable=False),
+    Column("wrong_at", ARRAY(_MOMENT), nullable=False),
+    PrimaryKeyConstraint("subject", "client"),
+)
+password_streaks = Table(
+    "password_streaks",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),
+    Column("in_a_row", Integer, nullable=False),
+    Column("last_at", _MOMENT, nullable=False),
+    Column("locked_until", _MOMENT),
+)
+known_clients = Table(
+    "known_clients",
+    metadata,
+    Column("subject", LargeBinary, nullable=False),
+    Column("client", LargeBinary, nullable=False),
+    Column("last_login_at", _MOMENT, nullable=False),
+    PrimaryKeyConstraint("subject", "client"),
+)
+
+# An array of moments is an exact sliding window: never more than the limit within any stretch of that length.
+_TAKE_REQUEST = text("""
+    INSERT INTO client_requests AS r (client, asked_at) VALUES (:client, ARRAY[CAST(:at AS timestamptz)])
+    ON CONFLICT (client) DO UPDATE SET asked_at =
+        ARRAY(SELECT m FROM unnest(r.asked_at) AS m WHERE m > :since) || CAST(:at AS timestamptz)
+    WHERE (SELECT count(*) FROM unnest(r.asked_at) AS m WHERE m > :since) < :most
+    RETURNING 1
+""")
+_OLDEST_REQUEST = text(
+    "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :client AND m > :since"
+)
+
+# The streak is counted only where the client's own budget allowed the look, so that one client's refused attempts do
+# not shut out others. A client that has logged in before is let through a lock that strangers caused.
+_TAKE_PASSWORD = text("""
+    WITH budget AS (
+        INSERT INTO password_attempts AS p (subject, client, wrong_at)
+        VALUES (:subject, :client, ARRAY[CAST(:at AS timestamptz)])
+        ON CONFLICT (subject, client) DO UPDATE SET wrong_at =
+            ARRAY(SELECT m FROM unnest(p.wrong_at) AS m WHERE m > :since) || CAST(:at AS timestamptz)
+        WHERE (SELECT count(*) FROM unnest(p.wrong_at) AS m WHERE m > :since) < :most
+        RETURNING 1
+    ), streak AS (
+        INSERT INTO password_streaks AS s (subject, in_a_row, last_at) SELECT :subject, 1, :at FROM budget
+        ON CONFLICT (subject) DO UPDATE SET
+            in_a_row = s.in_a_row + 1,
+            last_at = :at,
+            locked_until = CASE WHEN s.in_a_row + 1 >= :longest THEN
+                CAST(:at AS timestamptz) + make_interval(
+                    secs => least(:lock * power(2, least(s.in_a_row + 1 - :longest, 20)), :lock_most)) END
+        WHERE s.locked_until IS NULL OR s.locked_until <= :at OR EXISTS (
+            SELECT FROM known_clients AS k
+            WHERE k.subject = :subject AND k.client = :client AND k.last_login_at > :known_since)
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM streak) = 1
+""")
+_PASSWORD_WAIT = text("""
+    SELECT greatest(
+        (SELECT max(locked_until) FROM password_streaks WHERE subject = :subject AND locked_until > :at),
+        (SELECT CASE WHEN count(*) >= :most THEN min(m) + make_interval(secs => :window) END
+            FROM password_attempts, unnest(wrong_at) AS m WHERE subject = :subject AND client = :client AND m > :since))
+""")
+_FORGIVE = text("""
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
+    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
+    WHERE subject = :subject AND client = :client
+""")
+_REMEMBER = text("""
+    INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
+    ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at)
+""")
+_UNLOCK = text("""
+    WITH a AS (DELETE FROM password_attempts WHERE subject = :subject)
+    DELETE FROM password_streaks WHERE subject = :subject
+""")
+_FORGET = text("""
+    WITH a AS (DELETE FROM password_attempts WHERE subject = :subject),
+         b AS (DELETE FROM known_clients WHERE subject = :subject)
+    DELETE FROM password_streaks WHERE subject = :subject
+""")
+_CLEAN = text("""
+    WITH a AS (DELETE FROM client_requests
+               WHERE NOT EXISTS (SELECT FROM unnest(asked_at) AS m WHERE m > :requests_since)),
+         b AS (DELETE FROM password_attempts
+               WHERE NOT EXISTS (SELECT FROM unnest(wrong_at) AS m WHERE m > :passwords_since)),
+         c AS (DELETE FROM known_clients WHERE last_login_at <= :known_since)
+    DELETE FROM password_streaks WHERE last_at <= :known_since
+""")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One counted attempt at a password; `at` finds it again when it turns out to be right."""
+
+    subject: bytes
+    client: bytes
+    at: datetime
+
+
+def _seconds_until(moment: datetime | None, at: datetime) -> int:
+    return ceil((moment - at).total_seconds()) if moment else 1
+
+
+@dataclass(frozen=True)
+class Attempts:
+    database: Database
+    settings: Settings
+
+    @property
+    def _window(self) -> timedelta:
+        return timedelta(seconds=self.settings.wrong_passwords_per_client_seconds)
+
+    @property
+    def _known_for(self) -> timedelta:
+        return timedelta(days=self.settings.known_address_days)
+
+    async def take_request(self, origin: Origin, at: datetime) -> None:
+        """Raises RateLimited when this client has asked too often within a minute."""
+        minute = timedelta(minutes=1)
+        client = fingerprint("request", origin.network)
+        given = {"client": client, "at": at, "since": at - minute, "most": self.settings.requests_per_client_minute}
+        async with self.database.reading() as connection:
+            if (await connection.execute(_TAKE_REQUEST, given)).first() is None:
+                oldest = await connection.scalar(_OLDEST_REQUEST, {"client": client, "since": at - minute})
+                raise RateLimited(retry_after=_seconds_until(oldest + minute if oldest else None, at))
+
+    async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
+        """Counts an attempt as wrong until it is forgiven. Raises TooManyAttempts."""
+        limits = self.settings
+        attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
+        given = {"subject": attempt.subject, "client": attempt.client, "at": at, "since": at - self._window}
+        given |= {"most": limits.wrong_passwords_per_client}
+        streak = {
+            "longest": limits.wrong_passwords_per_account,
+            "lock": float(limits.wrong_passwords_lock_seconds),
+            "lock_most": float(limits.wrong_passwords_lock_max_seconds),
+            "known_since": at - self._known_for,
+        }
+        async with self.database.reading() as connection:
+            if not await connection.scalar(_TAKE_PASSWORD, given | streak):
+                window = {"window": float(limits.wrong_passwords_per_client_seconds)}
+                free_at = await connection.scalar(_PASSWORD_WAIT, given | window)
+                raise TooManyAttempts(retry_after=_seconds_until(free_at, at))
+        return attempt
+
+    async def forgive(self, connection: Connection, attempt: Attempt) -> None:
+        """The password was right: nothing was guessed here, and no streak goes on."""
+        await connection.execute(_FORGIVE, vars(attempt))
+
+    async def remember(self, connection: Connection, folded_address: str, origin: Origin, at: datetime) -> None:
+        """This client has logged in to this account, and for a month no stranger can shut it out."""
+        client = fingerprint("client", origin.network)
+        await connection.execute(_REMEMBER, {"subject": subject_of(folded_address), "client": client, "at": at})
+
+    async def unlock(self, connection: Connection, folded_address: str) -> None:
+        """A new password: what was guessed at the old one no longer counts."""
+        await connection.execute(_UNLOCK, {"subject": subject_of(folded_address)})
+
+    async def forget(self, connection: Connection, folded_address: str) -> None:
+        await connection.execute(_FORGET, {"subject": subject_of(folded_address)})
+
+    async def clean(self, connection: Connection, at: datetime) -> None:
+        since = {"requests_since": at - timedelta(minutes=1), "passwords_since": at - self._window}
+        await connection.execute(_CLEAN, since | {"known_since": at - self._known_for})
+
+
+def subject_of(folded_address: str) -> bytes:
+    return fingerprint("subject", folded_address)

@@ -1,0 +1,70 @@
+"""An account, its address, and what can be refused about them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+
+from app.kernel.refusal import Conflict, FieldError, NotAllowed, Unacceptable
+
+_LONGEST_ADDRESS = 254
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A mail address as it is written to, and as it is compared: ASCII alone, so that no two scripts meet in one."""
+
+    text: str
+    folded: str
+
+
+@dataclass(frozen=True)
+class Account:
+    id: UUID
+    address: str
+    status: Status
+    epoch: int
+    created_at: datetime
+    password_hash: str | None = field(repr=False)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status is Status.ACTIVE
+
+    @property
+    def folded_address(self) -> str:
+        return self.address.lower()
+
+
+class WrongPassword(NotAllowed):
+    code = "wrong_password"
+    title = "The password is wrong."
+
+
+class WeakPassword(Unacceptable):
+    code = "weak_password"
+    title = "This password will not do."
+
+
+class AddressTaken(Conflict):
+    code = "email_taken"
+    title = "There is an account with this address."
+
+
+def read_address(text: str, *, pointer: str = "/email") -> Address:
+    """Raises FieldError. A local part outside ASCII is refused: a dotless i must never reach the mailbox of an i."""
+    try:
+        if len(text) > _LONGEST_ADDRESS:
+            raise FieldError(pointer, "Must be a mail address of at most 254 characters.")
+        found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+    except (EmailNotValidError, UnicodeError):
+        raise FieldError(pointer, "Must be a mail address.") from None
+    shown = found.ascii_email or found.normalized
+    return Address(text=shown, folded=shown.lower())

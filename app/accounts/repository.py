@@ -1,0 +1,163 @@
+"""The accounts table. Whoever changes how an account proves itself turns its epoch in the same statement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Integer,
+    Row,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts.domain import Account, Address, Status
+from app.infrastructure.database import Connection, metadata
+from app.kernel.page import PageOf, cut_page
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("folded_address", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("status", Text, nullable=False),
+    Column("credential_epoch", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("folded_address"),
+    CheckConstraint('folded_address = lower(address COLLATE "C")', name="folded"),
+    CheckConstraint("status IN ('active', 'disabled')", name="status"),
+    CheckConstraint("credential_epoch >= 0", name="epoch"),
+)
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.address,
+    accounts.c.status,
+    accounts.c.credential_epoch,
+    accounts.c.created_at,
+    accounts.c.password_hash,
+)
+
+
+def account_of(row: Row[*tuple[Any, ...]]) -> Account:
+    """The account whose COLUMNS begin this row."""
+    id, address, status, epoch, created_at, password_hash = row[: len(COLUMNS)]
+    return Account(id, address, Status(status), epoch, created_at, password_hash)
+
+
+@dataclass(frozen=True)
+class AccountRows:
+    connection: Connection
+
+    async def with_address(self, folded: str) -> Account | None:
+        row = (await self.connection.execute(select(*COLUMNS).where(accounts.c.folded_address == folded))).first()
+        return account_of(row) if row else None
+
+    async def with_id(self, id: UUID) -> Account | None:
+        row = (await self.connection.execute(select(*COLUMNS).where(accounts.c.id == id))).first()
+        return account_of(row) if row else None
+
+    async def page(self, *, address: str | None, after: UUID | None, limit: int) -> PageOf[Account]:
+        """Newest first; `after` is the last id of the page before."""
+        query = select(*COLUMNS).order_by(accounts.c.id.desc()).limit(limit + 1)
+        if address is not None:
+            query = query.where(accounts.c.folded_address == address)
+        if after is not None:
+            query = query.where(accounts.c.id < after)
+        rows = [account_of(row) for row in await self.connection.execute(query)]
+        return cut_page(rows, limit, lambda account: account.id)
+
+    async def add(self, id: UUID, address: Address, password_hash: str | None, at: datetime) -> Account | None:
+        """None where the address is taken."""
+        values = {
+            "id": id,
+            "address": address.text,
+            "folded_address": address.folded,
+            "password_hash": password_hash,
+            "status": Status.ACTIVE,
+            "credential_epoch": 0,
+            "created_at": at,
+        }
+        try:
+            async with self.connection.begin_nested():
+                row = (await self.connection.execute(insert(accounts).values(values).returning(*COLUMNS))).one()
+        except IntegrityError:
+            return None
+        return account_of(row)
+
+    async def hold(self, id: UUID, *, epoch: int) -> bool:
+        """Keeps the account as it is until the transaction ends; False where it is no longer so.
+
+        Every transaction locks the account's row before any other row of the account, so none deadlocks.
+        """
+        query = self._unchanged(id, epoch).with_for_update(read=True)
+        return (await self.connection.execute(query)).first() is not None
+
+    async def hold_alone(self, id: UUID, *, epoch: int) -> bool:
+        """As `hold`, and no other transaction of the account runs beside: for what must be counted."""
+        query = self._unchanged(id, epoch).with_for_update(key_share=True)
+        return (await self.connection.execute(query)).first() is not None
+
+    @staticmethod
+    def _unchanged(id: UUID, epoch: int) -> Select[UUID]:
+        active = accounts.c.status == Status.ACTIVE
+        return select(accounts.c.id).where(accounts.c.id == id, accounts.c.credential_epoch == epoch, active)
+
+    async def turn_epoch(self, id: UUID, *, seen: int) -> Account | None:
+        """Ends everything that was issued under `seen`; None where somebody was faster."""
+        return await self._turn(update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen))
+
+    async def change_password(self, id: UUID, password_hash: str, *, seen: int) -> Account | None:
+        """Also turns the epoch; None where somebody was faster."""
+        statement = update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen)
+        return await self._turn(statement.values(password_hash=password_hash))
+
+    async def turn_epoch_now(self, id: UUID) -> Account | None:
+        """For acts of an operator, which depend on no proof: None where there is no such account."""
+        return await self._turn(update(accounts).where(accounts.c.id == id))
+
+    async def disable(self, id: UUID) -> Account | None:
+        """Also turns the epoch; None where it was disabled already."""
+        statement = update(accounts).where(accounts.c.id == id, accounts.c.status == Status.ACTIVE)
+        return await self._turn(statement.values(status=Status.DISABLED))
+
+    async def enable(self, id: UUID) -> Account | None:
+        """None where it was enabled already. What it had stays dead: its epoch turned when it was disabled."""
+        statement = update(accounts).where(accounts.c.id == id, accounts.c.status == Status.DISABLED)
+        row = (await self.connection.execute(statement.values(status=Status.ACTIVE).returning(*COLUMNS))).first()
+        return account_of(row) if row else None
+
+    async def turn_every_epoch(self) -> int:
+        """After a restore: how many accounts there are."""
+        turned = await self.connection.execute(
+            update(accounts).values(credential_epoch=accounts.c.credential_epoch + 1)
+        )
+        return turned.rowcount
+
+    async def rehash(self, account: Account, password_hash: str) -> None:
+        """The same password under today's costs, unless it changed meanwhile."""
+        same = (accounts.c.id == account.id) & (accounts.c.password_hash == account.password_hash)
+        await self.connection.execute(update(accounts).where(same).values(password_hash=password_hash))
+
+    async def remove(self, id: UUID) -> Account | None:
+        row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()
+        return account_of(row) if row else None
+
+    async def _turn(self, statement: Any) -> Account | None:
+        turned = statement.values(credential_epoch=accounts.c.credential_epoch + 1).returning(*COLUMNS)
+        row = (await self.connection.execute(turned)).first()
+        return account_of(row) if row else None

@@ -1,0 +1,85 @@
+"""Accounts: making them, and proving the password of one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from app.accounts.attempts import Attempt, Attempts
+from app.accounts.domain import Account, Address, AddressTaken, WeakPassword, WrongPassword
+from app.accounts.repository import AccountRows
+from app.activity.domain import EventType
+from app.activity.service import Journal
+from app.infrastructure.database import Connection, Database
+from app.infrastructure.passwords import Hasher
+from app.infrastructure.strength import PasswordRules
+from app.kernel.chance import new_id
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+
+
+@dataclass(frozen=True)
+class Accounts:
+    database: Database
+    clock: Clock
+    hasher: Hasher
+    rules: PasswordRules
+    attempts: Attempts
+    journal: Journal
+
+    async def with_address(self, folded: str) -> Account | None:
+        async with self.database.reading() as connection:
+            return await AccountRows(connection).with_address(folded)
+
+    async def try_password(
+        self, folded_address: str, account: Account | None, password: SecretStr, origin: Origin, at: datetime
+    ) -> Attempt | None:
+        """The counted attempt where this is the password of an active account, else None; the same work either way.
+
+        Raises TooManyAttempts and Overloaded; the hash runs with no connection held.
+        """
+        self.hasher.ensure_room()
+        attempt = await self.attempts.take_password(folded_address, origin, at)
+        right = await self.hasher.verify(password, account.password_hash if account else None)
+        if account is None or not right or not account.is_active:
+            return None
+        if account.password_hash and self.hasher.is_outdated(account.password_hash):
+            renewed = await self.hasher.hash(password)
+            async with self.database.reading() as connection:
+                await AccountRows(connection).rehash(account, renewed)
+        return attempt
+
+    async def prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
+        """The password asked for again before something that matters. Raises WrongPassword, recorded."""
+        at = self.clock.now()
+        attempt = await self.try_password(account.folded_address, account, password, origin, at)
+        if attempt is None:
+            async with self.database.transaction() as connection:
+                await self.journal.record(
+                    connection,
+                    EventType.PASSWORD_REFUSED,
+                    account_id=account.id,
+                    at=at,
+                    origin=origin,
+                    reason="wrong_password",
+                )
+            raise WrongPassword
+        return attempt
+
+    async def refuse_weak(self, password: SecretStr, address: str) -> None:
+        """Raises WeakPassword with the reason."""
+        weakness = await self.rules.weakness(password, address=address)
+        if weakness is not None:
+            raise WeakPassword(weakness)
+
+    async def hash_new(self, password: SecretStr, address: str) -> str:
+        """Raises WeakPassword and Overloaded."""
+        await self.refuse_weak(password, address)
+        return await self.hasher.hash(password)
+
+    async def add(self, connection: Connection, address: Address, password_hash: str | None, at: datetime) -> Account:
+        """Raises AddressTaken."""
+        account = await AccountRows(connection).add(new_id(), address, password_hash, at)
+        if account is None:
+            raise AddressTaken
+        return account

@@ -1,0 +1,53 @@
+"""Clients, their roles, and what can be refused to them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from app.kernel.refusal import ClientRefused, Malformed, NotAllowed
+
+
+class Role(StrEnum):
+    INTROSPECT = "introspect"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Client:
+    id: UUID
+    name: str
+    roles: frozenset[Role]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class MadeClient:
+    """With its secret, shown once."""
+
+    client: Client
+    secret: SecretStr
+
+
+class InvalidClient(ClientRefused):
+    code = "invalid_client"
+    title = "The client's id or secret is wrong."
+
+
+class InsufficientRole(NotAllowed):
+    code = "insufficient_role"
+    title = "This client does not have the role for that."
+
+
+class InsufficientAuthentication(NotAllowed):
+    code = "insufficient_authentication"
+    title = "This needs a log-in with two factors."
+
+
+class TokenMissing(Malformed):
+    """RFC 7662 §2.1 and RFC 7009 §2.1: the form must hold one `token`."""
+
+    code = "invalid_request"
+    title = "The form must hold `token`, once."

@@ -1,0 +1,104 @@
+"""`/v1/introspect`, `/v1/revoke` and `/v1/forward-auth`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
+
+from app.clients.domain import Client, InsufficientAuthentication, InsufficientRole, InvalidClient, Role, TokenMissing
+from app.clients.identity import client_with
+from app.clients.schemas import ActiveToken, InactiveToken
+from app.clients.service import Clients
+from app.infrastructure.problems import WrongContentType, refuses
+from app.infrastructure.strict_json import StrictRoute
+from app.infrastructure.wire import FromOrigin
+from app.kernel.refusal import InvalidToken
+from app.tokens.domain import Assurance, Caller
+from app.tokens.guard import Guard
+
+Introspection = Annotated[ActiveToken | InactiveToken, Field(discriminator="active")]
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["token"],
+                    "properties": {"token": {"type": "string"}, "token_type_hint": {"type": "string"}},
+                }
+            }
+        },
+    }
+}
+
+
+class OAuthRoute(StrictRoute):
+    """Its problems carry `error` as well, as RFC 6749 §5.2 wants."""
+
+    speaks_oauth = True
+
+
+async def _form_token(request: Request) -> str:
+    """Raises TokenMissing, WrongContentType."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if await request.body() and given != "application/x-www-form-urlencoded":
+        raise WrongContentType("This call takes application/x-www-form-urlencoded.")
+    async with request.form(max_files=0, max_fields=20) as form:
+        tokens = form.getlist("token")
+    if len(tokens) != 1 or not isinstance(tokens[0], str) or not tokens[0]:
+        raise TokenMissing
+    return tokens[0]
+
+
+def client_routes(clients: Clients) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["For other services"], route_class=OAuthRoute)
+    Introspector = Annotated[Client, Depends(client_with(clients, Role.INTROSPECT))]  # noqa: N806 - a type
+
+    @router.post(
+        "/introspect",
+        summary="Ask about a token (RFC 7662)",
+        response_model=Introspection,
+        responses=refuses(InvalidClient, InsufficientRole, TokenMissing),
+        openapi_extra=_FORM,
+    )
+    async def introspect_token(_: Introspector, request: Request) -> ActiveToken | InactiveToken:
+        """Is this token alive, whose is it, how was it proved? Right at the first call after a revocation."""
+        caller = await clients.introspect(await _form_token(request))
+        return ActiveToken.of(caller) if caller else InactiveToken()
+
+    @router.post(
+        "/revoke",
+        summary="Revoke a token (RFC 7009)",
+        responses=refuses(InvalidClient, InsufficientRole, TokenMissing),
+        openapi_extra=_FORM,
+    )
+    async def revoke_presented_token(client: Introspector, request: Request, origin: FromOrigin) -> dict[str, Any]:
+        """200 also for what is no live token: it is as good as revoked."""
+        await clients.revoke(client, await _form_token(request), origin)
+        return {}
+
+    return router
+
+
+def forward_auth_routes(clients: Clients, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["For other services"], route_class=StrictRoute)
+    AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
+
+    @router.get(
+        "/forward-auth",
+        status_code=204,
+        summary="Let a proxy ask whether a request may pass",
+        responses=refuses(InvalidToken, InsufficientAuthentication),
+    )
+    async def forward_auth(caller: AnyToken, acr: Annotated[Assurance | None, Query()] = None) -> Response:
+        """For nginx `auth_request`, Traefik and Caddy; with `acr=aal2` only a log-in with two factors passes."""
+        clients.require_assurance(caller, acr)
+        headers = {
+            "X-Auth-Account-Id": str(caller.account.id),
+            "X-Auth-Email": caller.account.address,
+            "X-Auth-Acr": caller.token.assurance.value,
+        }
+        return Response(status_code=204, headers=headers)
+
+    return router

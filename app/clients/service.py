@@ -1,0 +1,71 @@
+"""Making clients, knowing them again, and answering what they ask."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.clients.domain import Client, InsufficientAuthentication, InvalidClient, MadeClient, Role
+from app.clients.repository import ClientRows
+from app.infrastructure.database import Database
+from app.kernel.chance import new_id
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+from app.kernel.refusal import InvalidToken, NotFound
+from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.tokens.domain import Assurance, Caller
+from app.tokens.service import Tokens
+
+
+@dataclass(frozen=True)
+class Clients:
+    database: Database
+    clock: Clock
+    tokens: Tokens
+
+    async def create(self, name: str, roles: Iterable[Role]) -> MadeClient:
+        at, secret = self.clock.now(), new_secret(SecretKind.CLIENT)
+        client = Client(new_id(), name, frozenset(roles), at)
+        async with self.database.reading() as connection:
+            await ClientRows(connection).add(client, digest(secret), at)
+        return MadeClient(client, secret)
+
+    async def all(self) -> Sequence[Client]:
+        async with self.database.reading() as connection:
+            return await ClientRows(connection).all()
+
+    async def delete(self, id: UUID) -> None:
+        """Raises NotFound."""
+        async with self.database.reading() as connection:
+            if not await ClientRows(connection).remove(id):
+                raise NotFound
+
+    async def known(self, id: str, secret: str) -> Client:
+        """Raises InvalidClient."""
+        found = digest_if(secret, SecretKind.CLIENT)
+        try:
+            client_id = UUID(id)
+        except ValueError:
+            raise InvalidClient from None
+        if found is None or str(client_id) != id:
+            raise InvalidClient
+        async with self.database.reading() as connection:
+            client = await ClientRows(connection).with_secret(client_id, found)
+        if client is None:
+            raise InvalidClient
+        return client
+
+    async def introspect(self, secret: str) -> Caller | None:
+        """The holder of a live token. Being asked about counts as use; the asker's address is not the holder's."""
+        try:
+            return await self.tokens.check(secret, Origin(None, None))
+        except InvalidToken:
+            return None
+
+    async def revoke(self, client: Client, secret: str, origin: Origin) -> None:
+        await self.tokens.end_with_secret(secret, origin, client_id=str(client.id))
+
+    @staticmethod
+    def require_assurance(caller: Caller, least: Assurance | None) -> None:
+        """Raises InsufficientAuthentication."""
+        if least is Assurance.AAL2 and caller.token.assurance is not Assurance.AAL2:
+            raise InsufficientAuthentication

@@ -1,0 +1,35 @@
+"""`/healthz` and `/readyz`."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from app.infrastructure.database import Database
+from app.infrastructure.migrations import current_revision, known_revisions, newest_revision
+from app.infrastructure.problems import refuses
+from app.infrastructure.wire import Answer
+from app.kernel.refusal import Unavailable
+
+
+class Healthy(Answer):
+    status: Literal["ok"] = "ok"
+
+
+def health_routes(database: Database) -> APIRouter:
+    router = APIRouter(tags=["Operations"])
+    known = known_revisions()
+
+    @router.get("/healthz", summary="Does the process live?")
+    async def healthz() -> Healthy:
+        return Healthy()
+
+    @router.get("/readyz", summary="Is the database reachable and migrated?", responses=refuses(Unavailable))
+    async def readyz() -> Healthy:
+        async with database.reading() as connection:
+            revision = await current_revision(connection)
+        # A revision that we don't know is ahead of us: the version before goes on serving while a new one rolls in.
+        if revision is None or revision in known - {newest_revision()}:
+            raise Unavailable("The database's schema is behind; run `twokeys migrate`.", retry_after=5)
+        return Healthy()
+
+    return router

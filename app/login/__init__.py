@@ -1,0 +1,1 @@
+"""Proving who one is: password first, then a code where two-factor authentication is on."""

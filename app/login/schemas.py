@@ -1,0 +1,32 @@
+"""Log-in as JSON."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from app.infrastructure.wire import Answer, Body, GivenAddress, GivenCode, GivenPassword
+from app.login import domain
+
+
+class LogIn(Body):
+    email: GivenAddress
+    password: GivenPassword
+    code: GivenCode | None = Field(default=None, description="Both steps in one call; ignored without 2FA.")
+
+
+class TwoFactorRequired(Answer):
+    """The password is right; now send a code with this challenge."""
+
+    status: Literal["two_factor_required"] = "two_factor_required"
+    challenge: str = Field(examples=["tkc_…"])
+    expires_in: int = Field(examples=[300])
+    methods: tuple[Literal["totp", "recovery_code"], ...] = ("totp", "recovery_code")
+
+    @classmethod
+    def of(cls, asked: domain.SecondFactorAsked) -> Self:
+        return cls(challenge=asked.secret.get_secret_value(), expires_in=asked.expires_in)
+
+
+class SecondStep(Body):
+    challenge: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(examples=["tkc_…"])
+    code: GivenCode

@@ -1,0 +1,180 @@
+"""Logging in, in one step or two."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from prometheus_client import Counter
+from pydantic import SecretStr
+
+from app.accounts.attempts import Attempt
+from app.accounts.domain import Account, Address
+from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
+from app.activity.domain import EventType
+from app.activity.service import Journal
+from app.infrastructure.database import Connection, Database
+from app.infrastructure.settings import Settings
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.login.domain import Challenge, ChallengeExpired, InvalidCredentials, SecondFactorAsked
+from app.login.repository import Challenges
+from app.tokens.domain import BY_PASSWORD
+from app.tokens.service import Tokens
+from app.two_factor.codes import AlreadySpent, Codes
+from app.two_factor.domain import Enrollment, Grant, Proof, WrongCode, WrongCodeAtLogin, state_of
+from app.two_factor.repository import Enrollments
+from app.two_factor.service import TwoFactor
+
+_logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
+
+
+@dataclass(frozen=True)
+class Login:
+    database: Database
+    clock: Clock
+    settings: Settings
+    accounts: Accounts
+    tokens: Tokens
+    two_factor: TwoFactor
+    codes: Codes
+    journal: Journal
+
+    async def by_password(
+        self, address: Address, password: SecretStr, code: str | None, origin: Origin
+    ) -> Grant | SecondFactorAsked:
+        """The first step, or both in one call.
+
+        Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
+        """
+        at = self.clock.now()
+        await self.accounts.attempts.take_request(origin, at)
+        account = await self.accounts.with_address(address.folded)
+        attempt = await self.accounts.try_password(address.folded, account, password, origin, at)
+        if account is None or attempt is None:
+            raise await self._refuse(account, origin, at)
+        enrollment = await self.two_factor.enrollment_of(account)
+        if enrollment is None or not enrollment.is_enabled:
+            return await self._grant_by_password(account, enrollment, attempt, origin, at)
+        if code is None:
+            return await self._ask_for_second_factor(account, attempt, at)
+        try:
+            proof = await self.codes.prove(account, enrollment, code, origin, at)
+            return await self._grant_by_code(account, proof, attempt, None, origin, at)
+        except WrongCode as wrong:
+            raise self._wrong_code(wrong.members) from None
+
+    async def by_code(self, challenge_secret: str, code: str, origin: Origin) -> Grant:
+        """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts."""
+        at = self.clock.now()
+        found = digest_if(challenge_secret, SecretKind.CHALLENGE)
+        if found is None:
+            raise ChallengeExpired
+        async with self.database.transaction() as connection:
+            most = self.settings.wrong_codes_per_challenge
+            challenge = await Challenges(connection).count_attempt(found, at, most=most)
+            if challenge is None:
+                raise ChallengeExpired
+            # Where the account is locked, this refuses and takes the count on the challenge back with it.
+            in_a_row = await self.codes.count_attempt(connection, challenge.account_id, at)
+        account, enrollment = await self._of(challenge)
+        proof = self.codes.look(enrollment, code, in_a_row, at)
+        try:
+            if proof is None:
+                raise await self.codes.refuse(account, in_a_row, origin, at)
+            return await self._grant_by_code(account, proof, None, challenge, origin, at)
+        except WrongCode as wrong:
+            left = most - challenge.wrong_codes
+            _logins.labels("refused", "code").inc()
+            if left <= 0:
+                raise ChallengeExpired from None
+            nearest = min(left, int(str(wrong.members["attempts_remaining"])))
+            raise WrongCodeAtLogin(attempts_remaining=nearest) from None
+
+    async def _of(self, challenge: Challenge) -> tuple[Account, Enrollment]:
+        """The account and its device as the challenge knew them. Raises ChallengeExpired."""
+        async with self.database.reading() as connection:
+            account = await AccountRows(connection).with_id(challenge.account_id)
+            enrollment = await Enrollments(connection).of(challenge.account_id)
+        if account is None or enrollment is None or account.epoch != challenge.epoch or not enrollment.is_enabled:
+            raise ChallengeExpired
+        return account, enrollment
+
+    async def _grant_by_password(
+        self, account: Account, enrollment: Enrollment | None, attempt: Attempt, origin: Origin, at: datetime
+    ) -> Grant:
+        async with self.database.transaction() as connection:
+            if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+                raise InvalidCredentials
+            await self.accounts.attempts.forgive(connection, attempt)
+            grant = Grant(
+                await self.tokens.open_session(connection, account, BY_PASSWORD, origin, at),
+                account,
+                state_of(enrollment, at),
+            )
+            await self._record_success(connection, account, BY_PASSWORD, origin, at)
+        _logins.labels("granted", "password").inc()
+        return grant
+
+    async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> SecondFactorAsked:
+        secret = new_secret(SecretKind.CHALLENGE)
+        life = self.settings.challenge_seconds
+        async with self.database.transaction() as connection:
+            if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+                raise InvalidCredentials
+            await self.accounts.attempts.forgive(connection, attempt)
+            expires_at = at + timedelta(seconds=life)
+            await Challenges(connection).open(digest(secret), account.id, account.epoch, at, expires_at)
+        _logins.labels("second_factor_asked", "password").inc()
+        return SecondFactorAsked(secret, at, life)
+
+    async def _grant_by_code(
+        self,
+        account: Account,
+        proof: Proof,
+        attempt: Attempt | None,
+        challenge: Challenge | None,
+        origin: Origin,
+        at: datetime,
+    ) -> Grant:
+        """Everything that the proof spends and buys, in one transaction. Raises WrongCode, ChallengeExpired."""
+        try:
+            async with self.database.transaction() as connection:
+                if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+                    raise ChallengeExpired if challenge else InvalidCredentials
+                # The challenge goes first: who loses the race for it burns no recovery code.
+                if challenge is not None and not await Challenges(connection).spend(challenge.digest, at):
+                    raise ChallengeExpired
+                await self.codes.spend(connection, account, proof, origin, at)
+                if attempt is not None:
+                    await self.accounts.attempts.forgive(connection, attempt)
+                opened = await self.tokens.open_session(connection, account, proof.amr, origin, at)
+                state = state_of(await Enrollments(connection).of(account.id), at)
+                await self._record_success(connection, account, proof.amr, origin, at)
+        except AlreadySpent:
+            raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+        _logins.labels("granted", proof.amr[1]).inc()
+        return Grant(opened, account, state)
+
+    async def _record_success(
+        self, connection: Connection, account: Account, amr: tuple[str, ...], origin: Origin, at: datetime
+    ) -> None:
+        await self.accounts.attempts.remember(connection, account.folded_address, origin, at)
+        event = EventType.LOGIN_SUCCEEDED
+        await self.journal.record(connection, event, account_id=account.id, at=at, origin=origin, amr=list(amr))
+
+    async def _refuse(self, account: Account | None, origin: Origin, at: datetime) -> InvalidCredentials:
+        """Recorded for an unknown address too, under no account: the same work tells nothing."""
+        reason = "wrong_password" if account is None or account.is_active else "account_disabled"
+        account_id = account.id if account else None
+        async with self.database.transaction() as connection:
+            event = EventType.LOGIN_FAILED
+            await self.journal.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
+        _logins.labels("refused", "password").inc()
+        return InvalidCredentials()
+
+    @staticmethod
+    def _wrong_code(members: dict[str, Any]) -> WrongCodeAtLogin:
+        _logins.labels("refused", "code").inc()
+        return WrongCodeAtLogin(**members)

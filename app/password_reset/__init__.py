@@ -1,0 +1,1 @@
+"""A lost device or a forgotten password: the mailbox is the proof."""

@@ -1,0 +1,51 @@
+"""Reset links, and how a reset ends."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.kernel.origin import Origin
+from app.kernel.refusal import Gone, NotAllowed
+from app.tokens.domain import Revoked
+
+
+class TwoFactorOutcome(StrEnum):
+    DISABLED = "disabled"
+    KEPT = "kept"
+    NOT_ENABLED = "not_enabled"
+
+
+@dataclass(frozen=True)
+class ResetRequest:
+    """Somebody asked for a link for this address; whether it has an account is found out later, by the worker."""
+
+    id: UUID
+    folded_address: str
+    requested_at: datetime
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class ResetLink:
+    digest: bytes = field(repr=False)
+    account_id: UUID
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Completed:
+    two_factor: TwoFactorOutcome
+    revoked: Revoked
+
+
+class ResetTokenInvalid(Gone):
+    """The same for unknown, used and expired."""
+
+    code = "reset_token_invalid"
+    title = "This link is no longer good; ask for a new one."
+
+
+class SecondFactorRequired(NotAllowed):
+    code = "second_factor_required"
+    title = "This account needs a code of its second factor as well."

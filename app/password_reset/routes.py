@@ -1,0 +1,36 @@
+"""`/v1/password-reset`."""
+
+from fastapi import APIRouter
+
+from app.accounts.domain import WeakPassword, read_address
+from app.infrastructure.problems import refuses
+from app.infrastructure.strict_json import StrictRoute
+from app.infrastructure.wire import FromOrigin
+from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
+from app.password_reset.domain import ResetTokenInvalid, SecondFactorRequired
+from app.password_reset.schemas import AskForReset, CompleteReset, ResetAsked, ResetCompleted
+from app.password_reset.service import PasswordReset
+from app.two_factor.domain import WrongCode
+
+
+def password_reset_routes(password_reset: PasswordReset) -> APIRouter:
+    router = APIRouter(prefix="/v1/password-reset", tags=["Lost device"], route_class=StrictRoute)
+
+    @router.post("", status_code=202, summary="Ask for a reset link", responses=refuses(RateLimited))
+    async def ask_for_password_reset(body: AskForReset, origin: FromOrigin) -> ResetAsked:
+        """The same answer in the same time, whether or not the address has an account."""
+        await password_reset.request(read_address(body.email), origin)
+        return ResetAsked()
+
+    @router.post(
+        "/confirm",
+        summary="Set a new password by the link",
+        responses=refuses(
+            ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, Overloaded
+        ),
+    )
+    async def complete_password_reset(body: CompleteReset, origin: FromOrigin) -> ResetCompleted:
+        """Everything that the account had is dead; by default two-factor authentication is off."""
+        return ResetCompleted.of(await password_reset.complete(body.token, body.new_password, body.code, origin))
+
+    return router

@@ -1,0 +1,192 @@
+"""Asking for a link, sending it, following it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+
+from app.accounts.domain import Account, Address
+from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
+from app.activity.domain import EventType, Letter
+from app.activity.service import Journal
+from app.infrastructure.database import Connection, Database
+from app.infrastructure.settings import PasswordResetPolicy, Settings
+from app.kernel.chance import new_id
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.password_reset.domain import (
+    Completed,
+    ResetLink,
+    ResetRequest,
+    ResetTokenInvalid,
+    SecondFactorRequired,
+    TwoFactorOutcome,
+)
+from app.password_reset.repository import ResetLinks, ResetRequests
+from app.tokens.service import Tokens
+from app.two_factor.codes import AlreadySpent, Codes
+from app.two_factor.domain import Enrollment, Proof
+from app.two_factor.repository import CodeAttempts, Enrollments
+from app.two_factor.service import TwoFactor
+
+_REQUESTS_AT_ONCE = 20
+_INVITATION_LIFE = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class PasswordReset:
+    database: Database
+    clock: Clock
+    settings: Settings
+    accounts: Accounts
+    tokens: Tokens
+    two_factor: TwoFactor
+    codes: Codes
+    journal: Journal
+
+    async def request(self, address: Address, origin: Origin) -> None:
+        """Notes the wish and does nothing else, so the answer's time cannot tell who has an account.
+
+        Raises RateLimited.
+        """
+        at = self.clock.now()
+        await self.accounts.attempts.take_request(origin, at)
+        async with self.database.reading() as connection:
+            await ResetRequests(connection).add(ResetRequest(new_id(), address.folded, at, origin))
+
+    async def answer_requests(self) -> int:
+        """The worker's part: a link and a mail for each wish that has an active account. How many were answered."""
+        async with self.database.transaction() as connection:
+            wishes = await ResetRequests(connection).take(most=_REQUESTS_AT_ONCE)
+            for wish in wishes:
+                account = await AccountRows(connection).with_address(wish.folded_address)
+                if account is not None and account.is_active:
+                    await self.send_link(connection, account, wish.origin)
+        return len(wishes)
+
+    async def send_link(
+        self, connection: Connection, account: Account, origin: Origin, *, client_id: str | None = None, **why: object
+    ) -> bool:
+        """Whether a link goes out: three may be open and five may go in an hour."""
+        at = self.clock.now()
+        if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+            return False
+        rows = ResetLinks(connection)
+        full = await rows.count_open(account.id, at) >= self.settings.reset_links_open
+        if full or await rows.count_since(account.id, at - timedelta(hours=1)) >= self.settings.reset_mails_per_hour:
+            return False
+        life = timedelta(seconds=self.settings.password_reset_seconds)
+        await self._post_link(connection, account, Letter.PASSWORD_RESET, life, origin, at)
+        await self.journal.record(
+            connection,
+            EventType.PASSWORD_RESET_REQUESTED,
+            account_id=account.id,
+            at=at,
+            origin=origin,
+            client_id=client_id,
+            **why,
+        )
+        return True
+
+    async def invite(self, connection: Connection, account: Account, origin: Origin) -> None:
+        """A link for the first password of an account that was made without one; it lives three days."""
+        await self._post_link(connection, account, Letter.INVITATION, _INVITATION_LIFE, origin, self.clock.now())
+
+    async def _post_link(
+        self, connection: Connection, account: Account, letter: Letter, life: timedelta, origin: Origin, at: datetime
+    ) -> None:
+        secret = new_secret(SecretKind.RESET)
+        await ResetLinks(connection).add(ResetLink(digest(secret), account.id, account.epoch), at, at + life)
+        await self.journal.post(
+            connection,
+            letter,
+            account_id=account.id,
+            to=account.address,
+            at=at,
+            origin=origin,
+            give_up_at=at + life,
+            link=self.settings.reset_link(secret),
+            minutes=int(life.total_seconds() // 60),
+        )
+
+    async def complete(self, secret: str, new_password: SecretStr, code: str | None, origin: Origin) -> Completed:
+        """A new password by the link; everything older dies, and by default 2FA goes with it.
+
+        Raises ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, Overloaded.
+        """
+        at = self.clock.now()
+        found = digest_if(secret, SecretKind.RESET)
+        link, account, enrollment = await self._follow(found, at)
+        await self.accounts.refuse_weak(new_password, account.address)
+        proof = await self._second_factor(account, enrollment, code, origin, at)
+        password_hash = await self.accounts.hasher.hash(new_password)
+        try:
+            async with self.database.transaction() as connection:
+                return await self._reset(connection, link, account, password_hash, proof, origin, at)
+        except AlreadySpent:
+            assert proof is not None  # noqa: S101 - only a proof is spent
+            raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+
+    async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, Enrollment | None]:
+        if found is None:
+            raise ResetTokenInvalid
+        async with self.database.reading() as connection:
+            link = await ResetLinks(connection).open_with(found, at)
+            account = await AccountRows(connection).with_id(link.account_id) if link else None
+            if link is None or account is None or account.epoch != link.epoch:
+                raise ResetTokenInvalid
+            return link, account, await Enrollments(connection).of(account.id)
+
+    async def _second_factor(
+        self, account: Account, enrollment: Enrollment | None, code: str | None, origin: Origin, at: datetime
+    ) -> Proof | None:
+        """None where the policy asks for none."""
+        if self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR:
+            return None
+        if enrollment is None or not enrollment.is_enabled:
+            return None
+        if code is None:
+            raise SecondFactorRequired
+        return await self.codes.prove(account, enrollment, code, origin, at)
+
+    async def _reset(
+        self,
+        connection: Connection,
+        link: ResetLink,
+        account: Account,
+        password_hash: str,
+        proof: Proof | None,
+        origin: Origin,
+        at: datetime,
+    ) -> Completed:
+        turned = await AccountRows(connection).change_password(account.id, password_hash, seen=link.epoch)
+        if turned is None or not await ResetLinks(connection).spend(link.digest, at):
+            raise ResetTokenInvalid
+        if proof is not None:
+            await self.codes.spend(connection, account, proof, origin, at)
+            outcome = TwoFactorOutcome.KEPT
+        else:
+            # The link was followed under the epoch that just turned, and 2FA cannot go on or off without turning it.
+            had_it = await Enrollments(connection).remove(account.id)
+            outcome = TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
+        await CodeAttempts(connection).forgive(account.id)
+        await self.accounts.attempts.unlock(connection, account.folded_address)
+        revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
+        await self.journal.record(
+            connection,
+            EventType.PASSWORD_RESET_COMPLETED,
+            account_id=account.id,
+            at=at,
+            origin=origin,
+            two_factor=outcome.value,
+            revoked=revoked.as_details(),
+        )
+        cleared = outcome is TwoFactorOutcome.DISABLED
+        letter = Letter.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else Letter.PASSWORD_CHANGED
+        await self.journal.post(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
+        return Completed(outcome, revoked)
+
+    async def clean(self, connection: Connection, at: datetime) -> None:
+        await ResetLinks(connection).delete_old(at - timedelta(hours=1))

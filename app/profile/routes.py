@@ -1,0 +1,45 @@
+"""`/v1/me`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from app.accounts.domain import WeakPassword, WrongPassword
+from app.infrastructure.problems import refuses
+from app.infrastructure.strict_json import StrictRoute
+from app.infrastructure.wire import AskedPage, FromOrigin, Page
+from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
+from app.profile.schemas import ChangePassword, Event, PasswordChanged
+from app.profile.service import Profile
+from app.tokens.domain import Caller, SessionRequired
+from app.tokens.guard import Guard
+from app.tokens.schemas import Revoked
+from app.two_factor.schemas import Account, Grant
+from app.two_factor.service import TwoFactor
+
+
+def profile_routes(profile: Profile, two_factor: TwoFactor, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/v1/me", tags=["Account"], route_class=StrictRoute)
+    AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
+    Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
+
+    @router.get("", summary="See one's account", responses=refuses(InvalidToken))
+    async def get_me(caller: AnyToken) -> Account:
+        return Account.of(caller.account, await two_factor.state(caller.account))
+
+    @router.post(
+        "/password",
+        summary="Change one's password",
+        responses=refuses(InvalidToken, SessionRequired, WrongPassword, WeakPassword, TooManyAttempts, Overloaded),
+    )
+    async def change_password(caller: Session, body: ChangePassword, origin: FromOrigin) -> PasswordChanged:
+        """Two-factor authentication stays as it is; everything else that the account had is dead."""
+        grant, revoked = await profile.change_password(caller, body.current_password, body.new_password, origin)
+        return PasswordChanged(grant=Grant.of(grant), revoked=Revoked.of(revoked))
+
+    @router.get("/events", summary="List what happened to one's account", responses=refuses(InvalidToken))
+    async def list_events(caller: AnyToken, page: AskedPage) -> Page[Event]:
+        """Newest first."""
+        return Page[Event].of(await profile.events(caller, after=page.after, limit=page.limit), Event.of)
+
+    return router

@@ -1,0 +1,43 @@
+"""One's account and events as JSON."""
+
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from app.activity import domain
+from app.infrastructure.wire import Answer, Body, GivenPassword, Moment
+from app.tokens.schemas import Revoked
+from app.two_factor.schemas import Grant
+
+
+class ChangePassword(Body):
+    current_password: GivenPassword
+    new_password: GivenPassword
+
+
+class PasswordChanged(Answer):
+    grant: Grant
+    revoked: Revoked
+
+
+class Event(Answer):
+    """Something that happened to the account."""
+
+    id: UUID
+    type: domain.EventType
+    occurred_at: Moment
+    ip: str | None
+    user_agent: str | None
+    details: dict[str, Any] = Field(examples=[{"amr": ["pwd", "otp", "mfa"]}])
+
+    @classmethod
+    def of(cls, event: domain.Event) -> Self:
+        return cls(
+            id=event.id,
+            type=event.type,
+            occurred_at=event.occurred_at,
+            ip=event.origin.address,
+            user_agent=event.origin.user_agent,
+            details=dict(event.details),
+        )

@@ -1,0 +1,68 @@
+"""One's account, one's password, one's events."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
+from app.activity.domain import Event, EventType, Letter
+from app.activity.service import Journal
+from app.infrastructure.database import Database
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+from app.kernel.page import PageOf
+from app.kernel.refusal import InvalidToken
+from app.tokens.domain import Caller, Revoked
+from app.tokens.service import Tokens
+from app.two_factor.domain import Grant, state_of
+from app.two_factor.repository import Enrollments
+
+
+@dataclass(frozen=True)
+class Profile:
+    database: Database
+    clock: Clock
+    accounts: Accounts
+    tokens: Tokens
+    journal: Journal
+
+    async def change_password(
+        self, caller: Caller, current: SecretStr, new: SecretStr, origin: Origin
+    ) -> tuple[Grant, Revoked]:
+        """2FA stays; everything older dies, a pending enrollment too.
+
+        Raises WrongPassword, WeakPassword, InvalidToken.
+        """
+        account = caller.account
+        attempt = await self.accounts.prove_password(account, current, origin)
+        password_hash = await self.accounts.hash_new(new, account.address)
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            turned = await AccountRows(connection).change_password(account.id, password_hash, seen=account.epoch)
+            if turned is None:
+                raise InvalidToken
+            enrollments = Enrollments(connection)
+            await enrollments.remove_pending(account.id)
+            await self.accounts.attempts.forgive(connection, attempt)
+            revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
+            opened = await self.tokens.open_session(connection, turned, caller.token.amr, origin, at)
+            state = state_of(await enrollments.of(account.id), at)
+            await self.journal.record(
+                connection,
+                EventType.PASSWORD_CHANGED,
+                account_id=account.id,
+                at=at,
+                origin=origin,
+                amr=list(caller.token.amr),
+                revoked=revoked.as_details(),
+            )
+            letter = Letter.PASSWORD_CHANGED
+            to = account.address
+            await self.journal.post(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
+        return Grant(opened, turned, state), revoked
+
+    async def events(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Event]:
+        async with self.database.reading() as connection:
+            return await self.journal.events_of(connection, caller.account.id, after=after, limit=limit)

@@ -1,0 +1,1 @@
+"""Authentication tokens: proof for a while."""

@@ -1,0 +1,93 @@
+"""Sessions and personal tokens: what they are, how long they live, what they may do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from app.accounts.domain import Account
+from app.kernel.refusal import Conflict, NotAllowed
+from app.kernel.secret import SecretKind
+
+BY_PASSWORD = ("pwd",)
+BY_PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
+BY_PASSWORD_AND_RECOVERY_CODE = ("pwd", "recovery_code", "mfa")
+
+
+class Kind(StrEnum):
+    SESSION = "session"
+    PERSONAL = "personal"
+
+    @property
+    def secret_kind(self) -> SecretKind:
+        return SecretKind.SESSION if self is Kind.SESSION else SecretKind.PERSONAL
+
+
+class Assurance(StrEnum):
+    """NIST SP 800-63B: one factor, or two."""
+
+    AAL1 = "aal1"
+    AAL2 = "aal2"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as we know it: everything but the secret. `amr` are the methods of RFC 8176 that it was proved by."""
+
+    id: UUID
+    kind: Kind
+    description: str | None
+    amr: tuple[str, ...]
+    authenticated_at: datetime
+    created_at: datetime
+    expires_at: datetime | None
+    ends_at: datetime | None
+    """The earliest end, idleness included; `expires_at` is the absolute one."""
+    last_used_at: datetime | None
+    last_used_ip: str | None
+    user_agent: str | None
+    max_age_seconds: int | None
+    extend_when_used: bool
+
+    @property
+    def assurance(self) -> Assurance:
+        return Assurance.AAL2 if "mfa" in self.amr else Assurance.AAL1
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and by which token."""
+
+    account: Account
+    token: Token
+
+
+@dataclass(frozen=True)
+class OpenedToken:
+    """A token with its secret, which exists outside the holder's hands only in this one answer."""
+
+    secret: SecretStr
+    token: Token
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """How many live tokens an act ended."""
+
+    sessions: int = 0
+    personal_tokens: int = 0
+
+    def as_details(self) -> dict[str, int]:
+        return {"sessions": self.sessions, "personal_tokens": self.personal_tokens}
+
+
+class SessionRequired(NotAllowed):
+    code = "session_required"
+    title = "A personal token may not do this; log in."
+
+
+class TokenLimitReached(Conflict):
+    code = "token_limit_reached"
+    title = "This account has as many personal tokens as it may have; revoke one first."

@@ -1,0 +1,251 @@
+"""The tokens table. A token lives while its epoch is its account's; nothing else has to be remembered anywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+)
+
+from app.accounts.domain import Status
+from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.repository import account_of, accounts
+from app.infrastructure.database import Connection, metadata
+from app.kernel.page import PageOf, cut_page
+from app.tokens.domain import Caller, Kind, Revoked, Token
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("description", Text),
+    Column("amr", ARRAY(Text), nullable=False),
+    Column("authenticated_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("max_age_seconds", Integer),
+    Column("extend_when_used", Boolean, nullable=False),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("last_used_ip", Text),
+    Column("user_agent", Text),
+    UniqueConstraint("digest"),
+    CheckConstraint("kind IN ('session', 'personal')", name="kind"),
+    CheckConstraint("kind = 'personal' OR expires_at IS NOT NULL", name="sessions_end"),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+    Index("tokens_account_id_idx", "account_id", "id"),
+    Index("tokens_expires_at_idx", "expires_at"),
+)
+
+# Written in batches, seconds after the use: a token that was revoked meanwhile has no row to come back through.
+_NOTE_USES = text("""
+    UPDATE tokens AS t SET
+        last_used_at = u.at,
+        last_used_ip = coalesce(u.ip, t.last_used_ip),
+        expires_at = CASE WHEN t.extend_when_used AND t.max_age_seconds IS NOT NULL
+            THEN u.at + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS u (id, at, ip)
+    WHERE t.id = u.id AND (t.last_used_at IS NULL OR t.last_used_at < u.at)
+""")
+_DELETE_DEAD = text("""
+    DELETE FROM tokens WHERE id IN (
+        SELECT t.id FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id
+        WHERE t.epoch <> a.credential_epoch OR t.expires_at <= :at
+            OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
+        LIMIT :most)
+""")
+
+
+@dataclass(frozen=True)
+class Use:
+    at: datetime
+    ip: str | None
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    connection: Connection
+    idle: timedelta
+
+    @property
+    def _ends_at(self) -> ColumnElement[datetime]:
+        """The earliest end. LEAST passes NULL over, so a personal token without an end has none."""
+        last_sign_of_life = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
+        idle_end = case((tokens.c.kind == Kind.SESSION, last_sign_of_life + self.idle))
+        return func.least(tokens.c.expires_at, idle_end)
+
+    def _lives(self, at: datetime) -> ColumnElement[bool]:
+        """The one rule of token life, for a row joined to its account."""
+        return and_(
+            tokens.c.epoch == accounts.c.credential_epoch,
+            accounts.c.status == Status.ACTIVE,
+            or_(self._ends_at.is_(None), self._ends_at > at),
+        )
+
+    @property
+    def _columns(self) -> tuple[ColumnElement[Any], ...]:
+        named = (
+            "id",
+            "kind",
+            "description",
+            "amr",
+            "authenticated_at",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "last_used_ip",
+            "user_agent",
+            "max_age_seconds",
+            "extend_when_used",
+        )
+        return (*(tokens.c[name].label(f"token_{name}") for name in named), self._ends_at.label("token_ends_at"))
+
+    async def caller_with(self, digest: bytes, at: datetime) -> Caller | None:
+        query = (
+            select(*ACCOUNT_COLUMNS, *self._columns)
+            .join(accounts, accounts.c.id == tokens.c.account_id)
+            .where(tokens.c.digest == digest, self._lives(at))
+        )
+        row = (await self.connection.execute(query)).first()
+        return Caller(account_of(row), _token_of(row)) if row else None
+
+    async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
+        values = {
+            "id": token.id,
+            "account_id": account_id,
+            "epoch": epoch,
+            "kind": token.kind,
+            "digest": digest,
+            "description": token.description,
+            "amr": list(token.amr),
+            "authenticated_at": token.authenticated_at,
+            "created_at": token.created_at,
+            "expires_at": token.expires_at,
+            "max_age_seconds": token.max_age_seconds,
+            "extend_when_used": token.extend_when_used,
+            "last_used_ip": token.last_used_ip,
+            "user_agent": token.user_agent,
+        }
+        await self.connection.execute(insert(tokens).values(values))
+
+    async def end_least_recently_used(self, account_id: UUID, *, keep: int, at: datetime) -> None:
+        """Sessions over the number to keep die, the longest unused first."""
+        surplus = (
+            select(tokens.c.id)
+            .join(accounts, accounts.c.id == tokens.c.account_id)
+            .where(tokens.c.account_id == account_id, tokens.c.kind == Kind.SESSION, self._lives(at))
+            .order_by(func.coalesce(tokens.c.last_used_at, tokens.c.created_at).desc(), tokens.c.id.desc())
+            .offset(keep)
+        )
+        await self.connection.execute(delete(tokens).where(tokens.c.id.in_(surplus)))
+
+    async def live_of(self, account_id: UUID, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Token]:
+        query = (
+            select(*self._columns)
+            .join(accounts, accounts.c.id == tokens.c.account_id)
+            .where(tokens.c.account_id == account_id, self._lives(at))
+            .order_by(tokens.c.id.desc())
+            .limit(limit + 1)
+        )
+        if after is not None:
+            query = query.where(tokens.c.id < after)
+        rows = [_token_of(row) for row in await self.connection.execute(query)]
+        return cut_page(rows, limit, lambda token: token.id)
+
+    async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
+        """How many tokens an end of all would end."""
+        return await self._count(account_id, self._lives(at))
+
+    async def count_outlived(self, account_id: UUID, at: datetime) -> Revoked:
+        """How many tokens lived until the epoch turned, which it did once in this transaction."""
+        ended = and_(
+            tokens.c.epoch == accounts.c.credential_epoch - 1, or_(self._ends_at.is_(None), self._ends_at > at)
+        )
+        return await self._count(account_id, ended)
+
+    async def _count(self, account_id: UUID, which: ColumnElement[bool]) -> Revoked:
+        query = (
+            select(tokens.c.kind, func.count())
+            .join(accounts, accounts.c.id == tokens.c.account_id)
+            .where(tokens.c.account_id == account_id, which)
+            .group_by(tokens.c.kind)
+        )
+        counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query)}
+        return Revoked(counted.get(Kind.SESSION, 0), counted.get(Kind.PERSONAL, 0))
+
+    async def end(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
+        """None where the account has no such live token."""
+        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(self._lives(at))
+        statement = delete(tokens).where(tokens.c.id == id, tokens.c.account_id == account_id, tokens.c.id.in_(live))
+        kind = await self.connection.scalar(statement.returning(tokens.c.kind))
+        return Kind(kind) if kind else None
+
+    async def end_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> Revoked:
+        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(self._lives(at))
+        statement = delete(tokens).where(
+            tokens.c.account_id == account_id,
+            tokens.c.id != kept,
+            tokens.c.id.in_(live.where(tokens.c.account_id == account_id)),
+        )
+        kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind)))
+        return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL))
+
+    async def note_uses(self, uses: Mapping[UUID, Use]) -> None:
+        # In the order of ids, so that two processes lock rows in one order.
+        ordered = sorted(uses.items())
+        given = {
+            "ids": [id for id, _ in ordered],
+            "ats": [use.at for _, use in ordered],
+            "ips": [use.ip for _, use in ordered],
+        }
+        await self.connection.execute(_NOTE_USES, given)
+
+    async def delete_dead(self, at: datetime, *, most: int) -> int:
+        given = {"at": at, "idle_since": at - self.idle, "most": most}
+        return (await self.connection.execute(_DELETE_DEAD, given)).rowcount
+
+
+def _token_of(row: Row[*tuple[Any, ...]]) -> Token:
+    return Token(
+        id=row.token_id,
+        kind=Kind(row.token_kind),
+        description=row.token_description,
+        amr=tuple(row.token_amr),
+        authenticated_at=row.token_authenticated_at,
+        created_at=row.token_created_at,
+        expires_at=row.token_expires_at,
+        ends_at=row.token_ends_at,
+        last_used_at=row.token_last_used_at,
+        last_used_ip=row.token_last_used_ip,
+        user_agent=row.token_user_agent,
+        max_age_seconds=row.token_max_age_seconds,
+        extend_when_used=row.token_extend_when_used,
+    )

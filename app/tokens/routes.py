@@ -1,0 +1,64 @@
+"""`/v1/me/tokens` and `/v1/logout`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from app.infrastructure.problems import refuses
+from app.infrastructure.strict_json import StrictRoute
+from app.infrastructure.wire import AskedPage, FromOrigin, Page
+from app.kernel.refusal import InvalidToken, NotFound
+from app.tokens.domain import Caller, SessionRequired, TokenLimitReached
+from app.tokens.guard import Guard
+from app.tokens.schemas import CreatedToken, CreateToken, RevokeAll, Revoked, RevokedAll, Token
+from app.tokens.service import Tokens
+
+
+def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["Authentication tokens"], route_class=StrictRoute)
+    AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
+    Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
+
+    @router.post("/logout", status_code=204, summary="Log out", responses=refuses(InvalidToken))
+    async def log_out(caller: AnyToken, origin: FromOrigin) -> None:
+        """Ends the calling token, session or personal."""
+        await tokens.log_out(caller, origin)
+
+    @router.get("/me/tokens", summary="List one's live tokens", responses=refuses(InvalidToken))
+    async def list_tokens(caller: AnyToken, page: AskedPage) -> Page[Token]:
+        found = await tokens.list_live(caller, after=page.after, limit=page.limit)
+        return Page[Token].of(found, lambda token: Token.of(token, current=caller.token.id))
+
+    @router.post(
+        "/me/tokens",
+        status_code=201,
+        summary="Create a personal token",
+        responses=refuses(InvalidToken, SessionRequired, TokenLimitReached),
+    )
+    async def create_token(caller: Session, body: CreateToken, origin: FromOrigin) -> CreatedToken:
+        """The secret is shown in this answer and never again."""
+        opened = await tokens.open_personal(
+            caller, body.description, body.max_age_seconds, origin, extend_when_used=body.extend_when_used
+        )
+        return CreatedToken.of(opened)
+
+    @router.post(
+        "/me/tokens/revoke-all", summary="Revoke one's tokens", responses=refuses(InvalidToken, SessionRequired)
+    )
+    async def revoke_all_tokens(caller: Session, origin: FromOrigin, body: RevokeAll | None = None) -> RevokedAll:
+        """All but the calling one, unless `keep_current` is false."""
+        keep = body is None or body.keep_current
+        revoked = await (tokens.end_others if keep else tokens.end_all)(caller, origin)
+        return RevokedAll(revoked=Revoked.of(revoked))
+
+    @router.delete(
+        "/me/tokens/{id}",
+        status_code=204,
+        summary="Revoke one token",
+        responses=refuses(InvalidToken, SessionRequired, NotFound),
+    )
+    async def revoke_token(caller: Session, id: UUID, origin: FromOrigin) -> None:
+        await tokens.end(caller, id, origin)
+
+    return router

@@ -1,0 +1,79 @@
+"""Tokens as JSON."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from app.infrastructure.wire import Answer, Body, Moment, printable
+from app.tokens import domain
+
+_TEN_YEARS = 10 * 365 * 24 * 3600
+
+
+class Token(Answer):
+    """An authentication token without its secret. `amr` are authentication methods of RFC 8176."""
+
+    id: UUID
+    kind: Literal["session", "personal"]
+    description: str | None
+    created_at: Moment
+    expires_at: Moment | None
+    last_used_at: Moment | None
+    last_used_ip: str | None
+    user_agent: str | None
+    extend_when_used: bool
+    amr: list[str] = Field(examples=[["pwd", "otp", "mfa"]])
+    current: bool
+
+    @classmethod
+    def of(cls, token: domain.Token, *, current: UUID | None) -> Self:
+        return cls(
+            id=token.id,
+            kind=token.kind.value,
+            description=token.description,
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            last_used_at=token.last_used_at,
+            last_used_ip=token.last_used_ip,
+            user_agent=token.user_agent,
+            extend_when_used=token.extend_when_used,
+            amr=list(token.amr),
+            current=token.id == current,
+        )
+
+
+class Revoked(Answer):
+    """How many live tokens the call ended, the calling one included where it died too."""
+
+    sessions: int
+    personal_tokens: int
+
+    @classmethod
+    def of(cls, revoked: domain.Revoked) -> Self:
+        return cls(sessions=revoked.sessions, personal_tokens=revoked.personal_tokens)
+
+
+class CreateToken(Body):
+    description: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)] = Field(
+        examples=["Nightly backup"]
+    )
+    max_age_seconds: int | None = Field(default=None, ge=1, le=_TEN_YEARS, examples=[2592000])
+    extend_when_used: bool = False
+
+
+class CreatedToken(Answer):
+    access_token: str = Field(examples=["tkp_…"])
+    token: Token
+
+    @classmethod
+    def of(cls, opened: domain.OpenedToken) -> Self:
+        return cls(access_token=opened.secret.get_secret_value(), token=Token.of(opened.token, current=None))
+
+
+class RevokeAll(Body):
+    keep_current: bool = True
+
+
+class RevokedAll(Answer):
+    revoked: Revoked

@@ -1,0 +1,231 @@
+"""The verbs of tokens: check, open, list, end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.accounts.domain import Account
+from app.accounts.repository import AccountRows
+from app.activity.domain import EventType, Letter
+from app.activity.service import Journal
+from app.infrastructure.database import Connection, Database
+from app.infrastructure.settings import Settings
+from app.kernel.chance import new_id
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+from app.kernel.page import PageOf
+from app.kernel.refusal import InvalidToken, NotFound
+from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.tokens.domain import Caller, Kind, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
+from app.tokens.repository import TokenRows, Use
+
+
+@dataclass(frozen=True)
+class Tokens:
+    database: Database
+    clock: Clock
+    settings: Settings
+    journal: Journal
+    uses: dict[UUID, Use] = field(default_factory=dict)
+    """Uses not yet written: the newest of each token, for `note_uses`."""
+
+    def rows(self, connection: Connection) -> TokenRows:
+        return TokenRows(connection, timedelta(seconds=self.settings.session_idle_seconds))
+
+    async def check(self, secret: str, origin: Origin) -> Caller:
+        """Who holds this token. One statement; the use is noted and written a moment later. Raises InvalidToken."""
+        found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
+        if found is None:
+            raise InvalidToken
+        at = self.clock.now()
+        async with self.database.reading() as connection:
+            caller = await self.rows(connection).caller_with(found, at)
+        if caller is None:
+            raise InvalidToken
+        self.uses[caller.token.id] = Use(at, origin.address)
+        return caller
+
+    async def note_uses(self) -> None:
+        """Writes the uses of the last moments in one statement. On a fault they stay noted for the next time."""
+        if not self.uses:
+            return
+        taken = dict(self.uses)
+        self.uses.clear()
+        try:
+            async with self.database.reading() as connection:
+                await self.rows(connection).note_uses(taken)
+        except Exception:
+            for id, use in taken.items():
+                self.uses.setdefault(id, use)
+            raise
+
+    async def open_session(
+        self, connection: Connection, account: Account, amr: Sequence[str], origin: Origin, at: datetime
+    ) -> OpenedToken:
+        """A session under the account's epoch, which the caller's transaction holds or has just turned."""
+        secret = new_secret(SecretKind.SESSION)
+        end = at + timedelta(seconds=self.settings.session_max_seconds)
+        token = Token(
+            id=new_id(),
+            kind=Kind.SESSION,
+            description=None,
+            amr=tuple(amr),
+            authenticated_at=at,
+            created_at=at,
+            expires_at=end,
+            ends_at=min(end, at + timedelta(seconds=self.settings.session_idle_seconds)),
+            last_used_at=None,
+            last_used_ip=origin.address,
+            user_agent=origin.user_agent,
+            max_age_seconds=None,
+            extend_when_used=False,
+        )
+        rows = self.rows(connection)
+        await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
+        await rows.end_least_recently_used(account.id, keep=self.settings.sessions_per_account, at=at)
+        return OpenedToken(secret, token)
+
+    async def open_personal(
+        self, caller: Caller, description: str, max_age_seconds: int | None, origin: Origin, *, extend_when_used: bool
+    ) -> OpenedToken:
+        """Proved as well as the session that asked for it. Raises SessionRequired, TokenLimitReached, InvalidToken."""
+        require_session(caller)
+        at, account = self.clock.now(), caller.account
+        end = at + timedelta(seconds=max_age_seconds) if max_age_seconds else None
+        secret = new_secret(SecretKind.PERSONAL)
+        token = Token(
+            id=new_id(),
+            kind=Kind.PERSONAL,
+            description=description,
+            amr=caller.token.amr,
+            authenticated_at=caller.token.authenticated_at,
+            created_at=at,
+            expires_at=end,
+            ends_at=end,
+            last_used_at=None,
+            last_used_ip=None,
+            user_agent=origin.user_agent,
+            max_age_seconds=max_age_seconds,
+            extend_when_used=extend_when_used,
+        )
+        async with self.database.transaction() as connection:
+            if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+                raise InvalidToken
+            rows = self.rows(connection)
+            living = await rows.count_live(account.id, at)
+            if living.personal_tokens >= self.settings.personal_tokens_per_account:
+                raise TokenLimitReached
+            await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
+            await self.journal.record(
+                connection,
+                EventType.TOKEN_CREATED,
+                account_id=account.id,
+                at=at,
+                origin=origin,
+                token_id=str(token.id),
+                kind=token.kind.value,
+                amr=list(token.amr),
+            )
+            await self.journal.post(
+                connection,
+                Letter.PERSONAL_TOKEN_CREATED,
+                account_id=account.id,
+                to=account.address,
+                at=at,
+                origin=origin,
+                description=description,
+            )
+        return OpenedToken(secret, token)
+
+    async def list_live(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Token]:
+        async with self.database.reading() as connection:
+            return await self.rows(connection).live_of(caller.account.id, self.clock.now(), after=after, limit=limit)
+
+    async def end(self, caller: Caller, id: UUID, origin: Origin) -> None:
+        """One's own token. Raises SessionRequired; NotFound for a dead one, and for another account's."""
+        require_session(caller)
+        await self._end(caller.account, id, origin, reason="revoked")
+
+    async def log_out(self, caller: Caller, origin: Origin) -> None:
+        """Ends the calling token. Raises InvalidToken where it has died meanwhile."""
+        try:
+            await self._end(caller.account, caller.token.id, origin, reason="logout")
+        except NotFound:
+            raise InvalidToken from None
+
+    async def end_with_secret(self, secret: str, origin: Origin, *, client_id: str) -> None:
+        """RFC 7009: what is not a live token is as good as ended."""
+        found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
+        if found is None:
+            return
+        async with self.database.reading() as connection:
+            caller = await self.rows(connection).caller_with(found, self.clock.now())
+        if caller is None:
+            return
+        try:
+            await self._end(caller.account, caller.token.id, origin, reason="revoked_by_client", client_id=client_id)
+        except NotFound:
+            return
+
+    async def _end(
+        self, account: Account, id: UUID, origin: Origin, *, reason: str, client_id: str | None = None
+    ) -> None:
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            kind = await self.rows(connection).end(id, account.id, at)
+            if kind is None:
+                raise NotFound
+            await self.journal.record(
+                connection,
+                EventType.TOKEN_REVOKED,
+                account_id=account.id,
+                at=at,
+                origin=origin,
+                client_id=client_id,
+                token_id=str(id),
+                kind=kind.value,
+                reason=reason,
+            )
+        self.uses.pop(id, None)
+
+    async def end_others(self, caller: Caller, origin: Origin) -> Revoked:
+        """All tokens but the calling one. Raises SessionRequired, InvalidToken."""
+        require_session(caller)
+        at, account = self.clock.now(), caller.account
+        async with self.database.transaction() as connection:
+            if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+                raise InvalidToken
+            revoked = await self.rows(connection).end_all_but(caller.token.id, account.id, at)
+            await self._record_end_of_many(connection, account, revoked, origin, at, reason="revoke_others")
+        return revoked
+
+    async def end_all(self, caller: Caller, origin: Origin) -> Revoked:
+        """Every token, one that is being created at this moment included. Raises SessionRequired, InvalidToken."""
+        require_session(caller)
+        at, account = self.clock.now(), caller.account
+        async with self.database.transaction() as connection:
+            if await AccountRows(connection).turn_epoch(account.id, seen=account.epoch) is None:
+                raise InvalidToken
+            revoked = await self.rows(connection).count_outlived(account.id, at)
+            await self._record_end_of_many(connection, account, revoked, origin, at, reason="revoke_all")
+        return revoked
+
+    async def _record_end_of_many(
+        self, connection: Connection, account: Account, revoked: Revoked, origin: Origin, at: datetime, *, reason: str
+    ) -> None:
+        await self.journal.record(
+            connection,
+            EventType.TOKENS_REVOKED,
+            account_id=account.id,
+            at=at,
+            origin=origin,
+            reason=reason,
+            revoked=revoked.as_details(),
+        )
+
+
+def require_session(caller: Caller) -> None:
+    """Raises SessionRequired: a personal token may only read, and log itself out."""
+    if caller.token.kind is not Kind.SESSION:
+        raise SessionRequired

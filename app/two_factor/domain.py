@@ -1,0 +1,172 @@
+"""An account's second factor, the codes it takes, and what can be refused."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.accounts.domain import Account
+from app.kernel.chance import random_bytes
+from app.kernel.refusal import Conflict, Gone, NotAllowed, NotAuthenticated
+from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE, OpenedToken, Revoked
+
+RECOVERY_CODE_COUNT = 10
+_RECOVERY_CODE_BYTES = 15
+_TOTP_CODE_LENGTH = 6
+
+
+class Status(StrEnum):
+    DISABLED = "disabled"
+    PENDING = "pending"
+    ENABLED = "enabled"
+
+
+@dataclass(frozen=True)
+class Enrollment:
+    """One authenticator app of one account: pending until its first code, then enabled."""
+
+    id: UUID
+    account_id: UUID
+    status: Status
+    sealed_secret: bytes = field(repr=False)
+    expires_at: datetime | None
+    confirmed_at: datetime | None
+    last_step: int | None
+    last_used_at: datetime | None
+    recovery_codes_remaining: int
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.status is Status.ENABLED
+
+    def has_expired(self, at: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= at
+
+
+@dataclass(frozen=True)
+class State:
+    """What an account may know of its second factor."""
+
+    status: Status
+    enabled_at: datetime | None = None
+    last_used_at: datetime | None = None
+    enrollment_expires_at: datetime | None = None
+    recovery_codes_remaining: int = 0
+
+
+DISABLED = State(Status.DISABLED)
+
+
+def state_of(enrollment: Enrollment | None, at: datetime) -> State:
+    """A pending enrollment that has expired reads as disabled."""
+    if enrollment is None or enrollment.has_expired(at):
+        return DISABLED
+    return State(
+        status=enrollment.status,
+        enabled_at=enrollment.confirmed_at,
+        last_used_at=enrollment.last_used_at,
+        enrollment_expires_at=enrollment.expires_at,
+        recovery_codes_remaining=enrollment.recovery_codes_remaining,
+    )
+
+
+@dataclass(frozen=True)
+class ProofByStep:
+    """The code of a time step that comes after the last accepted one, not yet spent."""
+
+    step: int
+    in_a_row: int
+    """The number this attempt was counted under, in case it turns out to be wrong after all."""
+    amr: tuple[str, ...] = BY_PASSWORD_AND_CODE
+
+
+@dataclass(frozen=True)
+class ProofByRecoveryCode:
+    """Text that may be one of the account's recovery codes; spending it tells."""
+
+    digest: bytes = field(repr=False)
+    in_a_row: int
+    amr: tuple[str, ...] = BY_PASSWORD_AND_RECOVERY_CODE
+
+
+Proof = ProofByStep | ProofByRecoveryCode
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A secret on its way into an authenticator app: shown once."""
+
+    secret: str = field(repr=False)
+    otpauth_uri: str = field(repr=False)
+    qr_svg: str = field(repr=False)
+    qr_png: str = field(repr=False)
+    issuer: str
+    account_name: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a successful proof returns."""
+
+    opened: OpenedToken
+    account: Account
+    two_factor: State
+
+
+@dataclass(frozen=True)
+class Changed:
+    """2FA went on or off: everything older is dead, and the caller goes on in a fresh session."""
+
+    grant: Grant
+    revoked: Revoked
+    recovery_codes: Sequence[str] = field(default=(), repr=False)
+
+
+class WrongCode(NotAllowed):
+    code = "invalid_code"
+    title = "The code is wrong, or was used before."
+
+
+class WrongCodeAtLogin(NotAuthenticated):
+    code = WrongCode.code
+    title = WrongCode.title
+
+
+class AlreadyEnabled(Conflict):
+    code = "two_factor_already_enabled"
+    title = "Two-factor authentication is on already; turn it off first to change the device."
+
+
+class NotEnabled(Conflict):
+    code = "two_factor_not_enabled"
+    title = "Two-factor authentication is not on."
+
+
+class NoPendingEnrollment(Conflict):
+    code = "no_pending_enrollment"
+    title = "There is no enrollment to confirm; begin one."
+
+
+class EnrollmentExpired(Gone):
+    code = "enrollment_expired"
+    title = "The enrollment has expired; begin again."
+
+
+def is_totp_code(code: str) -> bool:
+    """Six ASCII digits; everything else that comes in as a code is a recovery code."""
+    return len(code) == _TOTP_CODE_LENGTH and code.isascii() and code.isdigit()
+
+
+def new_recovery_codes() -> list[str]:
+    """Ten codes of 120 random bits each, in six groups of four base32 characters."""
+    codes = (base64.b32encode(random_bytes(_RECOVERY_CODE_BYTES)).decode() for _ in range(RECOVERY_CODE_COUNT))
+    return ["-".join(code[at : at + 4] for at in range(0, len(code), 4)) for code in codes]
+
+
+def recovery_code_digest(code: str) -> bytes:
+    """SHA-256 is enough for 120 random bits (ASVS 5.0, 6.5.2). Case and dashes do not matter."""
+    return hashlib.sha256(code.replace("-", "").upper().encode()).digest()

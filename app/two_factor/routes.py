@@ -1,0 +1,91 @@
+"""`/v1/me/2fa`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from app.accounts.domain import WrongPassword
+from app.infrastructure.problems import refuses
+from app.infrastructure.strict_json import StrictRoute
+from app.infrastructure.wire import FromOrigin
+from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
+from app.tokens.domain import Caller, SessionRequired
+from app.tokens.guard import Guard
+from app.two_factor import schemas
+from app.two_factor.domain import (
+    AlreadyEnabled,
+    EnrollmentExpired,
+    NoPendingEnrollment,
+    NotEnabled,
+    WrongCode,
+)
+from app.two_factor.service import TwoFactor
+
+_ASKS_FOR_PASSWORD = (InvalidToken, SessionRequired, WrongPassword, TooManyAttempts, Overloaded)
+
+
+def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/v1/me/2fa", tags=["Two-factor authentication"], route_class=StrictRoute)
+    AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
+    Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
+
+    @router.get("", summary="See whether two-factor authentication is on", responses=refuses(InvalidToken))
+    async def get_two_factor(caller: AnyToken) -> schemas.TwoFactor:
+        return schemas.TwoFactor.of(await two_factor.state(caller.account))
+
+    @router.post(
+        "/enrollment",
+        status_code=201,
+        summary="Begin to enroll a device",
+        responses=refuses(*_ASKS_FOR_PASSWORD, AlreadyEnabled),
+    )
+    async def begin_enrollment(
+        caller: Session, body: schemas.BeginEnrollment, origin: FromOrigin
+    ) -> schemas.Enrollment:
+        """The secret and its QR code, shown once. A new call replaces the pending enrollment."""
+        return schemas.Enrollment.of(await two_factor.begin(caller, body.password, origin))
+
+    @router.delete(
+        "/enrollment",
+        status_code=204,
+        summary="Drop a pending enrollment",
+        responses=refuses(InvalidToken, SessionRequired),
+    )
+    async def cancel_enrollment(caller: Session) -> None:
+        await two_factor.cancel(caller)
+
+    @router.post(
+        "/confirm",
+        summary="Turn two-factor authentication on",
+        responses=refuses(
+            InvalidToken, SessionRequired, WrongCode, NoPendingEnrollment, EnrollmentExpired, TooManyAttempts
+        ),
+    )
+    async def confirm_enrollment(caller: Session, body: schemas.Confirm, origin: FromOrigin) -> schemas.Confirmed:
+        """By a code of the new device. Everything that the account had is dead; go on with the grant."""
+        return schemas.Confirmed.of(await two_factor.confirm(caller, body.code, origin))
+
+    @router.post(
+        "/disable",
+        summary="Turn two-factor authentication off",
+        responses=refuses(*_ASKS_FOR_PASSWORD, WrongCode, NotEnabled),
+    )
+    async def disable_two_factor(caller: Session, body: schemas.Disable, origin: FromOrigin) -> schemas.Disabled:
+        """Everything that the account had is dead; go on with the grant. A code that is sent must be right."""
+        return schemas.Disabled.of(await two_factor.disable(caller, body.password, body.code, origin))
+
+    @router.post(
+        "/recovery-codes",
+        status_code=201,
+        summary="Replace the recovery codes",
+        responses=refuses(*_ASKS_FOR_PASSWORD, NotEnabled),
+    )
+    async def replace_recovery_codes(
+        caller: Session, body: schemas.ReplaceRecoveryCodes, origin: FromOrigin
+    ) -> schemas.RecoveryCodes:
+        """The old set is dead."""
+        return schemas.RecoveryCodes(
+            recovery_codes=await two_factor.replace_recovery_codes(caller, body.password, origin)
+        )
+
+    return router

@@ -1,0 +1,143 @@
+"""Two-factor authentication, and what a proof grants, as JSON."""
+
+from datetime import datetime
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from app.accounts import domain as accounts
+from app.infrastructure.wire import Answer, Body, GivenCode, GivenPassword, Moment
+from app.tokens.schemas import Revoked, Token
+from app.two_factor import domain, totp
+
+
+class TwoFactor(Answer):
+    status: Literal["disabled", "pending", "enabled"]
+    enabled_at: Moment | None
+    last_used_at: Moment | None
+    enrollment_expires_at: Moment | None
+    recovery_codes_remaining: int
+
+    @classmethod
+    def of(cls, state: domain.State) -> Self:
+        return cls(
+            status=state.status.value,
+            enabled_at=state.enabled_at,
+            last_used_at=state.last_used_at,
+            enrollment_expires_at=state.enrollment_expires_at,
+            recovery_codes_remaining=state.recovery_codes_remaining,
+        )
+
+
+class Account(Answer):
+    id: UUID
+    email: str
+    created_at: Moment
+    status: Literal["active", "disabled"]
+    two_factor: TwoFactor
+
+    @classmethod
+    def of(cls, account: accounts.Account, state: domain.State) -> Self:
+        return cls(
+            id=account.id,
+            email=account.address,
+            created_at=account.created_at,
+            status=account.status.value,
+            two_factor=TwoFactor.of(state),
+        )
+
+
+class Grant(Answer):
+    """What a successful proof returns."""
+
+    status: Literal["authenticated"] = "authenticated"
+    access_token: str = Field(examples=["tks_…"])
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: int = Field(description="Seconds to the absolute end; idleness may end it earlier.", examples=[86400])
+    token: Token
+    account: Account
+
+    @classmethod
+    def of(cls, grant: domain.Grant) -> Self:
+        token = grant.opened.token
+        return cls(
+            access_token=grant.opened.secret.get_secret_value(),
+            expires_in=_seconds(token.created_at, token.expires_at),
+            token=Token.of(token, current=token.id),
+            account=Account.of(grant.account, grant.two_factor),
+        )
+
+
+def _seconds(since: datetime, until: datetime | None) -> int:
+    return int((until - since).total_seconds()) if until else 0
+
+
+class BeginEnrollment(Body):
+    password: GivenPassword
+
+
+class Enrollment(Answer):
+    """Shown once. `secret` is for typing, the two pictures are `data:` URIs of the same `otpauth_uri`."""
+
+    secret: str
+    otpauth_uri: str
+    qr_svg: str
+    qr_png: str
+    issuer: str
+    account_name: str
+    algorithm: Literal["SHA1"] = "SHA1"
+    digits: Literal[6] = totp.DIGITS
+    period: Literal[30] = totp.PERIOD_SECONDS
+    expires_at: Moment
+
+    @classmethod
+    def of(cls, issued: domain.Issued) -> Self:
+        return cls(**vars(issued))
+
+
+class Confirm(Body):
+    code: GivenCode
+
+
+class Confirmed(Answer):
+    two_factor: TwoFactor
+    recovery_codes: list[str] = Field(description="Ten codes, each good once; shown in this answer and never again.")
+    grant: Grant
+    revoked: Revoked
+
+    @classmethod
+    def of(cls, changed: domain.Changed) -> Self:
+        return cls(
+            two_factor=TwoFactor.of(changed.grant.two_factor),
+            recovery_codes=list(changed.recovery_codes),
+            grant=Grant.of(changed.grant),
+            revoked=Revoked.of(changed.revoked),
+        )
+
+
+class Disable(Body):
+    password: GivenPassword
+    code: GivenCode | None = None
+
+
+class Disabled(Answer):
+    two_factor: TwoFactor
+    grant: Grant
+    revoked: Revoked
+
+    @classmethod
+    def of(cls, changed: domain.Changed) -> Self:
+        return cls(
+            two_factor=TwoFactor.of(changed.grant.two_factor),
+            grant=Grant.of(changed.grant),
+            revoked=Revoked.of(changed.revoked),
+        )
+
+
+class ReplaceRecoveryCodes(Body):
+    password: GivenPassword
+
+
+class RecoveryCodes(Answer):
+    recovery_codes: list[str] = Field(description="Ten codes, each good once; the old set is dead.")

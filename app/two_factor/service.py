@@ -1,0 +1,212 @@
+"""The verbs of two-factor authentication: enroll, confirm, disable, replace the recovery codes."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from app.accounts.domain import Account
+from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
+from app.activity.domain import EventType, Letter
+from app.activity.service import Journal
+from app.infrastructure.database import Connection, Database
+from app.infrastructure.settings import Settings
+from app.infrastructure.vault import Vault
+from app.kernel.chance import new_id
+from app.kernel.clock import Clock
+from app.kernel.origin import Origin
+from app.kernel.refusal import FieldError, InvalidToken
+from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, Caller
+from app.tokens.service import Tokens
+from app.two_factor import qr, totp
+from app.two_factor.codes import AlreadySpent, Codes
+from app.two_factor.domain import (
+    DISABLED,
+    AlreadyEnabled,
+    Changed,
+    Enrollment,
+    EnrollmentExpired,
+    Grant,
+    Issued,
+    NoPendingEnrollment,
+    NotEnabled,
+    ProofByStep,
+    State,
+    new_recovery_codes,
+    recovery_code_digest,
+    state_of,
+)
+from app.two_factor.repository import CodeAttempts, Enrollments
+
+
+@dataclass(frozen=True)
+class TwoFactor:
+    database: Database
+    clock: Clock
+    settings: Settings
+    vault: Vault
+    accounts: Accounts
+    tokens: Tokens
+    codes: Codes
+    journal: Journal
+
+    async def enrollment_of(self, account: Account) -> Enrollment | None:
+        async with self.database.reading() as connection:
+            return await Enrollments(connection).of(account.id)
+
+    async def state(self, account: Account) -> State:
+        return state_of(await self.enrollment_of(account), self.clock.now())
+
+    async def begin(self, caller: Caller, password: SecretStr, origin: Origin) -> Issued:
+        """A new secret, shown once, in place of a pending one. Raises WrongPassword, AlreadyEnabled, InvalidToken."""
+        account = caller.account
+        enrolled = await self.enrollment_of(account)
+        if enrolled and enrolled.is_enabled:
+            raise AlreadyEnabled
+        attempt = await self.accounts.prove_password(account, password, origin)
+        at = self.clock.now()
+        secret = totp.new_secret()
+        expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
+        sealed = self.vault.seal(secret.encode(), owner=account.id)
+        async with self.database.transaction() as connection:
+            await self._hold(connection, account)
+            if not await Enrollments(connection).begin(new_id(), account.id, sealed, expires_at):
+                raise AlreadyEnabled
+            await self.accounts.attempts.forgive(connection, attempt)
+            await self.journal.record(
+                connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, origin=origin
+            )
+        uri = totp.provisioning_uri(secret, account_name=account.address, issuer=self.settings.issuer)
+        pictures = await asyncio.to_thread(qr.draw, uri)
+        return Issued(secret, uri, pictures.svg, pictures.png, self.settings.issuer, account.address, expires_at)
+
+    async def cancel(self, caller: Caller) -> None:
+        """Drops a pending enrollment, if there is one. Raises InvalidToken."""
+        async with self.database.transaction() as connection:
+            await self._hold(connection, caller.account)
+            await Enrollments(connection).remove_pending(caller.account.id)
+
+    async def confirm(self, caller: Caller, code: str, origin: Origin) -> Changed:
+        """2FA goes on with the first code of the new device; everything older dies.
+
+        Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, InvalidToken.
+        """
+        account, at = caller.account, self.clock.now()
+        enrollment = await self.enrollment_of(account)
+        if enrollment is None or enrollment.is_enabled:
+            raise NoPendingEnrollment
+        if enrollment.has_expired(at):
+            raise EnrollmentExpired
+        async with self.database.reading() as connection:
+            in_a_row = await self.codes.count_attempt(connection, account.id, at)
+        proof = self.codes.look(enrollment, code, in_a_row, at)
+        if not isinstance(proof, ProofByStep):
+            raise await self.codes.refuse(account, in_a_row, origin, at, **self._skew(enrollment, code, at))
+        recovery_codes = new_recovery_codes()
+        async with self.database.transaction() as connection:
+            turned = await self._turn_epoch(connection, account)
+            rows = Enrollments(connection)
+            if not await rows.confirm(enrollment, proof.step, at):
+                raise NoPendingEnrollment
+            await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in recovery_codes])
+            await CodeAttempts(connection).forgive(account.id)
+            state = state_of(await rows.of(account.id), at)
+            return await self._changed(
+                connection, turned, state, BY_PASSWORD_AND_CODE, origin, at, recovery_codes=recovery_codes
+            )
+
+    async def disable(self, caller: Caller, password: SecretStr, code: str | None, origin: Origin) -> Changed:
+        """2FA goes off without residue; everything older dies. A code that is sent must be right.
+
+        Raises NotEnabled, WrongPassword, WrongCode, TooManyAttempts, InvalidToken; FieldError where a code is needed.
+        """
+        account = caller.account
+        if code is None and self.settings.disable_requires_code:
+            raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
+        enrollment = await self.enrollment_of(account)
+        if enrollment is None or not enrollment.is_enabled:
+            raise NotEnabled
+        attempt = await self.accounts.prove_password(account, password, origin)
+        at = self.clock.now()
+        proof = None if code is None else await self.codes.prove(account, enrollment, code, origin, at)
+        try:
+            async with self.database.transaction() as connection:
+                turned = await self._turn_epoch(connection, account)
+                if proof is not None:
+                    await self.codes.spend(connection, account, proof, origin, at)
+                if not await Enrollments(connection).remove(account.id):
+                    raise NotEnabled
+                await self.accounts.attempts.forgive(connection, attempt)
+                return await self._changed(connection, turned, DISABLED, BY_PASSWORD, origin, at)
+        except AlreadySpent:
+            assert proof is not None  # noqa: S101 - only a proof is spent
+            raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+
+    async def replace_recovery_codes(self, caller: Caller, password: SecretStr, origin: Origin) -> list[str]:
+        """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""
+        account = caller.account
+        enrollment = await self.enrollment_of(account)
+        if enrollment is None or not enrollment.is_enabled:
+            raise NotEnabled
+        attempt = await self.accounts.prove_password(account, password, origin)
+        at, fresh = self.clock.now(), new_recovery_codes()
+        async with self.database.transaction() as connection:
+            await self._hold(connection, account)
+            rows = Enrollments(connection)
+            if not await rows.hold_enabled(account.id):
+                raise NotEnabled
+            await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in fresh])
+            await self.accounts.attempts.forgive(connection, attempt)
+            about = EventType.RECOVERY_CODES_REPLACED
+            await self.journal.record(connection, about, account_id=account.id, at=at, origin=origin)
+            letter = Letter.RECOVERY_CODES_REPLACED
+            to = account.address
+            await self.journal.post(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
+        return fresh
+
+    def _skew(self, enrollment: Enrollment, code: str, at: datetime) -> dict[str, Any]:
+        skew = totp.clock_skew_seconds(self.codes.open_secret(enrollment), code, at)
+        return {} if skew is None else {"clock_skew_seconds": skew, "server_time": at}
+
+    async def _changed(
+        self,
+        connection: Connection,
+        account: Account,
+        state: State,
+        amr: tuple[str, ...],
+        origin: Origin,
+        at: datetime,
+        *,
+        recovery_codes: list[str] | None = None,
+    ) -> Changed:
+        """The end of a change: count what died, open the fresh session, record, tell the owner."""
+        went_on = state is not DISABLED
+        revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
+        opened = await self.tokens.open_session(connection, account, amr, origin, at)
+        await self.journal.record(
+            connection,
+            EventType.TWO_FACTOR_ENABLED if went_on else EventType.TWO_FACTOR_DISABLED,
+            account_id=account.id,
+            at=at,
+            origin=origin,
+            amr=list(amr),
+            revoked=revoked.as_details(),
+        )
+        letter = Letter.TWO_FACTOR_ENABLED if went_on else Letter.TWO_FACTOR_DISABLED
+        await self.journal.post(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
+        return Changed(Grant(opened, account, state), revoked, recovery_codes or ())
+
+    @staticmethod
+    async def _turn_epoch(connection: Connection, account: Account) -> Account:
+        turned = await AccountRows(connection).turn_epoch(account.id, seen=account.epoch)
+        if turned is None:
+            raise InvalidToken
+        return turned
+
+    @staticmethod
+    async def _hold(connection: Connection, account: Account) -> None:
+        if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+            raise InvalidToken

@@ -1,0 +1,61 @@
+"""TOTP (RFC 6238) over pyotp: secrets, steps, and which step a code belongs to. Nothing here is spent or kept."""
+
+import base64
+import hmac
+from datetime import datetime
+from typing import Literal
+
+import pyotp
+
+from app.kernel.chance import random_bytes
+
+DIGITS: Literal[6] = 6
+PERIOD_SECONDS: Literal[30] = 30
+SECRET_BYTES = 20
+"""160 bits, as long as the HMAC-SHA-1 output (RFC 4226 §4, R6): 32 base32 characters."""
+
+WINDOW_STEPS = 1
+"""One step either side for slow typing and small drift (RFC 6238 §5.2)."""
+
+_SKEW_STEPS = 10
+"""Five minutes: as far as we look to tell someone that their device's clock is off."""
+
+
+def new_secret() -> str:
+    return base64.b32encode(random_bytes(SECRET_BYTES)).decode()
+
+
+def step_at(at: datetime) -> int:
+    """The time step of RFC 6238 §4.2."""
+    return int(at.timestamp()) // PERIOD_SECONDS
+
+
+def provisioning_uri(secret: str, *, account_name: str, issuer: str) -> str:
+    """The `otpauth://` address that authenticator apps read from the QR code."""
+    return pyotp.TOTP(secret, digits=DIGITS, interval=PERIOD_SECONDS).provisioning_uri(
+        name=account_name, issuer_name=issuer
+    )
+
+
+def matching_step(secret: str, code: str, at: datetime, *, after: int | None) -> int | None:
+    """The newest step in the window that this code belongs to, if it comes after the last accepted one."""
+    return _newest_match(secret, code, step_at(at), WINDOW_STEPS, after)
+
+
+def clock_skew_seconds(secret: str, code: str, at: datetime) -> int | None:
+    """How far the device's clock is ahead (negative: behind), if the code belongs to a time within five minutes."""
+    now = step_at(at)
+    step = _newest_match(secret, code, now, _SKEW_STEPS, None)
+    return None if step is None or abs(step - now) <= WINDOW_STEPS else (step - now) * PERIOD_SECONDS
+
+
+def _newest_match(secret: str, code: str, now: int, window: int, after: int | None) -> int | None:
+    totp = pyotp.TOTP(secret, digits=DIGITS, interval=PERIOD_SECONDS)
+    matching = [
+        step
+        for step in range(now - window, now + window + 1)
+        # Every step is compared, in constant time, so that the time taken tells nothing.
+        if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode())
+    ]
+    fresh = [step for step in matching if after is None or step > after]
+    return max(fresh, default=None)

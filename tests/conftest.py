@@ -1,0 +1,106 @@
+"""What tests stand on: one Postgres for the run, a fresh database each, a clock that moves only when told."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.infrastructure.database import Database
+from app.infrastructure.settings import Settings
+from app.infrastructure.vault import Vault
+from app.main import House, create_app
+from tests.support.people import KEY
+from tests.support.postgres import Server, start_server
+
+_numbers = itertools.count()
+
+
+class SetClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+    def advance(self, by: timedelta) -> None:
+        self._at += by
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with start_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: Server) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield asyncio.run(postgres.clone(name))
+    asyncio.run(postgres.drop(name))
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC))
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault((b"0123456789abcdefghijklmnopqrstuv",))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    made = Database(database_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """The contract's defaults, with a cheap hash; a test overrides what it is about with `model_copy`."""
+    return Settings(
+        _env_file=None,
+        database_url=SecretStr(database_url),
+        secret_keys=(SecretStr(KEY),),
+        trusted_proxies="127.0.0.0/8",
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+        run_worker=False,
+        console=False,
+        docs=True,
+        metrics=True,
+    )
+
+
+@pytest.fixture
+async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
+    """The service in this process; `house_of(api)` leads to its rooms."""
+    app = create_app(settings, clock)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        client.house = app.state.house  # type: ignore[attr-defined]
+        yield client
+
+
+@pytest.fixture
+def house(api: httpx.AsyncClient) -> House:
+    """The rooms behind `api`."""
+    found = api.house  # type: ignore[attr-defined]
+    assert isinstance(found, House)
+    return found
