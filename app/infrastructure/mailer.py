@@ -129,6 +129,7 @@ class SmtpMailer:
             async with asyncio.timeout(self._timeout_seconds):
                 await client.connect()
                 await client.send_message(message)
+            await _say_goodbye(client)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _verdict(error.recipients[0].code, "recipient") from None
         except aiosmtplib.SMTPDataError as error:
@@ -141,7 +142,7 @@ class SmtpMailer:
         except ValueError as error:
             raise MailRefused(f"not a message that can be sent: {type(error).__name__}") from None
         finally:
-            await _leave(client)
+            client.close()
 
 
 def _verdict(code: int, what: str) -> MailRefused | MailDeferred:
@@ -150,15 +151,11 @@ def _verdict(code: int, what: str) -> MailRefused | MailDeferred:
     return kind(f"{what} refused with {code}")
 
 
-async def _leave(client: aiosmtplib.SMTP) -> None:
-    """The mail's fate is sealed before QUIT: a server that hangs here must not make it look unsent."""
-    try:
-        if client.is_connected:
-            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                async with asyncio.timeout(_GOODBYE_SECONDS):
-                    await client.quit()
-    finally:
-        client.close()
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    """The mail has been taken: a server that hangs or vanishes here must not make it look unsent."""
+    with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await client.quit()
 
 
 class NoMailer:
