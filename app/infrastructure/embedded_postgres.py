@@ -19,10 +19,10 @@ from typing import Self
 from urllib.parse import quote
 
 from app.infrastructure.postgres_programs import (
-    REACHABLE,
     PostgresUnavailable,
     RunAs,
     major_version,
+    reachable_folder,
     usable_programs,
 )
 
@@ -153,14 +153,14 @@ class EmbeddedPostgres:
 def _reachable(asked_for: Path, user: RunAs) -> Path:
     """The folder that was asked for, or root's stand-in for it when the server's user is shut out from there."""
     folder = asked_for.resolve()
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if user.can_enter(folder):
         return folder
     if user.uid is None:
         raise PostgresUnavailable(f"{folder} belongs to somebody else; choose another folder for the data.")
-    stand_in = REACHABLE / f"data-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    REACHABLE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    stand_in.mkdir(mode=0o711, exist_ok=True)
+    stand_in = reachable_folder() / f"data-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    stand_in.mkdir(exist_ok=True)
+    stand_in.chmod(0o711)
     return stand_in
 
 

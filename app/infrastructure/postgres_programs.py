@@ -123,6 +123,13 @@ def major_version(folder: Path, user: RunAs) -> int:
     return int(found[1]) if found else 0
 
 
+def reachable_folder() -> Path:
+    """Root's folder that every user can enter, whatever the umask says."""
+    REACHABLE.mkdir(parents=True, exist_ok=True)
+    REACHABLE.chmod(0o755)
+    return REACHABLE
+
+
 def _usable(folder: Path, user: RunAs) -> bool:
     return (folder / "initdb").exists() and major_version(folder, user) >= OLDEST_MAJOR
 
@@ -151,13 +158,15 @@ def _copy_of_wheel(folder: Path) -> Path:
     copy = REACHABLE / f"programs-{hashlib.sha256(f'{package} {made_at}'.encode()).hexdigest()[:12]}"
     installation = Path(package.name, folder.parent.name)
     if not copy.exists():
-        REACHABLE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=REACHABLE))
-        draft.chmod(0o755)
+        draft = Path(tempfile.mkdtemp(dir=reachable_folder()))
         shutil.copytree(folder.parent, draft / installation, symlinks=True, ignore=shutil.ignore_patterns("include"))
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, draft / libraries.name)
+        # A checkout under a strict umask is closed file by file as well.
+        for path in [draft, *draft.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         try:
             draft.rename(copy)
         except OSError:

@@ -21,6 +21,13 @@ only_as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose r
 
 
 @pytest.fixture
+def strict_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that every user can enter; pytest's own tmp_path lies under a closed one."""
     path = Path(tempfile.mkdtemp(prefix="twokeys test "))
@@ -163,8 +170,9 @@ def test_a_long_temporary_folder_gives_way_to_a_short_one(folder: Path, monkeypa
 
 
 @only_as_root
+@pytest.mark.usefixtures("strict_umask")
 def test_root_is_dropped_and_a_closed_parent_stays_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_postgres, "REACHABLE", folder / "reachable")
+    monkeypatch.setattr(postgres_programs, "REACHABLE", folder / "reachable")
     home = folder / "home"
     home.mkdir(mode=0o700)
     for value in (1, 2):
@@ -181,6 +189,7 @@ def test_root_is_dropped_and_a_closed_parent_stays_closed(folder: Path, monkeypa
 
 
 @only_as_root
+@pytest.mark.usefixtures("strict_umask")
 def test_programs_under_a_closed_folder_are_copied_to_an_open_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
