@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.kernel.chance import random_bytes
+
 Network = IPv4Network | IPv6Network
 KEY_BYTES = 32
 _FEWEST_DISTINCT_KEY_BYTES = 12
@@ -40,6 +42,11 @@ def read_key(text: str) -> bytes:
         message = "each key must be 32 random bytes in URL-safe base64; make one with `twokeys keys generate`"
         raise ValueError(message)
     return key
+
+
+def new_key() -> str:
+    """A key as `read_key` reads it."""
+    return base64.urlsafe_b64encode(random_bytes(KEY_BYTES)).decode()
 
 
 def _split(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The commands of `twokeys`, one file a subject."""
