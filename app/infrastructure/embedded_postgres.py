@@ -4,7 +4,6 @@ It listens on a unix socket in a folder that only its user can enter, and dies w
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import signal
@@ -158,10 +157,20 @@ def _reachable(asked_for: Path, user: RunAs) -> Path:
         return folder
     if user.uid is None:
         raise PostgresUnavailable(f"{folder} belongs to somebody else; choose another folder for the data.")
-    stand_in = reachable_folder() / f"data-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    stand_in.mkdir(exist_ok=True)
-    stand_in.chmod(0o711)
-    return stand_in
+    return _stand_in(folder)
+
+
+def _stand_in(folder: Path) -> Path:
+    # The folder keeps the stand-in's name, so that whoever removes the folder begins anew.
+    pointer = folder / "kept-in"
+    if pointer.exists():
+        kept_in = reachable_folder() / Path(pointer.read_text().strip()).name
+        if kept_in.name.startswith("data-") and kept_in.is_dir():
+            return kept_in
+    kept_in = Path(tempfile.mkdtemp(prefix="data-", dir=reachable_folder()))
+    kept_in.chmod(0o711)
+    pointer.write_text(f"{kept_in}\n")
+    return kept_in
 
 
 def _open(path: Path, user: RunAs) -> int:

@@ -154,8 +154,9 @@ def _is_of_wheel(folder: Path) -> bool:
 def _copy_of_wheel(folder: Path) -> Path:
     """The programs and their libraries, in the same places to each other, or they would not find libpq."""
     package = folder.parent.parent
-    made_at = (folder / "postgres").stat().st_mtime_ns
-    copy = REACHABLE / f"programs-{hashlib.sha256(f'{package} {made_at}'.encode()).hexdigest()[:12]}"
+    # Named after what it holds, so that all checkouts share one copy.
+    with (folder / "postgres").open("rb") as program:
+        copy = REACHABLE / f"programs-{hashlib.file_digest(program, 'sha256').hexdigest()[:12]}"
     installation = Path(package.name, folder.parent.name)
     if not copy.exists():
         draft = Path(tempfile.mkdtemp(dir=reachable_folder()))
