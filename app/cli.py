@@ -23,6 +23,7 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
 )
 for command in (dev, serve, worker, migrate, openapi):
     commands.command()(command)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -40,7 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
         both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        # asyncio and socket add the address to the text, which stands in ours already.
+        why = (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
         raise CannotServe(f"Port {port} on {host} can't be used: {why}. Choose another with --port.") from None
 
 

@@ -22,10 +22,10 @@ _log = structlog.get_logger(__name__)
 
 async def check(settings: Settings, *, sends_mail: bool = True) -> None:
     """Raises SettingsRefused and CannotServe; Unavailable where the database does not answer."""
-    vault = Vault(settings.keys())
+    dsn, vault = settings.database_dsn(), Vault(settings.keys())
     if sends_mail and settings.mail is Mail.ON and settings.smtp_url is None:
         raise SettingsRefused("TWOKEYS_SMTP_URL is missing; set it, or TWOKEYS_MAIL=off for a service without mail.")
-    database = Database(settings.database_dsn(), pool_size=1, pgbouncer=settings.pgbouncer)
+    database = Database(dsn, pool_size=1, pgbouncer=settings.pgbouncer)
     try:
         async with database.reading() as connection:
             revision = await current_revision(connection)
