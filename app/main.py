@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from app.activity.letters import Letters
 from app.activity.service import Journal
 from app.admin.routes import admin_routes
 from app.admin.service import Admin
+from app.clients.introspection import Desk
 from app.clients.routes import client_routes, forward_auth_routes
 from app.clients.service import Clients
 from app.console import DevelopmentNotice, mount_console, mount_mailbox
@@ -92,7 +94,8 @@ def build_house(settings: Settings, clock: Clock, *, mail_folder: Path | None = 
     login = Login(database, clock, settings, accounts, tokens, two_factor, codes, journal)
     password_reset = PasswordReset(database, clock, settings, accounts, tokens, two_factor, codes, journal)
     profile = Profile(database, clock, accounts, tokens, journal)
-    clients = Clients(database, clock, tokens)
+    desk = Desk(database, clock, timedelta(seconds=settings.session_idle_seconds))
+    clients = Clients(database, clock, tokens, desk)
     admin = Admin(database, clock, accounts, tokens, password_reset, journal)
     letters = Letters(issuer=settings.issuer, mail_from=settings.mail_from, public_url=settings.public_url)
     delivery = Delivery(database, clock, vault, _mailer(settings, mail_folder), letters)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import Gauge
@@ -24,6 +25,7 @@ from app.two_factor.repository import Enrollments
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
+_STOP_SECONDS = 3.0
 _SWEPT_AT_ONCE = 1000
 # An expired enrollment answers 410 for a day, and settled mail can be looked up for a week.
 _EXPIRED_KEPT = timedelta(days=1)
@@ -57,21 +59,25 @@ class Upkeep:
             yield
         finally:
             stopping.set()
-            await asyncio.gather(*loops)
+            # A mail server that hangs must not hold up the end: a letter that is cut off goes out again after its lease.
+            _, late = await asyncio.wait(loops, timeout=_STOP_SECONDS)
+            for loop in late:
+                loop.cancel()
             await self._survive(self.tokens.note_uses)
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Mail and sweeping, until told to stop."""
         await asyncio.gather(
-            self._every(_MAIL_SECONDS, self.send_mail, stopping), self._every(_SWEEP_SECONDS, self.sweep, stopping)
+            self._every(_MAIL_SECONDS, partial(self.send_mail, stopping), stopping),
+            self._every(_SWEEP_SECONDS, self.sweep, stopping),
         )
 
-    async def send_mail(self) -> None:
-        """Everything that is due now."""
-        while await self.password_reset.answer_requests():
-            pass
-        while await self.delivery.deliver_due():
-            pass
+    async def send_mail(self, stopping: asyncio.Event | None = None) -> None:
+        """Everything that is due now, or what can be done of it until told to stop."""
+        goes_on = True
+        while goes_on and not (stopping and stopping.is_set()):
+            answered = await self.password_reset.answer_requests()
+            goes_on = bool(await self.delivery.deliver_due() or answered)
         async with self.database.reading() as connection:
             outbox = await outbox_state(connection, self.clock.now())
         _outbox_pending.set(outbox.pending)
@@ -111,6 +117,6 @@ class Upkeep:
         try:
             await work()
         except Unavailable:
-            _log.warning("database_unavailable", work=work.__name__)
+            _log.warning("database_unavailable", work=getattr(work, "__name__", "send_mail"))
         except Exception:  # noqa: BLE001 - whatever it was, the next round tries again
-            _log.exception("upkeep_failed", work=work.__name__)
+            _log.exception("upkeep_failed", work=getattr(work, "__name__", "send_mail"))

@@ -107,6 +107,15 @@ class AccountRows:
         query = self._unchanged(id, epoch).with_for_update(read=True)
         return (await self.connection.execute(query)).first() is not None
 
+    async def keep(self, id: UUID | None) -> UUID | None:
+        """Keeps the account from being deleted until the transaction ends; None where there is none any more.
+
+        For what is written about an account that may be deleted meanwhile: it would leave a trace behind.
+        """
+        query = select(accounts.c.id).where(accounts.c.id == id).with_for_update(read=True, key_share=True)
+        kept: UUID | None = await self.connection.scalar(query)
+        return kept
+
     async def hold_alone(self, id: UUID, *, epoch: int) -> bool:
         """As `hold`, and no other transaction of the account runs beside: for what must be counted."""
         query = self._unchanged(id, epoch).with_for_update(key_share=True)

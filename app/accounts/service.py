@@ -36,9 +36,8 @@ class Accounts:
     ) -> Attempt | None:
         """The counted attempt where this is the password of an active account, else None; the same work either way.
 
-        Raises TooManyAttempts and Overloaded; the hash runs with no connection held.
+        Called with a place at the hasher; the hash runs with no connection held. Raises TooManyAttempts.
         """
-        self.hasher.ensure_room()
         attempt = await self.attempts.take_password(folded_address, origin, at)
         right = await self.hasher.verify(password, account.password_hash if account else None)
         if account is None or not right or not account.is_active:
@@ -50,15 +49,19 @@ class Accounts:
         return attempt
 
     async def prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
-        """The password asked for again before something that matters. Raises WrongPassword, recorded."""
+        """The password asked for again before something that matters.
+
+        Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
+        """
         at = self.clock.now()
-        attempt = await self.try_password(account.folded_address, account, password, origin, at)
+        with self.hasher.place():
+            attempt = await self.try_password(account.folded_address, account, password, origin, at)
         if attempt is None:
             async with self.database.transaction() as connection:
                 await self.journal.record(
                     connection,
                     EventType.PASSWORD_REFUSED,
-                    account_id=account.id,
+                    account_id=await AccountRows(connection).keep(account.id),
                     at=at,
                     origin=origin,
                     reason="wrong_password",
@@ -75,7 +78,12 @@ class Accounts:
     async def hash_new(self, password: SecretStr, address: str) -> str:
         """Raises WeakPassword and Overloaded."""
         await self.refuse_weak(password, address)
-        return await self.hasher.hash(password)
+        return await self.hash(password)
+
+    async def hash(self, password: SecretStr) -> str:
+        """Raises Overloaded."""
+        with self.hasher.place():
+            return await self.hasher.hash(password)
 
     async def add(self, connection: Connection, address: Address, password_hash: str | None, at: datetime) -> Account:
         """Raises AddressTaken."""

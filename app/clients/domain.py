@@ -1,6 +1,6 @@
 """Clients, their roles, and what can be refused to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.kernel.refusal import ClientRefused, Malformed, NotAllowed
+from app.tokens.domain import Caller
 
 
 class Role(StrEnum):
@@ -29,6 +30,31 @@ class MadeClient:
 
     client: Client
     secret: SecretStr
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a client presents, well-formed and not yet checked."""
+
+    client_id: UUID
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A client asks about a token; neither is known yet."""
+
+    client_id: UUID
+    client_digest: bytes = field(repr=False)
+    token_digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The client, if the secret is its own; the token's holder, if the token lives."""
+
+    client: Client | None
+    caller: Caller | None
 
 
 class InvalidClient(ClientRefused):

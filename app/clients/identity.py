@@ -4,12 +4,14 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Request, Security
 from fastapi.security import HTTPBasic
 
-from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
+from app.clients.domain import Client, Credentials, InvalidClient, Role
 from app.clients.service import Clients
+from app.kernel.secret import SecretKind, digest_if
 
 
 class _Basic(HTTPBasic):
@@ -22,27 +24,31 @@ class _Basic(HTTPBasic):
 _documented = _Basic(auto_error=False, scheme_name="client", description="A client's id and secret (`tki_`).")
 
 
-def _read_basic(header: str | None) -> tuple[str, str]:
+def _read_basic(header: str | None) -> Credentials:
     """Raises InvalidClient."""
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         raise InvalidClient
     try:
-        id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
+        client_id = UUID(id)
+    except (binascii.Error, ValueError):
         raise InvalidClient from None
-    if not colon:
+    found = digest_if(secret, SecretKind.CLIENT)
+    if found is None or str(client_id) != id:
         raise InvalidClient
-    return id, secret
+    return Credentials(client_id, found)
 
 
 def client_with(clients: Clients, role: Role) -> Callable[..., Awaitable[Client]]:
     """A dependency that lets in clients with this role. Raises InvalidClient, InsufficientRole."""
 
     async def client(request: Request, _: Annotated[None, Security(_documented)]) -> Client:
-        known = await clients.known(*_read_basic(request.headers.get("authorization")))
-        if role not in known.roles:
-            raise InsufficientRole
-        return known
+        return await clients.known(_read_basic(request.headers.get("authorization")), role)
 
     return client
+
+
+async def client_credentials(request: Request, _: Annotated[None, Security(_documented)]) -> Credentials:
+    """For a service that checks them together with something else. Raises InvalidClient."""
+    return _read_basic(request.headers.get("authorization"))

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
@@ -12,17 +11,25 @@ from sqlalchemy import (
     Column,
     DateTime,
     LargeBinary,
-    Row,
     Table,
     Text,
     Uuid,
+    and_,
+    bindparam,
+    column,
     delete,
+    func,
     insert,
     select,
 )
 
-from app.clients.domain import Client, Role
+from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.repository import account_of, accounts
+from app.clients.domain import Answered, Client, Question, Role
 from app.infrastructure.database import Connection, metadata
+from app.tokens.domain import Caller
+from app.tokens.repository import COLUMNS as TOKEN_COLUMNS
+from app.tokens.repository import LIVES, token_of, tokens
 
 clients = Table(
     "clients",
@@ -38,8 +45,61 @@ clients = Table(
 _COLUMNS = (clients.c.id, clients.c.name, clients.c.roles, clients.c.created_at)
 
 
-def _client_of(row: Row[*tuple[Any, ...]]) -> Client:
-    return Client(row.id, row.name, frozenset(map(Role, row.roles)), row.created_at)
+def _client_of(id: UUID, name: str, roles: Sequence[str], created_at: datetime) -> Client:
+    return Client(id, name, frozenset(map(Role, roles)), created_at)
+
+
+# One row for each question, in their order: the client if it is ours, and the holder if the token lives.
+_asked = (
+    func.unnest(
+        bindparam("client_ids", type_=ARRAY(Uuid)),
+        bindparam("client_digests", type_=ARRAY(LargeBinary)),
+        bindparam("token_digests", type_=ARRAY(LargeBinary)),
+    )
+    .table_valued(
+        column("client_id", Uuid),
+        column("client_digest", LargeBinary),
+        column("token_digest", LargeBinary),
+        with_ordinality="place",
+        name="asked",
+    )
+    .render_derived()
+)
+_holder = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
+_answers = (
+    select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *(each.label(f"client_{each.name}") for each in _COLUMNS))
+    .select_from(
+        _asked.outerjoin(
+            clients, and_(clients.c.id == _asked.c.client_id, clients.c.digest == _asked.c.client_digest)
+        ).outerjoin(_holder, and_(tokens.c.digest == _asked.c.token_digest, LIVES))
+    )
+    .order_by(_asked.c.place)
+)
+
+
+@dataclass(frozen=True)
+class Introspections:
+    connection: Connection
+    idle: timedelta
+
+    async def answer(self, questions: Sequence[Question], at: datetime) -> Sequence[Answered]:
+        """In the order of the questions, by one statement."""
+        given = {
+            "client_ids": [question.client_id for question in questions],
+            "client_digests": [question.client_digest for question in questions],
+            "token_digests": [question.token_digest for question in questions],
+            "idle": self.idle,
+            "at": at,
+        }
+        return [
+            Answered(
+                client=_client_of(row.client_id, row.client_name, row.client_roles, row.client_created_at)
+                if row.client_id
+                else None,
+                caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
+            )
+            for row in await self.connection.execute(_answers, given)
+        ]
 
 
 @dataclass(frozen=True)
@@ -53,10 +113,10 @@ class ClientRows:
     async def with_secret(self, id: UUID, digest: bytes) -> Client | None:
         query = select(*_COLUMNS).where(clients.c.id == id, clients.c.digest == digest)
         row = (await self.connection.execute(query)).first()
-        return _client_of(row) if row else None
+        return _client_of(*row) if row else None
 
     async def all(self) -> Sequence[Client]:
-        return [_client_of(row) for row in await self.connection.execute(select(*_COLUMNS).order_by(clients.c.id))]
+        return [_client_of(*row) for row in await self.connection.execute(select(*_COLUMNS).order_by(clients.c.id))]
 
     async def remove(self, id: UUID) -> bool:
         statement = delete(clients).where(clients.c.id == id).returning(clients.c.id)

@@ -1,12 +1,21 @@
 """`/v1/introspect`, `/v1/revoke` and `/v1/forward-auth`."""
 
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
-from app.clients.domain import Client, InsufficientAuthentication, InsufficientRole, InvalidClient, Role, TokenMissing
-from app.clients.identity import client_with
+from app.clients.domain import (
+    Client,
+    Credentials,
+    InsufficientAuthentication,
+    InsufficientRole,
+    InvalidClient,
+    Role,
+    TokenMissing,
+)
+from app.clients.identity import client_credentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
 from app.infrastructure.problems import WrongContentType, refuses
@@ -44,9 +53,12 @@ async def _form_token(request: Request) -> str:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if await request.body() and given != "application/x-www-form-urlencoded":
         raise WrongContentType("This call takes application/x-www-form-urlencoded.")
-    async with request.form(max_files=0, max_fields=20) as form:
-        tokens = form.getlist("token")
-    if len(tokens) != 1 or not isinstance(tokens[0], str) or not tokens[0]:
+    try:
+        fields = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise TokenMissing from None
+    tokens = [value for name, value in fields if name == "token"]
+    if len(tokens) != 1 or not tokens[0]:
         raise TokenMissing
     return tokens[0]
 
@@ -54,6 +66,7 @@ async def _form_token(request: Request) -> str:
 def client_routes(clients: Clients) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["For other services"], route_class=OAuthRoute)
     Introspector = Annotated[Client, Depends(client_with(clients, Role.INTROSPECT))]  # noqa: N806 - a type
+    Asker = Annotated[Credentials, Depends(client_credentials)]  # noqa: N806
 
     @router.post(
         "/introspect",
@@ -62,9 +75,9 @@ def client_routes(clients: Clients) -> APIRouter:
         responses=refuses(InvalidClient, InsufficientRole, TokenMissing),
         openapi_extra=_FORM,
     )
-    async def introspect_token(_: Introspector, request: Request) -> ActiveToken | InactiveToken:
+    async def introspect_token(asker: Asker, request: Request) -> ActiveToken | InactiveToken:
         """Is this token alive, whose is it, how was it proved? Right at the first call after a revocation."""
-        caller = await clients.introspect(await _form_token(request))
+        caller = await clients.introspect(asker, await _form_token(request))
         return ActiveToken.of(caller) if caller else InactiveToken()
 
     @router.post(

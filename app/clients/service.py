@@ -4,16 +4,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.clients.domain import Client, InsufficientAuthentication, InvalidClient, MadeClient, Role
+from app.clients.domain import (
+    Client,
+    Credentials,
+    InsufficientAuthentication,
+    InsufficientRole,
+    InvalidClient,
+    MadeClient,
+    Question,
+    Role,
+)
+from app.clients.introspection import Desk
 from app.clients.repository import ClientRows
 from app.infrastructure.database import Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
-from app.kernel.refusal import InvalidToken, NotFound
+from app.kernel.refusal import NotFound
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.tokens.domain import Assurance, Caller
 from app.tokens.service import Tokens
+
+_NO_DIGEST = b""
+
+
+def _admitted(client: Client | None, role: Role) -> Client:
+    if client is None:
+        raise InvalidClient
+    if role not in client.roles:
+        raise InsufficientRole
+    return client
 
 
 @dataclass(frozen=True)
@@ -21,6 +41,7 @@ class Clients:
     database: Database
     clock: Clock
     tokens: Tokens
+    desk: Desk
 
     async def create(self, name: str, roles: Iterable[Role]) -> MadeClient:
         at, secret = self.clock.now(), new_secret(SecretKind.CLIENT)
@@ -39,27 +60,24 @@ class Clients:
             if not await ClientRows(connection).remove(id):
                 raise NotFound
 
-    async def known(self, id: str, secret: str) -> Client:
-        """Raises InvalidClient."""
-        found = digest_if(secret, SecretKind.CLIENT)
-        try:
-            client_id = UUID(id)
-        except ValueError:
-            raise InvalidClient from None
-        if found is None or str(client_id) != id:
-            raise InvalidClient
+    async def known(self, credentials: Credentials, role: Role) -> Client:
+        """Raises InvalidClient, InsufficientRole."""
         async with self.database.reading() as connection:
-            client = await ClientRows(connection).with_secret(client_id, found)
-        if client is None:
-            raise InvalidClient
-        return client
+            client = await ClientRows(connection).with_secret(credentials.client_id, credentials.digest)
+        return _admitted(client, role)
 
-    async def introspect(self, secret: str) -> Caller | None:
-        """The holder of a live token. Being asked about counts as use; the asker's address is not the holder's."""
-        try:
-            return await self.tokens.check(secret, Origin(None, None))
-        except InvalidToken:
-            return None
+    async def introspect(self, credentials: Credentials, secret: str) -> Caller | None:
+        """The holder of a live token. Being asked about counts as use; the asker's address is not the holder's.
+
+        Client and token are looked up together, by one statement that may answer others as well.
+        Raises InvalidClient, InsufficientRole.
+        """
+        found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL) or _NO_DIGEST
+        answered = await self.desk.ask(Question(credentials.client_id, credentials.digest, found))
+        _admitted(answered.client, Role.INTROSPECT)
+        if answered.caller is not None:
+            self.tokens.note_use(answered.caller, None)
+        return answered.caller
 
     async def revoke(self, client: Client, secret: str, origin: Origin) -> None:
         await self.tokens.end_with_secret(secret, origin, client_id=str(client.id))

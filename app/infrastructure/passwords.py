@@ -5,8 +5,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, Self, TypeVar
 
 from passlib.exc import PasswordSizeError, UnknownHashError
@@ -76,10 +77,21 @@ class Hasher:
         """Whether the costs have changed since this hash was made."""
         return bool(self._scheme.needs_update(stored))
 
-    def ensure_room(self) -> None:
-        """Raises Overloaded where a hash would be refused: asked before anything is counted."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, taken before anything is counted or read, so that what is shed costs nothing.
+
+        `hash` and `verify` are called by whoever has one. Raises Overloaded.
+        """
         if self._taken >= self._room:
             raise Overloaded(retry_after=_RETRY_AFTER_SECONDS)
+        self._taken += 1
+        _depth.inc()
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            _depth.dec()
 
     def _verify(self, text: str, stored: str) -> bool:
         try:
@@ -88,23 +100,13 @@ class Hasher:
             return False
 
     async def _run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        self.ensure_room()
         asked_at = time.perf_counter()
 
         def timed() -> R:
             _wait.observe(time.perf_counter() - asked_at)
             return work(*args, **kwargs)
 
-        self._taken += 1
-        _depth.inc()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, timed)
-        # A caller that goes away does not free the thread: the place is given back when the work ends.
-        future.add_done_callback(self._give_back)
-        return await asyncio.shield(future)
-
-    def _give_back(self, _: object) -> None:
-        self._taken -= 1
-        _depth.dec()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, timed)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

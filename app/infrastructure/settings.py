@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.infrastructure.mailer import check_mail_from, check_smtp_url
 from app.kernel.chance import random_bytes
 
 Network = IPv4Network | IPv6Network
@@ -139,6 +140,19 @@ class Settings(BaseSettings):
             message = "must be an http or https address without query and fragment"
             raise ValueError(message)
         return url.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url_leads_to_a_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            check_smtp_url(url)
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from_is_one_address(cls, sender: str) -> str:
+        check_mail_from(sender)
+        return sender
 
     @field_validator("password_reset_link")
     @classmethod

@@ -49,9 +49,10 @@ class Login:
         Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
         at = self.clock.now()
-        await self.accounts.attempts.take_request(origin, at)
-        account = await self.accounts.with_address(address.folded)
-        attempt = await self.accounts.try_password(address.folded, account, password, origin, at)
+        with self.accounts.hasher.place():
+            await self.accounts.attempts.take_request(origin, at)
+            account = await self.accounts.with_address(address.folded)
+            attempt = await self.accounts.try_password(address.folded, account, password, origin, at)
         if account is None or attempt is None:
             raise await self._refuse(account, origin, at)
         enrollment = await self.two_factor.enrollment_of(account)
@@ -167,8 +168,8 @@ class Login:
     async def _refuse(self, account: Account | None, origin: Origin, at: datetime) -> InvalidCredentials:
         """Recorded for an unknown address too, under no account: the same work tells nothing."""
         reason = "wrong_password" if account is None or account.is_active else "account_disabled"
-        account_id = account.id if account else None
         async with self.database.transaction() as connection:
+            account_id = await AccountRows(connection).keep(account.id if account else None)
             event = EventType.LOGIN_FAILED
             await self.journal.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
         _logins.labels("refused", "password").inc()

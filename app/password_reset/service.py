@@ -108,7 +108,7 @@ class PasswordReset:
             origin=origin,
             give_up_at=at + life,
             link=self.settings.reset_link(secret),
-            minutes=int(life.total_seconds() // 60),
+            minutes=max(1, int(life.total_seconds() // 60)),
         )
 
     async def complete(self, secret: str, new_password: SecretStr, code: str | None, origin: Origin) -> Completed:
@@ -121,7 +121,7 @@ class PasswordReset:
         link, account, enrollment = await self._follow(found, at)
         await self.accounts.refuse_weak(new_password, account.address)
         proof = await self._second_factor(account, enrollment, code, origin, at)
-        password_hash = await self.accounts.hasher.hash(new_password)
+        password_hash = await self.accounts.hash(new_password)
         try:
             async with self.database.transaction() as connection:
                 return await self._reset(connection, link, account, password_hash, proof, origin, at)

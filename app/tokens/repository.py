@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     Row,
     Table,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -84,6 +86,40 @@ _DELETE_DEAD = text("""
 """)
 
 
+# Statements are put together once: building one costs more than running it.
+_last_sign_of_life = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
+_idle_end = case((tokens.c.kind == Kind.SESSION, _last_sign_of_life + bindparam("idle", type_=Interval)))
+ENDS_AT = func.least(tokens.c.expires_at, _idle_end)
+"""The earliest end. LEAST passes NULL over, so a personal token without an end has none."""
+
+_not_over = or_(ENDS_AT.is_(None), bindparam("at", type_=DateTime(timezone=True)) < ENDS_AT)
+LIVES = and_(tokens.c.epoch == accounts.c.credential_epoch, accounts.c.status == Status.ACTIVE, _not_over)
+"""The one rule of token life, for a row joined to its account."""
+
+_named = (
+    "id",
+    "kind",
+    "description",
+    "amr",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "last_used_ip",
+    "user_agent",
+    "max_age_seconds",
+    "extend_when_used",
+)
+COLUMNS = (*(tokens.c[name].label(f"token_{name}") for name in _named), ENDS_AT.label("token_ends_at"))
+
+_with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
+_caller_with = (
+    select(*ACCOUNT_COLUMNS, *COLUMNS)
+    .select_from(_with_account)
+    .where(tokens.c.digest == bindparam("digest", type_=LargeBinary), LIVES)
+)
+
+
 @dataclass(frozen=True)
 class Use:
     at: datetime
@@ -95,47 +131,13 @@ class TokenRows:
     connection: Connection
     idle: timedelta
 
-    @property
-    def _ends_at(self) -> ColumnElement[datetime]:
-        """The earliest end. LEAST passes NULL over, so a personal token without an end has none."""
-        last_sign_of_life = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
-        idle_end = case((tokens.c.kind == Kind.SESSION, last_sign_of_life + self.idle))
-        return func.least(tokens.c.expires_at, idle_end)
-
-    def _lives(self, at: datetime) -> ColumnElement[bool]:
-        """The one rule of token life, for a row joined to its account."""
-        return and_(
-            tokens.c.epoch == accounts.c.credential_epoch,
-            accounts.c.status == Status.ACTIVE,
-            or_(self._ends_at.is_(None), self._ends_at > at),
-        )
-
-    @property
-    def _columns(self) -> tuple[ColumnElement[Any], ...]:
-        named = (
-            "id",
-            "kind",
-            "description",
-            "amr",
-            "authenticated_at",
-            "created_at",
-            "expires_at",
-            "last_used_at",
-            "last_used_ip",
-            "user_agent",
-            "max_age_seconds",
-            "extend_when_used",
-        )
-        return (*(tokens.c[name].label(f"token_{name}") for name in named), self._ends_at.label("token_ends_at"))
+    def _given(self, at: datetime) -> dict[str, object]:
+        """What `LIVES` and `ENDS_AT` ask for."""
+        return {"at": at, "idle": self.idle}
 
     async def caller_with(self, digest: bytes, at: datetime) -> Caller | None:
-        query = (
-            select(*ACCOUNT_COLUMNS, *self._columns)
-            .join(accounts, accounts.c.id == tokens.c.account_id)
-            .where(tokens.c.digest == digest, self._lives(at))
-        )
-        row = (await self.connection.execute(query)).first()
-        return Caller(account_of(row), _token_of(row)) if row else None
+        row = (await self.connection.execute(_caller_with, self._given(at) | {"digest": digest})).first()
+        return Caller(account_of(row), token_of(row)) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
         values = {
@@ -161,61 +163,59 @@ class TokenRows:
         surplus = (
             select(tokens.c.id)
             .join(accounts, accounts.c.id == tokens.c.account_id)
-            .where(tokens.c.account_id == account_id, tokens.c.kind == Kind.SESSION, self._lives(at))
+            .where(tokens.c.account_id == account_id, tokens.c.kind == Kind.SESSION, LIVES)
             .order_by(func.coalesce(tokens.c.last_used_at, tokens.c.created_at).desc(), tokens.c.id.desc())
             .offset(keep)
         )
-        await self.connection.execute(delete(tokens).where(tokens.c.id.in_(surplus)))
+        await self.connection.execute(delete(tokens).where(tokens.c.id.in_(surplus)), self._given(at))
 
     async def live_of(self, account_id: UUID, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Token]:
         query = (
-            select(*self._columns)
+            select(*COLUMNS)
             .join(accounts, accounts.c.id == tokens.c.account_id)
-            .where(tokens.c.account_id == account_id, self._lives(at))
+            .where(tokens.c.account_id == account_id, LIVES)
             .order_by(tokens.c.id.desc())
             .limit(limit + 1)
         )
         if after is not None:
             query = query.where(tokens.c.id < after)
-        rows = [_token_of(row) for row in await self.connection.execute(query)]
+        rows = [token_of(row) for row in await self.connection.execute(query, self._given(at))]
         return cut_page(rows, limit, lambda token: token.id)
 
     async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens an end of all would end."""
-        return await self._count(account_id, self._lives(at))
+        return await self._count(account_id, LIVES, at)
 
     async def count_outlived(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens lived until the epoch turned, which it did once in this transaction."""
-        ended = and_(
-            tokens.c.epoch == accounts.c.credential_epoch - 1, or_(self._ends_at.is_(None), self._ends_at > at)
-        )
-        return await self._count(account_id, ended)
+        ended = and_(tokens.c.epoch == accounts.c.credential_epoch - 1, _not_over)
+        return await self._count(account_id, ended, at)
 
-    async def _count(self, account_id: UUID, which: ColumnElement[bool]) -> Revoked:
+    async def _count(self, account_id: UUID, which: ColumnElement[bool], at: datetime) -> Revoked:
         query = (
             select(tokens.c.kind, func.count())
             .join(accounts, accounts.c.id == tokens.c.account_id)
             .where(tokens.c.account_id == account_id, which)
             .group_by(tokens.c.kind)
         )
-        counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query)}
+        counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query, self._given(at))}
         return Revoked(counted.get(Kind.SESSION, 0), counted.get(Kind.PERSONAL, 0))
 
     async def end(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
         """None where the account has no such live token."""
-        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(self._lives(at))
+        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
         statement = delete(tokens).where(tokens.c.id == id, tokens.c.account_id == account_id, tokens.c.id.in_(live))
-        kind = await self.connection.scalar(statement.returning(tokens.c.kind))
+        kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._given(at))
         return Kind(kind) if kind else None
 
     async def end_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> Revoked:
-        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(self._lives(at))
+        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
         statement = delete(tokens).where(
             tokens.c.account_id == account_id,
             tokens.c.id != kept,
             tokens.c.id.in_(live.where(tokens.c.account_id == account_id)),
         )
-        kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind)))
+        kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind), self._given(at)))
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL))
 
     async def note_uses(self, uses: Mapping[UUID, Use]) -> None:
@@ -233,7 +233,7 @@ class TokenRows:
         return (await self.connection.execute(_DELETE_DEAD, given)).rowcount
 
 
-def _token_of(row: Row[*tuple[Any, ...]]) -> Token:
+def token_of(row: Row[*tuple[Any, ...]]) -> Token:
     return Token(
         id=row.token_id,
         kind=Kind(row.token_kind),

@@ -43,8 +43,12 @@ class Tokens:
             caller = await self.rows(connection).caller_with(found, at)
         if caller is None:
             raise InvalidToken
-        self.uses[caller.token.id] = Use(at, origin.address)
+        self.note_use(caller, origin.address)
         return caller
+
+    def note_use(self, caller: Caller, address: str | None) -> None:
+        """Kept until `note_uses` writes it, a moment later."""
+        self.uses[caller.token.id] = Use(self.clock.now(), address)
 
     async def note_uses(self) -> None:
         """Writes the uses of the last moments in one statement. On a fault they stay noted for the next time."""

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from app.accounts.domain import Account
+from app.accounts.repository import AccountRows
 from app.activity.domain import EventType, Letter
 from app.activity.service import Journal
 from app.infrastructure.database import Connection, Database
@@ -127,6 +128,8 @@ class Codes:
         """Records the wrong code, warns the owner at every tenth, and hands back the refusal to raise."""
         remaining = self.remaining(in_a_row)
         async with self.database.transaction() as connection:
+            if await AccountRows(connection).keep(account.id) is None:
+                return WrongCode(attempts_remaining=remaining, **members)
             await self.journal.record(
                 connection,
                 EventType.TWO_FACTOR_CODE_REFUSED,
