@@ -40,7 +40,7 @@ def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
     async def operator(client: Annotated[Client, Depends(known_client)]) -> Operator:
         return Operator(client_id=str(client.id))
 
-    router = APIRouter(prefix="/v1/admin", tags=["Administration"])
+    router = APIRouter()
     router.include_router(_account_routes(admin, operator))
     router.include_router(_act_routes(admin, operator))
     return router
@@ -48,7 +48,7 @@ def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
 
 def _account_routes(admin: Admin, operator: _Dependency) -> APIRouter:
     """Accounts as things: make, list, see, change, delete."""
-    router = APIRouter(route_class=StrictRoute)
+    router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
     By = Annotated[Operator, Depends(operator)]  # noqa: N806 - a type
 
     @router.post(
@@ -92,7 +92,7 @@ def _account_routes(admin: Admin, operator: _Dependency) -> APIRouter:
 
 def _act_routes(admin: Admin, operator: _Dependency) -> APIRouter:
     """What is done to an account, and what was."""
-    router = APIRouter(route_class=StrictRoute)
+    router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
     By = Annotated[Operator, Depends(operator)]  # noqa: N806 - a type
 
     @router.post(

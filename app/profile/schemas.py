@@ -39,5 +39,5 @@ class Event(Answer):
             occurred_at=event.occurred_at,
             ip=event.origin.address,
             user_agent=event.origin.user_agent,
-            details=dict(event.details),
+            details=dict(event.details) | ({"client_id": event.client_id} if event.client_id else {}),
         )
