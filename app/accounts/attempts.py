@@ -61,6 +61,9 @@ _OLDEST_REQUEST = text(
     "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :client AND m > :since"
 )
 
+# Wherever several of these tables are written by one statement, password_attempts come first (a WITH that nothing reads
+# from runs after the statement it stands before), so that no two of them deadlock.
+#
 # The streak is counted only where the client's own budget allowed the look, so that one client's refused attempts do
 # not shut out others. A client that has logged in before is let through a lock that strangers caused.
 _TAKE_PASSWORD = text("""
@@ -102,13 +105,13 @@ _REMEMBER = text("""
     ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at)
 """)
 _UNLOCK = text("""
-    WITH a AS (DELETE FROM password_attempts WHERE subject = :subject)
-    DELETE FROM password_streaks WHERE subject = :subject
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
+    DELETE FROM password_attempts WHERE subject = :subject
 """)
 _FORGET = text("""
-    WITH a AS (DELETE FROM password_attempts WHERE subject = :subject),
-         b AS (DELETE FROM known_clients WHERE subject = :subject)
-    DELETE FROM password_streaks WHERE subject = :subject
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject),
+         known AS (DELETE FROM known_clients WHERE subject = :subject)
+    DELETE FROM password_attempts WHERE subject = :subject
 """)
 _CLEAN = text("""
     WITH a AS (DELETE FROM client_requests

@@ -94,11 +94,14 @@ class Admin:
         """
         at = self.clock.now()
         async with self.database.transaction() as connection:
-            account = await AccountRows(connection).remove(id)
+            account = await AccountRows(connection).with_id(id)
             if account is None:
                 raise NotFound
-            await self.accounts.attempts.forget(connection, account.folded_address)
+            # Before the account's row, as the worker that answers requests locks them.
             await ResetRequests(connection).forget(account.folded_address)
+            if await AccountRows(connection).remove(id) is None:
+                raise NotFound
+            await self.accounts.attempts.forget(connection, account.folded_address)
             await self.journal.forget(connection, id)
             await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NOWHERE, at)
 

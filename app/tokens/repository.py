@@ -67,22 +67,29 @@ tokens = Table(
     Index("tokens_expires_at_idx", "expires_at"),
 )
 
-# Written in batches, seconds after the use: a token that was revoked meanwhile has no row to come back through.
+# Written in batches, seconds after the use: a token that was revoked meanwhile has no row to come back through. A row
+# that somebody else holds is passed over, so that this never waits in the middle of many rows.
 _NOTE_USES = text("""
     UPDATE tokens AS t SET
         last_used_at = u.at,
         last_used_ip = coalesce(u.ip, t.last_used_ip),
         expires_at = CASE WHEN t.extend_when_used AND t.max_age_seconds IS NOT NULL
             THEN u.at + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS u (id, at, ip)
-    WHERE t.id = u.id AND (t.last_used_at IS NULL OR t.last_used_at < u.at)
+    FROM (
+        SELECT held.id, given.at, given.ip
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS given (id, at, ip)
+        JOIN tokens AS held ON held.id = given.id
+        WHERE held.last_used_at IS NULL OR held.last_used_at < given.at
+        FOR UPDATE OF held SKIP LOCKED
+    ) AS u
+    WHERE t.id = u.id
 """)
 _DELETE_DEAD = text("""
     DELETE FROM tokens WHERE id IN (
         SELECT t.id FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id
         WHERE t.epoch <> a.credential_epoch OR t.expires_at <= :at
             OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
-        LIMIT :most)
+        LIMIT :most FOR UPDATE OF t SKIP LOCKED)
 """)
 
 
@@ -219,12 +226,10 @@ class TokenRows:
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL))
 
     async def note_uses(self, uses: Mapping[UUID, Use]) -> None:
-        # In the order of ids, so that two processes lock rows in one order.
-        ordered = sorted(uses.items())
         given = {
-            "ids": [id for id, _ in ordered],
-            "ats": [use.at for _, use in ordered],
-            "ips": [use.ip for _, use in ordered],
+            "ids": list(uses),
+            "ats": [use.at for use in uses.values()],
+            "ips": [use.ip for use in uses.values()],
         }
         await self.connection.execute(_NOTE_USES, given)
 

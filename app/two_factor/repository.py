@@ -143,6 +143,9 @@ class Enrollments:
 
     async def spend_recovery_code(self, account_id: UUID, digest: bytes, at: datetime) -> int | None:
         """How many are left; None where the account has no such code, or no longer has it."""
+        # The enrollment's row goes before its codes', here and where the codes are replaced, so neither deadlocks.
+        if not await self.hold_enabled(account_id):
+            return None
         spent = (
             delete(recovery_codes)
             .where(recovery_codes.c.account_id == account_id, recovery_codes.c.digest == digest)
