@@ -1,0 +1,66 @@
+"""A folder of files as it goes to a browser: read once, looked up by exact name, never by path on disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+# The media types are named here: `mimetypes` asks the operating system, and one that calls a script `text/plain`
+# would switch the whole console off under `nosniff`.
+_MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    content: bytes
+    media_type: str
+
+
+def pages_under(folder: Path) -> Mapping[str, Page]:
+    """Every file below `folder` by its path relative to it, with forward slashes.
+
+    Only these names are ever served, so a request has no path to climb out of.
+    """
+    return MappingProxyType(
+        {
+            file.relative_to(folder).as_posix(): Page(file.read_bytes(), _MEDIA_TYPES[file.suffix])
+            for file in sorted(folder.rglob("*"))
+            if file.suffix in _MEDIA_TYPES
+        }
+    )
+
+
+def content_security_policy(**more: str) -> str:
+    """Nothing but our own files and our own API; `more` adds or replaces directives (`frame_src="'self'"`)."""
+    directives = {
+        "default_src": "'none'",
+        "script_src": "'self'",
+        "style_src": "'self'",
+        # The QR code arrives as a data: URI.
+        "img_src": "'self' data:",
+        "connect_src": "'self'",
+        "form_action": "'none'",
+        "base_uri": "'none'",
+        "frame_ancestors": "'none'",
+        # No module ever builds HTML from text; the browser holds them to it.
+        "require_trusted_types_for": "'script'",
+        "trusted_types": "'none'",
+    } | more
+    return "; ".join(f"{name.replace('_', '-')} {value}" for name, value in directives.items())
+
+
+def page_headers(policy: str) -> dict[str, str]:
+    """What a browser is told about a page; `no-store` and `nosniff` are every response's and set for all of them."""
+    return {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    }
