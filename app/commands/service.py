@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from pydantic import SecretStr
 
@@ -18,6 +19,7 @@ from app.main import build_house, create_app
 from app.serving.start import check
 from app.serving.start import serve as run_service
 
+_log = structlog.get_logger(__name__)
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
 
@@ -42,6 +44,7 @@ async def _work(settings: Settings) -> None:
     stopping = asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
+    _log.info("working")
     await house.upkeep.work(stopping)
     await house.close()
 

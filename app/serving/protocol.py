@@ -10,7 +10,6 @@ from app.infrastructure.problems import MalformedRequest, problem
 from app.kernel.chance import new_id
 from app.kernel.refusal import Overloaded
 
-HEADERS_WITHIN_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 1
 _CLOSING = {"Connection": "close"}
 
@@ -19,9 +18,9 @@ try:
 
     # Some descriptors stay for the database, the logs and the connections that are told that we are full.
     _SPARE_DESCRIPTORS = 256
-    MOST_CONNECTIONS = min(10_000, max(64, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS))
+    _MOST_CONNECTIONS = min(10_000, max(64, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS))
 except ImportError:  # Windows counts no descriptors.
-    MOST_CONNECTIONS = 10_000
+    _MOST_CONNECTIONS = 10_000
 
 
 async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
@@ -35,12 +34,14 @@ _FULL: Any = Manners(_say_that_we_are_full, trusted_proxies=())
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers are not whole in time: uvicorn would wait for ever."""
 
+    headers_within_seconds = 10.0
+    most_connections = _MOST_CONNECTIONS
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_headers()
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > self.most_connections:
             self.app = _FULL
 
     def on_message_begin(self) -> None:
@@ -69,7 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expect_headers(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(HEADERS_WITHIN_SECONDS, self.transport.abort)
+            self._deadline = self.loop.call_later(self.headers_within_seconds, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

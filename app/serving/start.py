@@ -36,8 +36,8 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
         await database.close()
     if unknown:
         raise CannotServe(
-            f"{unknown} stored secrets are sealed with a key that is not in TWOKEYS_SECRET_KEYS; add that key behind"
-            " the first one."
+            f"{unknown} stored secret(s) can't be opened, since the key is not in TWOKEYS_SECRET_KEYS; add that key"
+            " behind the first one."
         )
 
 

@@ -1,0 +1,100 @@
+"""`twokeys` as a process of its own, the way operators and supervisors meet it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.support.people import KEY
+
+TWOKEYS = [sys.executable, "-m", "app"]
+_ROOT = Path(__file__).resolve().parents[2]
+_READY_WITHIN = 30.0
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """What a fresh shell has, with these settings and none that this test run was given."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("TWOKEYS_", "PROMETHEUS_"))}
+    cheap = {"TWOKEYS_ARGON2_MEMORY_KIB": "8", "TWOKEYS_ARGON2_TIME_COST": "1"}
+    return bare | {"PYTHONPATH": str(_ROOT), "COLUMNS": "120"} | cheap | settings
+
+
+def over(database_url: str, **settings: str) -> dict[str, str]:
+    """An environment that `serve` starts in."""
+    needed = {"TWOKEYS_DATABASE_URL": database_url, "TWOKEYS_SECRET_KEYS": KEY, "TWOKEYS_MAIL": "off"}
+    return environment(**needed | settings)
+
+
+def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TWOKEYS, *arguments],
+        env=dict(env),
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def running(*arguments: str, env: Mapping[str, str], cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on until it is told to end; killed at the end of the block if nobody did."""
+    with (cwd / "output.log").open("w+") as output:
+        process = subprocess.Popen(
+            [*TWOKEYS, *arguments],
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def output_of(cwd: Path) -> str:
+    return (cwd / "output.log").read_text()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def wait_until_ready(address: str, process: subprocess.Popen[str], cwd: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < deadline:
+        assert process.poll() is None, output_of(cwd)
+        try:
+            if httpx.get(f"{address}/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"not ready: {output_of(cwd)}")
+
+
+def processes_of(group: int) -> list[int]:
+    """The processes that a command started with `running` has in its session, itself included; Linux only."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        state, session = fields[0], int(fields[3])
+        if session == group and state != "Z":
+            found.append(int(folder.name))
+    return found
