@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -69,9 +70,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
-    """The contract's defaults, with a cheap hash; a test overrides what it is about with `model_copy`."""
-    return Settings(
+def changes() -> dict[str, Any]:
+    """See `tests.support.marks.given_settings`."""
+    return {}
+
+
+@pytest.fixture
+def settings(database_url: str, changes: dict[str, Any]) -> Settings:
+    """The contract's defaults, with a cheap hash; a test changes what it is about with `given_settings`."""
+    settings = Settings(
         _env_file=None,
         database_url=SecretStr(database_url),
         secret_keys=(SecretStr(KEY),),
@@ -83,6 +90,7 @@ def settings(database_url: str) -> Settings:
         docs=True,
         metrics=True,
     )
+    return settings.model_copy(update=changes)
 
 
 @pytest.fixture
