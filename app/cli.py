@@ -48,7 +48,7 @@ def _refused(why: str) -> int:
 
 def _reason(refusal: Exception) -> str:
     if isinstance(refusal, Unavailable) and refusal.__cause__ is not None:
-        return f"The database can't be reached. {_first_line(refusal.__cause__)}"
+        return _unreachable(refusal.__cause__)
     if isinstance(refusal, FieldError):
         return f"{refusal.pointer.strip('/') or 'input'}: {refusal.message}"
     return str(refusal)
@@ -60,7 +60,11 @@ def _trouble(error: Exception) -> str:
         return "The database has no schema yet; run `twokeys migrate` first."
     if isinstance(error, CommandError):
         return "The database schema is a newer release's; use that release."
-    return _first_line(error)
+    return _unreachable(error) if isinstance(error, OSError) and not error.filename else _first_line(error)
+
+
+def _unreachable(error: BaseException) -> str:
+    return f"The database can't be reached. {_first_line(error)}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -38,7 +38,7 @@ class Admin:
     async def create(self, email: str, password: SecretStr | None, operator: Operator, origin: Origin) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
         address = read_address(email)
-        password_hash = await self.accounts.hash_new(password, address.text) if password else None
+        password_hash = await self.accounts.hash_new(password, address.text) if password is not None else None
         at = self.clock.now()
         async with self.database.transaction() as connection:
             account = await self.accounts.add(connection, address, password_hash, at)

@@ -54,6 +54,15 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _has_readable_hosts(address: str) -> bool:
+    """Whether a driver can take it apart: it would complain with a traceback, and with a part of the address."""
+    hosts = address.partition("/")[0].partition("?")[0].rpartition("@")[2].split(",")
+    try:
+        return all(urlsplit(f"//{host}").port != 0 for host in hosts)
+    except ValueError:
+        return False
+
+
 class Settings(BaseSettings):
     """Lifetimes are whole seconds; each limit of the contract's section 10 is one setting, named after its row."""
 
@@ -192,6 +201,10 @@ class Settings(BaseSettings):
         scheme, _, rest = self.database_url.get_secret_value().partition("://")
         if scheme.partition("+")[0] not in {"postgres", "postgresql"} or not rest:
             raise SettingsRefused("TWOKEYS_DATABASE_URL must begin with postgresql://.")
+        if not _has_readable_hosts(rest):
+            raise SettingsRefused(
+                "TWOKEYS_DATABASE_URL can't be read: a port is a number, an IPv6 address in brackets."
+            )
         return f"postgresql://{rest}"
 
     def reset_link(self, token: SecretStr) -> str:
