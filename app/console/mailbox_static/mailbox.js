@@ -9,6 +9,7 @@ const LINK = /https?:\/\/[^\s<>"]+/g;
 const at = (id) => document.getElementById(id);
 let known = null;
 let opened = null;
+let chosen = false; // Until somebody picks a mail, the newest is the one that they wait for.
 
 async function refresh() {
   try {
@@ -26,14 +27,20 @@ function list(mails) {
   at("none").hidden = mails.length > 0;
   const focused = document.activeElement?.dataset?.mail;
   at("mails").replaceChildren(...mails.map((mail) => element("li", {}, element("button", {
-    type: "button", class: "mail-row", "data-mail": mail.id, "aria-current": mail.id === opened && "true", onclick: () => open(mail, true),
+    type: "button", class: "mail-row", "data-mail": mail.id, "aria-current": mail.id === opened && "true", onclick: () => pick(mail),
   }, element("span", { class: "mail-subject" }, mail.subject), element("span", { class: "hint" }, `to ${mail.to}`),
   mail.date && element("span", { class: "hint" }, fromNow(mail.date))))));
   if (focused) at("mails").querySelector(`[data-mail="${CSS.escape(focused)}"]`)?.focus();
-  if (!opened && mails.length) open(mails[0], false);
+  if (!chosen && mails.length) open(mails[0]);
 }
 
-function open(mail, byHand) {
+function pick(mail) {
+  chosen = true;
+  open(mail);
+  at("subject").focus();
+}
+
+function open(mail) {
   opened = mail.id;
   for (const row of at("mails").querySelectorAll("button")) {
     if (row.dataset.mail === mail.id) row.setAttribute("aria-current", "true");
@@ -46,7 +53,6 @@ function open(mail, byHand) {
   at("html").src = `/mailbox/mails/${encodeURIComponent(mail.id)}`;
   at("text").replaceChildren(...withLinks(mail.text));
   at("mail").hidden = false;
-  if (byHand) at("subject").focus();
 }
 
 function withLinks(text) {

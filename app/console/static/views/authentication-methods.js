@@ -14,12 +14,11 @@ export function show({ main, account, go }) {
   }, element("span", { class: "switch-knob" }));
 
   main.append(
-    element("p", { class: "lead" }, "How you prove that it is you."),
-    element("section", { class: "card", "aria-labelledby": "password" },
+    element("section", { class: "card" },
       element("div", { class: "method" },
         element("span", { class: "method-picture" }, icon("lock")),
         element("div", { class: "method-words" },
-          element("h2", { id: "password" }, "Password"),
+          element("h2", {}, "Password"),
           element("p", { class: "hint" }, `Log in as ${account.email} with your password.`)),
         element("a", { class: "button secondary", href: "#/authentication-methods/password" }, "Change password")),
       element("div", { class: "method inner" },

@@ -12,9 +12,9 @@ const DAY = 86_400;
 const LIFETIMES = [["7 days", 7 * DAY], ["30 days", 30 * DAY], ["90 days", 90 * DAY], ["1 year", 365 * DAY], ["No end", null]];
 
 export function show({ main, go }) {
-  const status = element("div", { role: "status" });
-  const maker = element("div", {});
-  const lists = element("div", {});
+  const status = element("div", { class: "said" });
+  const maker = element("div", { class: "said" });
+  const lists = element("div", { class: "groups" });
   const create = element("button", { type: "button", class: "primary", onclick: openMaker }, "Create personal token");
   main.append(
     element("p", { class: "lead" }, "Everything that can act for your account right now. Revoke what you don't recognise."),
@@ -101,6 +101,7 @@ export function show({ main, go }) {
 
   function say(kind, words) {
     status.replaceChildren(notice(kind, element("p", {}, words)));
+    announce(words);
   }
 
   function openMaker() {

@@ -77,7 +77,7 @@ export function show({ main, go, retitle }) {
       },
     });
     step("Two-factor authentication", made.node, element("div", { class: "other-ways" },
-      element("p", {}, "No code at hand? You can ", other, "."),
+      element("p", {}, "Or ", other, "."),
       element("p", {}, "Lost both your device and your recovery codes? ", element("a", { href: "#/forgot-password" }, "Reset your password"), ".")));
   }
 }
