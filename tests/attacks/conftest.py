@@ -1,0 +1,58 @@
+"""Two processes for all attacks of a run: each attack brings accounts and client addresses of its own."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app.infrastructure.settings import PasswordResetPolicy, Settings
+from tests.support.people import KEY
+from tests.support.postgres import Server
+from tests.support.twins import Twins
+from tests.support.twins import twins as start_twins
+
+LONG = bool(os.environ.get("TWOKEYS_TEST_LONG"))
+
+
+@pytest.fixture(scope="session")
+def rounds() -> int:
+    """How often each race is run."""
+    return 100 if LONG else 3
+
+
+def _settings(database_url: str, policy: PasswordResetPolicy) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=SecretStr(database_url),
+        secret_keys=(SecretStr(KEY),),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+        run_worker=False,
+        password_reset_policy=policy,
+    )
+
+
+@pytest.fixture(scope="session")
+async def twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Twins]:
+    name = f"attacks_{os.getpid()}"
+    url = await postgres.clone(name)
+    folder = tmp_path_factory.mktemp("twins")
+    async with start_twins(url, folder, _settings(url, PasswordResetPolicy.CLEARS_TWO_FACTOR)) as started:
+        yield started
+    await postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Twins]:
+    """The same with the careful choices: a reset and a disable need a code."""
+    name = f"attacks_strict_{os.getpid()}"
+    url = await postgres.clone(name)
+    folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "strict")
+    settings = _settings(url, PasswordResetPolicy.REQUIRES_SECOND_FACTOR)
+    strict = {"TWOKEYS_PASSWORD_RESET_POLICY": "requires_second_factor", "TWOKEYS_DISABLE_REQUIRES_CODE": "true"}
+    async with start_twins(url, folder, settings, **strict) as started:
+        yield started
+    await postgres.drop(name)

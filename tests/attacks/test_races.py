@@ -1,0 +1,267 @@
+"""Races have one winner: 64 at once over two processes, and again with a pause forced between reading and writing."""
+
+from collections.abc import Awaitable
+
+import httpx
+import pytest
+
+from app.clients.domain import Role
+from tests.support.people import NEW_PASSWORD, PASSWORD
+from tests.support.twins import STEP, Answers, Person, Twins, no_fault, statuses, winners
+
+pytestmark = pytest.mark.anyio
+RACERS = 64
+# A pause is forced for as many as find a connection in both pools; the rest would only wait for one.
+HELD_RACERS = 16
+OTHER_PASSWORD = "seventeen-lanterns-over-quartz"
+
+Calls = list[Awaitable[httpx.Response]]
+both_ways = pytest.mark.parametrize("held", [False, True], ids=["at once", "read before write"])
+
+
+async def run(twins: Twins, person: Person, calls: Calls, *, held: bool) -> Answers:
+    answers = await twins.race(calls, hold=person if held else None)
+    no_fault(answers)
+    return answers
+
+
+def many(held: bool) -> range:  # noqa: FBT001 - one of the two ways
+    return range(HELD_RACERS if held else RACERS)
+
+
+@both_ways
+async def test_one_totp_code_lets_one_in(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        code = twins.code(person)
+        answers = await run(twins, person, [twins.log_in(person, code=code) for _ in many(held)], held=held)
+        assert len(winners(answers)) == 1, statuses(answers)
+        assert set(statuses(answers)) <= {200, 401, 429}
+        assert (await twins.events(person)).count("login.succeeded") == 2
+
+
+@both_ways
+async def test_one_totp_code_lets_one_in_over_many_challenges(
+    twins: Twins,
+    rounds: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        asked = [await twins.challenge(person) for _ in range(8)]
+        code = twins.code(person)
+        calls = [twins.post("/v1/login/two-factor", {"challenge": asked[n % 8], "code": code}) for n in many(held)]
+        answers = await run(twins, person, calls, held=held)
+        assert len(winners(answers)) == 1, statuses(answers)
+        assert set(statuses(answers)) <= {200, 401, 429}
+
+
+@both_ways
+async def test_one_recovery_code_lets_one_in(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        code = person.recovery_codes[0]
+        answers = await run(twins, person, [twins.log_in(person, code=code) for _ in many(held)], held=held)
+        assert len(winners(answers)) == 1, statuses(answers)
+        assert (await twins.events(person)).count("recovery_code.used") == 1
+        assert (await twins.letters(person)).count("recovery_code_used") == 1
+
+
+@both_ways
+async def test_one_challenge_lets_one_in_and_its_losers_burn_nothing(
+    twins: Twins,
+    rounds: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        challenge = await twins.challenge(person)
+        calls = [
+            twins.post("/v1/login/two-factor", {"challenge": challenge, "code": person.recovery_codes[n % 10]})
+            for n in many(held)
+        ]
+        answers = await run(twins, person, calls, held=held)
+        assert len(winners(answers)) == 1, statuses(answers)
+        assert winners(answers)[0].json()["account"]["two_factor"]["recovery_codes_remaining"] == 9
+        left = await twins.rows("SELECT count(*) FROM recovery_codes WHERE account_id = $1", person.id)
+        assert left[0][0] == 9
+
+
+@both_ways
+async def test_one_reset_link_works_once(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        token = await twins.reset_token(person)
+        body = {"token": token, "new_password": NEW_PASSWORD}
+        answers = await run(
+            twins, person, [twins.post("/v1/password-reset/confirm", body) for _ in many(held)], held=held
+        )
+        assert len(winners(answers)) == 1, statuses(answers)
+        assert set(statuses(answers)) <= {200, 410}
+        assert (await twins.events(person)).count("password_reset.completed") == 1
+
+
+@both_ways
+async def test_several_links_of_one_account_have_one_winner(
+    twins: Twins,
+    rounds: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    for _ in range(rounds):
+        person = await twins.someone()
+        links = [await twins.reset_token(person) for _ in range(3)]
+        calls = [
+            twins.post("/v1/password-reset/confirm", {"token": links[n % 3], "new_password": NEW_PASSWORD})
+            for n in many(held)
+        ]
+        answers = await run(twins, person, calls, held=held)
+        assert len(winners(answers)) == 1, statuses(answers)
+
+
+@both_ways
+async def test_one_confirming_code_turns_it_on_once(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone()
+        began = await twins.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
+        person = Person(person.id, person.email, person.token, began.json()["secret"])
+        code = twins.code(person)
+        calls = [twins.post("/v1/me/2fa/confirm", {"code": code}, token=person.token) for _ in many(held)]
+        answers = await run(twins, person, calls, held=held)
+        [won] = winners(answers)
+        assert set(statuses(answers)) <= {200, 401, 409, 429}
+        assert not await twins.alive(person.token)
+        assert await twins.alive(won.json()["grant"]["access_token"])
+        assert (await twins.events(person)).count("two_factor.enabled") == 1
+        assert (await twins.letters(person)).count("two_factor_enabled") == 1
+        # The set that was shown is the set that counts.
+        twins.clock.advance(STEP)
+        assert (await twins.log_in(person, code=won.json()["recovery_codes"][0])).status_code == 200
+
+
+@both_ways
+async def test_of_two_enrollments_the_later_secret_counts(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone()
+        calls = [
+            twins.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
+            for _ in range(8 if held else 10)
+        ]
+        answers = await run(twins, person, calls, held=held)
+        assert set(statuses(answers)) <= {201, 429}
+        secrets = [answer.json()["secret"] for answer in winners(answers)]
+        accepted = []
+        for secret in secrets:
+            enrolled = Person(person.id, person.email, person.token, secret)
+            answer = await twins.post("/v1/me/2fa/confirm", {"code": twins.code(enrolled)}, token=person.token)
+            if answer.is_success:
+                accepted.append(secret)
+                break
+            assert answer.json()["code"] in {"invalid_code", "too_many_attempts"}
+        assert len(accepted) <= 1
+        stored = await twins.rows("SELECT count(*) FROM two_factor_enrollments WHERE account_id = $1", person.id)
+        assert stored[0][0] == 1
+
+
+@both_ways
+async def test_confirming_races_a_new_enrollment(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    """Whoever wins, 2FA is never on with a secret whose code was not shown to belong to it."""
+    for _ in range(rounds):
+        person = await twins.someone()
+        began = await twins.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
+        person = Person(person.id, person.email, person.token, began.json()["secret"])
+        code = twins.code(person)
+        confirm = twins.post("/v1/me/2fa/confirm", {"code": code}, token=person.token)
+        again = twins.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
+        confirmed, begun = await run(twins, person, [confirm, again], held=held)
+        assert confirmed.status_code in {200, 403, 409}
+        assert begun.status_code in {201, 401, 409}
+        assert confirmed.is_success or begun.is_success
+        twins.clock.advance(STEP)
+        if confirmed.is_success:
+            assert not begun.is_success or (await twins.get("/v1/me", token=person.token)).status_code == 401
+            assert (await twins.log_in(person, code=twins.code(person))).status_code == 200
+
+
+@both_ways
+async def test_turning_it_off_leaves_no_token_of_before(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        code = twins.code(person)
+        new = {"description": "made in the race"}
+        calls: Calls = [twins.post("/v1/me/2fa/disable", {"password": PASSWORD}, token=person.token) for _ in range(4)]
+        calls += [twins.log_in(person, code=code) for _ in range(4)]
+        calls += [twins.post("/v1/me/tokens", new, token=person.token) for _ in range(4)]
+        answers = await run(twins, person, calls, held=held)
+        disabled, logged_in, made = answers[:4], answers[4:8], answers[8:]
+        [won] = winners(disabled)
+        assert set(statuses(disabled)) <= {200, 401, 409}
+        assert set(statuses(logged_in)) <= {200, 401}
+        assert set(statuses(made)) <= {201, 401}
+        assert await twins.alive(won.json()["grant"]["access_token"])
+        assert not await twins.alive(person.token)
+        for answer in winners(made):
+            assert not await twins.alive(answer.json()["access_token"])
+        for answer in winners(logged_in):
+            # With two factors it was let in before, and is out; with one it came after.
+            body = answer.json()
+            assert await twins.alive(body["access_token"]) == (body["token"]["amr"] == ["pwd"])
+
+
+@both_ways
+async def test_a_reset_leaves_no_session_by_the_old_password(
+    twins: Twins,
+    rounds: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    for _ in range(rounds):
+        person = await twins.someone()
+        body = {"token": await twins.reset_token(person), "new_password": NEW_PASSWORD}
+        calls: Calls = [twins.post("/v1/password-reset/confirm", body)]
+        calls += [twins.log_in(person) for _ in range(15 if held else 31)]
+        answers = await run(twins, person, calls, held=held)
+        assert answers[0].status_code == 200
+        assert set(statuses(answers[1:])) <= {200, 401}
+        for answer in winners(answers[1:]):
+            assert not await twins.alive(answer.json()["access_token"])
+
+
+@both_ways
+async def test_of_two_password_changes_one_counts(twins: Twins, rounds: int, held: bool) -> None:  # noqa: FBT001
+    for _ in range(rounds):
+        person = await twins.someone()
+        wanted = [NEW_PASSWORD, OTHER_PASSWORD] * 4
+        calls: Calls = [
+            twins.post(
+                "/v1/me/password", {"current_password": PASSWORD, "new_password": new}, token=person.token, at=number
+            )
+            for number, new in enumerate(wanted)
+        ]
+        answers = await run(twins, person, calls, held=held)
+        [won] = winners(answers)
+        assert set(statuses(answers)) <= {200, 401, 403}
+        kept = wanted[answers.index(won)]
+        lost = OTHER_PASSWORD if kept == NEW_PASSWORD else NEW_PASSWORD
+        assert (await twins.log_in(person, kept)).status_code == 200
+        assert (await twins.log_in(person, lost)).status_code == 401
+        assert await twins.alive(won.json()["grant"]["access_token"])
+        assert not await twins.alive(person.token)
+
+
+async def test_personal_tokens_stop_at_their_limit(twins: Twins) -> None:
+    person = await twins.someone()
+    calls: Calls = [twins.post("/v1/me/tokens", {"description": "one more"}, token=person.token) for _ in range(64)]
+    answers = await run(twins, person, calls, held=False)
+    assert statuses(answers) == {201: 50, 409: 14}
+
+
+async def test_deleting_an_account_races_its_codes(twins: Twins, rounds: int) -> None:
+    for _ in range(rounds):
+        person = await twins.someone(two_factor=True)
+        asked = [await twins.challenge(person) for _ in range(6)]
+        wrong = twins.wrong_code(person)
+        calls: Calls = [twins.post("/v1/login/two-factor", {"challenge": each, "code": wrong}) for each in asked]
+        admin = await twins.client(Role.ADMIN)
+        calls.insert(3, twins.call("DELETE", f"/v1/admin/accounts/{person.id}", auth=admin))
+        answers = await run(twins, person, calls, held=False)
+        assert answers[3].status_code == 204
+        assert set(statuses([*answers[:3], *answers[4:]])) <= {401, 429}

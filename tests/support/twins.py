@@ -1,0 +1,305 @@
+"""Two processes of the service over one database, and what an attacker needs: many addresses, one clock, held doors."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from app.activity.service import unpack
+from app.clients.domain import Role
+from app.infrastructure.settings import Settings
+from app.main import House
+from tests.support.people import PASSWORD, an_account, bearer, totp_code
+from tests.support.replica import FileClock
+from tests.support.service import free_port, over, wait_until_ready
+
+STEP = timedelta(seconds=30)
+BEGIN = datetime(2026, 3, 14, 15, 9, 30, tzinfo=UTC)
+_numbers = count(1)
+Answers = list[httpx.Response]
+
+
+class SteppedClock(FileClock):
+    """The clock of both processes, and the hand on it."""
+
+    def __init__(self, file: Path, at: datetime = BEGIN) -> None:
+        super().__init__(file)
+        self._path = file
+        self.set(at)
+
+    def set(self, at: datetime) -> None:
+        # Replaced whole: a process must never read half an instant.
+        half = self._path.with_suffix(".new")
+        half.write_text(str(at.timestamp()))
+        half.replace(self._path)
+
+    def advance(self, by: timedelta) -> None:
+        self.set(datetime.fromtimestamp(float(self._path.read_text()), UTC) + by)
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(float(self._path.read_text()), UTC)
+
+
+def new_address() -> str:
+    """A client address that nobody used before in this run."""
+    number = next(_numbers)
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account, and what they have in hand."""
+
+    id: UUID
+    email: str
+    token: str = ""
+    secret: str = ""
+    recovery_codes: tuple[str, ...] = ()
+    password: str = PASSWORD
+    address: str = field(default_factory=new_address)
+
+
+@dataclass(frozen=True)
+class Twins:
+    addresses: tuple[str, ...]
+    clients: tuple[httpx.AsyncClient, ...]
+    clock: SteppedClock
+    house: House
+    database_url: str
+    logs: Path
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        address: str | None = None,
+        at: int | None = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """One request, to the process `at`, or to each in turn; from a fresh client address unless one is given."""
+        number = next(_numbers) if at is None else at
+        given = {"X-Forwarded-For": address or new_address(), **(bearer(token) if token else {}), **(headers or {})}
+        client = self.clients[number % len(self.clients)]
+        return await client.request(method, path, json=body, headers=given, **more)
+
+    async def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return await self.call("POST", path, body, **more)
+
+    async def get(self, path: str, **more: Any) -> httpx.Response:
+        return await self.call("GET", path, **more)
+
+    async def log_in(self, person: Person, password: str | None = None, **more: Any) -> httpx.Response:
+        body = {"email": person.email, "password": password or person.password}
+        if (code := more.pop("code", None)) is not None:
+            body["code"] = code
+        return await self.post("/v1/login", body, **more)
+
+    async def someone(self, *, two_factor: bool = False, session: bool = True) -> Person:
+        """A new account with a session; with 2FA on, two steps after the confirming code was used."""
+        email = f"person{next(_numbers)}@example.com"
+        person = Person((await an_account(self.house, email)).id, email)
+        if not session and not two_factor:
+            return person
+        person = replace(person, token=await self.session(person))
+        return await self.enrolled(person) if two_factor else person
+
+    async def session(self, person: Person) -> str:
+        answer = await self.log_in(person, address=person.address)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    async def enrolled(self, person: Person) -> Person:
+        began = await self.post("/v1/me/2fa/enrollment", {"password": person.password}, token=person.token)
+        assert began.status_code == 201, began.text
+        secret = began.json()["secret"]
+        code = totp_code(secret, self.clock.at)
+        answer = await self.post("/v1/me/2fa/confirm", {"code": code}, token=person.token)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        self.clock.advance(2 * STEP)
+        return replace(
+            person,
+            secret=secret,
+            token=body["grant"]["access_token"],
+            recovery_codes=tuple(body["recovery_codes"]),
+        )
+
+    def code(self, person: Person, *, steps: int = 0) -> str:
+        return totp_code(person.secret, self.clock.at, steps=steps)
+
+    def wrong_code(self, person: Person, number: int = 0) -> str:
+        """Six digits that no step within ten minutes has; another one for each number."""
+        near = {totp_code(person.secret, self.clock.at, steps=steps) for steps in range(-20, 21)}
+        free = (code for code in map("{:06d}".format, range(1000)) if code not in near)
+        return next(code for index, code in enumerate(free) if index == number)
+
+    async def challenge(self, person: Person) -> str:
+        answer = await self.log_in(person)
+        assert answer.json()["status"] == "two_factor_required", answer.text
+        return str(answer.json()["challenge"])
+
+    async def reset_token(self, person: Person) -> str:
+        """Out of the mail that the worker would send."""
+        asked = await self.post("/v1/password-reset", {"email": person.email})
+        assert asked.status_code == 202, asked.text
+        await self.house.password_reset.answer_requests()
+        return (await self.reset_tokens(person))[-1]
+
+    async def reset_tokens(self, person: Person) -> list[str]:
+        rows = await self.rows(
+            "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = 'password_reset' ORDER BY id",
+            person.id,
+        )
+        opened = [unpack(self.house.vault.open(row[0], owner=person.id), at=row[1]) for row in rows]
+        return [str(each.facts["link"]).rpartition("/")[2] for each in opened]
+
+    async def client(self, *roles: Role) -> httpx.BasicAuth:
+        made = await self.house.clients.create("attacker's view", roles)
+        return httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+
+    async def alive(self, token: str) -> bool:
+        """What both processes say, which must be the same."""
+        said = {(await self.get("/v1/me", token=token, at=number)).status_code for number in range(len(self.clients))}
+        assert said <= {200, 401}, said
+        assert len(said) == 1, "the processes disagree"
+        return said == {200}
+
+    async def rows(self, query: str, *given: Any) -> list[Any]:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return list(await connection.fetch(query, *given))
+        finally:
+            await connection.close()
+
+    async def events(self, person: Person) -> list[str]:
+        found = await self.rows("SELECT type FROM events WHERE account_id = $1 ORDER BY id", person.id)
+        return [row[0] for row in found]
+
+    async def letters(self, person: Person) -> list[str]:
+        found = await self.rows("SELECT letter FROM outbox WHERE account_id = $1 ORDER BY id", person.id)
+        return [row[0] for row in found]
+
+    @asynccontextmanager
+    async def held(self, person: Person) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+        """The account's row is locked meanwhile, so that whoever has read waits before writing.
+
+        Hands out a function that returns once so many sessions wait.
+        """
+        connection = await asyncpg.connect(self.database_url)
+        watcher = await asyncpg.connect(self.database_url)
+
+        async def until_waiting(number: int) -> None:
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            async with asyncio.timeout(2.5):
+                while await watcher.fetchval(waiting) < number:
+                    await asyncio.sleep(0)
+
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT FROM accounts WHERE id = $1 FOR NO KEY UPDATE", person.id)
+                yield until_waiting
+        finally:
+            await connection.close()
+            await watcher.close()
+
+    async def race(self, calls: list[Awaitable[httpx.Response]], *, hold: Person | None = None) -> Answers:
+        """All at once; with `hold`, the reads of as many as get a connection come before anybody's write."""
+        if hold is None:
+            return list(await asyncio.gather(*calls))
+        async with self.held(hold) as until_waiting:
+            racing = asyncio.gather(*calls)
+            try:
+                await until_waiting(min(2, len(calls)))
+            except TimeoutError:
+                racing.cancel()
+                raise
+        return list(await racing)
+
+
+@contextmanager
+def _replica(number: int, clock_file: Path, env: dict[str, str], logs: Path) -> Iterator[str]:
+    port = free_port()
+    folder = logs / str(number)
+    folder.mkdir()
+    with (folder / "output.log").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.replica", str(port), str(clock_file)],
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+        try:
+            wait_until_ready(f"http://127.0.0.1:{port}", process, folder)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(12)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@asynccontextmanager
+async def twins(
+    database_url: str, folder: Path, settings: Settings, *, number: int = 2, **changes: str
+) -> AsyncIterator[Twins]:
+    """`settings` are those of the house in this process, which shares the clock; `changes` go to the others."""
+    from app.main import build_house
+
+    folder.mkdir(exist_ok=True)
+    clock = SteppedClock(folder / "clock")
+    env = over(
+        database_url,
+        TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8",
+        TWOKEYS_RUN_WORKER="false",
+        TWOKEYS_CONSOLE="false",
+        TWOKEYS_DOCS="true",
+        TWOKEYS_METRICS="true",
+        **changes,
+    )
+    house = build_house(settings, clock)
+    with ExitStack() as stack:
+        found = [stack.enter_context(_replica(each, folder / "clock", env, folder)) for each in range(number)]
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
+        clients = tuple(httpx.AsyncClient(base_url=each, timeout=30, limits=limits) for each in found)
+        try:
+            yield Twins(tuple(found), clients, clock, house, database_url, folder)
+        finally:
+            for client in clients:
+                await client.aclose()
+            await house.close()
+
+
+def statuses(answers: Answers) -> dict[int, int]:
+    """How many answers had each status."""
+    found = [answer.status_code for answer in answers]
+    return {status: found.count(status) for status in sorted(set(found))}
+
+
+def winners(answers: Answers) -> Answers:
+    return [answer for answer in answers if answer.is_success]
+
+
+def no_fault(answers: Answers, *, allowed: frozenset[int] = frozenset()) -> None:
+    """Neither a 500, nor a 503 that the test did not expect."""
+    bad = [answer for answer in answers if answer.status_code >= 500 and answer.status_code not in allowed]
+    assert not bad, bad[0].text
