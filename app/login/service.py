@@ -60,9 +60,12 @@ class Login:
             return await self._grant_by_password(account, enrollment, attempt, origin, at)
         if code is None:
             return await self._ask_for_second_factor(account, attempt, at)
+        async with self.database.reading() as connection:
+            # Whatever the code is, the password was right: the two have budgets of their own.
+            await self.accounts.attempts.forgive(connection, attempt)
         try:
             proof = await self.codes.prove(account, enrollment, code, origin, at)
-            return await self._grant_by_code(account, proof, attempt, None, origin, at)
+            return await self._grant_by_code(account, proof, None, origin, at)
         except WrongCode as wrong:
             raise self._wrong_code(wrong.members) from None
 
@@ -84,7 +87,7 @@ class Login:
         try:
             if proof is None:
                 raise await self.codes.refuse(account, in_a_row, origin, at)
-            return await self._grant_by_code(account, proof, None, challenge, origin, at)
+            return await self._grant_by_code(account, proof, challenge, origin, at)
         except WrongCode as wrong:
             left = most - challenge.wrong_codes
             _logins.labels("refused", "code").inc()
@@ -134,7 +137,6 @@ class Login:
         self,
         account: Account,
         proof: Proof,
-        attempt: Attempt | None,
         challenge: Challenge | None,
         origin: Origin,
         at: datetime,
@@ -148,8 +150,6 @@ class Login:
                 if challenge is not None and not await Challenges(connection).spend(challenge.digest, at):
                     raise ChallengeExpired
                 await self.codes.spend(connection, account, proof, origin, at)
-                if attempt is not None:
-                    await self.accounts.attempts.forgive(connection, attempt)
                 opened = await self.tokens.open_session(connection, account, proof.amr, origin, at)
                 state = state_of(await Enrollments(connection).of(account.id), at)
                 await self._record_success(connection, account, proof.amr, origin, at)
