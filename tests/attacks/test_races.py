@@ -1,6 +1,6 @@
 """Races have one winner: 64 at once over two processes, and again with a pause forced between reading and writing."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import httpx
 import pytest
@@ -19,7 +19,7 @@ Calls = list[Awaitable[httpx.Response]]
 both_ways = pytest.mark.parametrize("held", [False, True], ids=["at once", "read before write"])
 
 
-async def run(twins: Twins, person: Person, calls: Calls, *, held: bool) -> Answers:
+async def run(twins: Twins, person: Person, calls: Sequence[Awaitable[httpx.Response]], *, held: bool) -> Answers:
     answers = await twins.race(calls, hold=person if held else None)
     no_fault(answers)
     return answers

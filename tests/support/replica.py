@@ -1,4 +1,4 @@
-"""One process of the service under attack: `python -m tests.support.replica PORT CLOCK_FILE`, settings as `serve` reads them.
+"""One process under attack: `python -m tests.support.replica PORT CLOCK_FILE`, with the settings that `serve` reads.
 
 Its clock stands where the file says, so that a test steps the time of every process at once, backwards too.
 """

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ import httpx
 from app.activity.service import unpack
 from app.clients.domain import Role
 from app.infrastructure.settings import Settings
-from app.main import House
+from app.main import House, build_house
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
 from tests.support.replica import FileClock
 from tests.support.service import free_port, over, wait_until_ready
@@ -206,7 +206,7 @@ class Twins:
         async def until_waiting(number: int) -> None:
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             async with asyncio.timeout(2.5):
-                while await watcher.fetchval(waiting) < number:
+                while await watcher.fetchval(waiting) < number:  # noqa: ASYNC110 - another process has no event
                     await asyncio.sleep(0)
 
         try:
@@ -217,7 +217,7 @@ class Twins:
             await connection.close()
             await watcher.close()
 
-    async def race(self, calls: list[Awaitable[httpx.Response]], *, hold: Person | None = None) -> Answers:
+    async def race(self, calls: Sequence[Awaitable[httpx.Response]], *, hold: Person | None = None) -> Answers:
         """All at once; with `hold`, the reads of as many as get a connection come before anybody's write."""
         if hold is None:
             return list(await asyncio.gather(*calls))
@@ -259,13 +259,8 @@ def _replica(number: int, clock_file: Path, env: dict[str, str], logs: Path) -> 
 
 
 @asynccontextmanager
-async def twins(
-    database_url: str, folder: Path, settings: Settings, *, number: int = 2, **changes: str
-) -> AsyncIterator[Twins]:
+async def twins(database_url: str, folder: Path, settings: Settings, **changes: str) -> AsyncIterator[Twins]:
     """`settings` are those of the house in this process, which shares the clock; `changes` go to the others."""
-    from app.main import build_house
-
-    folder.mkdir(exist_ok=True)
     clock = SteppedClock(folder / "clock")
     env = over(
         database_url,
@@ -278,7 +273,7 @@ async def twins(
     )
     house = build_house(settings, clock)
     with ExitStack() as stack:
-        found = [stack.enter_context(_replica(each, folder / "clock", env, folder)) for each in range(number)]
+        found = [stack.enter_context(_replica(each, folder / "clock", env, folder)) for each in range(2)]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
         clients = tuple(httpx.AsyncClient(base_url=each, timeout=30, limits=limits) for each in found)
         try:

@@ -1,0 +1,193 @@
+"""Kinds don't mix: every kind of secret at every endpoint, and only the intended cell succeeds."""
+
+from typing import Any
+
+import pytest
+
+from app.clients.domain import Role
+from app.main import create_app
+from tests.support.people import NEW_PASSWORD, PASSWORD
+from tests.support.twins import Person, Twins
+
+pytestmark = pytest.mark.anyio
+KINDS = [
+    "session", "personal", "challenge", "reset", "client", "recovery code", "totp code", "totp secret", "password",
+    "session in capitals", "session with a space", "session cut", "session as personal", "personal as session",
+]  # fmt: skip
+READS = {"/v1/me", "/v1/me/2fa", "/v1/me/tokens", "/v1/me/events"}
+
+
+async def everything(twins: Twins) -> tuple[Person, dict[str, str]]:
+    """One account's secrets of every kind, all of them live."""
+    person = await twins.someone(two_factor=True)
+    made = await twins.post("/v1/me/tokens", {"description": "for the matrix"}, token=person.token)
+    personal = made.json()["access_token"]
+    client = await twins.house.clients.create("matrix", [Role.INTROSPECT, Role.ADMIN])
+    return person, {
+        "session": person.token,
+        "personal": personal,
+        "challenge": await twins.challenge(person),
+        "reset": await twins.reset_token(person),
+        "client": client.secret.get_secret_value(),
+        "recovery code": person.recovery_codes[0],
+        "totp code": twins.code(person),
+        "totp secret": person.secret,
+        "password": PASSWORD,
+        "session in capitals": person.token.upper(),
+        "session with a space": f"{person.token} x",
+        "session cut": person.token[:-1],
+        "session as personal": "tkp_" + person.token[4:],
+        "personal as session": "tks_" + personal[4:],
+    }
+
+
+def bearer_calls(twins: Twins) -> list[tuple[str, str]]:
+    """Every call of the service that is made under a bearer token, out of its own description."""
+    paths = create_app(twins.house.settings).openapi()["paths"]
+    found = [
+        (method.upper(), path)
+        for path, item in paths.items()
+        for method in item
+        if path.startswith(("/v1/me", "/v1/logout", "/v1/forward-auth"))
+    ]
+    assert len(found) >= 14
+    return sorted(found, key=lambda call: call[1] == "/v1/logout")
+
+
+BODIES: dict[str, Any] = {
+    "/v1/me/password": {"current_password": "not the password", "new_password": NEW_PASSWORD},
+    "/v1/me/2fa/enrollment": {"password": "not the password"},
+    "/v1/me/2fa/confirm": {"code": "000000"},
+    "/v1/me/2fa/disable": {"password": "not the password"},
+    "/v1/me/2fa/recovery-codes": {"password": "not the password"},
+    "/v1/me/tokens": {"description": "made by the wrong kind"},
+    "/v1/me/tokens/revoke-all": {},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_tokens_bear_a_request(twins: Twins, kind: str) -> None:
+    person, secrets = await everything(twins)
+    for method, path in bearer_calls(twins):
+        body = BODIES.get(path) if method == "POST" else None
+        url = path.replace("{id}", str(person.id))
+        answer = await twins.call(method, url, body, token=secrets[kind])
+        where = f"{kind} at {method} {path}: {answer.status_code}"
+        if kind == "session":
+            assert answer.status_code != 401, where
+        elif kind == "personal":
+            may = (method == "GET" and path in READS) or path in {"/v1/logout", "/v1/forward-auth"}
+            assert answer.is_success if may else answer.json()["code"] == "session_required", where
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token"), where
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_a_challenge_is_answered(twins: Twins, kind: str) -> None:
+    person, secrets = await everything(twins)
+    body = {"challenge": secrets[kind], "code": twins.code(person)}
+    answer = await twins.post("/v1/login/two-factor", body)
+    assert answer.status_code == (200 if kind == "challenge" else 401)
+    assert answer.is_success or answer.json()["code"] == "challenge_expired"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_a_reset_link_resets(twins: Twins, kind: str) -> None:
+    _, secrets = await everything(twins)
+    answer = await twins.post("/v1/password-reset/confirm", {"token": secrets[kind], "new_password": NEW_PASSWORD})
+    assert answer.status_code == (200 if kind == "reset" else 410)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_codes_are_codes_and_passwords_passwords(twins: Twins, kind: str) -> None:
+    person, secrets = await everything(twins)
+    answer = await twins.log_in(person, code=secrets[kind])
+    assert answer.is_success == (kind in {"recovery code", "totp code"}), answer.text
+    if kind != "password":
+        answer = await twins.log_in(person, secrets[kind], code=person.recovery_codes[1])
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
+        assert (await twins.log_in(person, code=person.recovery_codes[1])).is_success, "and burned nothing"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_tokens_are_introspected_and_revoked(twins: Twins, kind: str) -> None:
+    person, secrets = await everything(twins)
+    client = await twins.client(Role.INTROSPECT)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    asked = await twins.call("POST", "/v1/introspect", data={"token": secrets[kind]}, auth=client, headers=form)
+    assert asked.json()["active"] == (kind in {"session", "personal"})
+    if kind not in {"session", "personal"}:
+        assert asked.json() == {"active": False}
+    revoked = await twins.call("POST", "/v1/revoke", data={"token": secrets[kind]}, auth=client, headers=form)
+    assert revoked.status_code == 200
+    assert await twins.alive(secrets["session"]) == (kind != "session")
+    assert await twins.alive(secrets["personal"]) == (kind != "personal")
+    assert person.email not in revoked.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_a_client_secret_makes_a_client(twins: Twins, kind: str) -> None:
+    person, secrets = await everything(twins)
+    client = await twins.client(Role.ADMIN, Role.INTROSPECT)
+    for name in (str(person.id), person.email, client._auth_header[:10]):
+        for path in ("/v1/admin/accounts", "/v1/admin/events"):
+            answer = await twins.get(path, auth=(name, secrets[kind]))
+            assert (answer.status_code, answer.json()["code"]) == (401, "invalid_client")
+        answer = await twins.get("/v1/admin/accounts", token=secrets[kind])
+        assert answer.status_code == 401
+
+
+async def test_roles_are_not_each_other(twins: Twins) -> None:
+    person = await twins.someone()
+    admin, introspector = await twins.client(Role.ADMIN), await twins.client(Role.INTROSPECT)
+    for path in ("/v1/introspect", "/v1/revoke"):
+        answer = await twins.call("POST", path, data={"token": person.token}, auth=admin)
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_role")
+    for method, path in (("GET", "/v1/admin/accounts"), ("DELETE", f"/v1/admin/accounts/{person.id}")):
+        answer = await twins.call(method, path, auth=introspector)
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_role")
+    assert await twins.alive(person.token)
+
+
+async def test_one_accounts_challenge_takes_no_code_of_another(twins: Twins) -> None:
+    ada, eve = await twins.someone(two_factor=True), await twins.someone(two_factor=True)
+    challenge = await twins.challenge(ada)
+    for code in (twins.code(eve), eve.recovery_codes[0]):
+        answer = await twins.post("/v1/login/two-factor", {"challenge": challenge, "code": code})
+        assert answer.json()["code"] == "invalid_code"
+    assert (await twins.log_in(eve, code=eve.recovery_codes[0])).is_success, "eve's code was not burned"
+
+
+async def test_one_accounts_ids_are_nothing_to_another(twins: Twins) -> None:
+    ada, eve = await twins.someone(), await twins.someone()
+    listed = (await twins.get("/v1/me/tokens", token=ada.token)).json()["items"]
+    answer = await twins.call("DELETE", f"/v1/me/tokens/{listed[0]['id']}", token=eve.token)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert await twins.alive(ada.token)
+    began = await twins.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=ada.token)
+    mine = Person(ada.id, ada.email, ada.token, began.json()["secret"])
+    answer = await twins.post("/v1/me/2fa/confirm", {"code": twins.code(mine)}, token=eve.token)
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_pending_enrollment")
+    cancelled = await twins.call("DELETE", "/v1/me/2fa/enrollment", token=eve.token)
+    assert cancelled.status_code == 204
+    assert (await twins.get("/v1/me/2fa", token=ada.token)).json()["status"] == "pending"
+
+
+async def test_a_cursor_shows_only_ones_own(twins: Twins) -> None:
+    ada, eve = await twins.someone(), await twins.someone()
+    await twins.session(ada)
+    page = (await twins.get("/v1/me/tokens", token=ada.token, params={"limit": 1})).json()
+    seen = await twins.get("/v1/me/tokens", token=eve.token, params={"cursor": page["next_cursor"]})
+    ids = {item["id"] for item in (await twins.get("/v1/me/tokens", token=ada.token)).json()["items"]}
+    assert not ids & {item["id"] for item in seen.json()["items"]}
+
+
+async def test_a_pending_login_is_told_nothing(twins: Twins) -> None:
+    """FileRise handed the live secret to whoever held the first step; CoPilot took the first step for a session."""
+    person = await twins.someone(two_factor=True)
+    challenge = await twins.challenge(person)
+    for method, path in bearer_calls(twins):
+        answer = await twins.call(method, path.replace("{id}", str(person.id)), {}, token=challenge)
+        assert answer.status_code == 401
+        assert person.secret not in answer.text
