@@ -1,6 +1,7 @@
 """Two processes of the service over one database, and what an attacker needs: many addresses, one clock, held doors."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from tests.support.service import free_port, over, wait_until_ready
 STEP = timedelta(seconds=30)
 BEGIN = datetime(2026, 3, 14, 15, 9, 30, tzinfo=UTC)
 _numbers = count(1)
+_SECRET = re.compile(r"tk[a-z]_[A-Za-z0-9_-]{43}|(?:[A-Z2-7]{4}-){5}[A-Z2-7]{4}|\b[A-Z2-7]{32}\b")
 Answers = list[httpx.Response]
 
 
@@ -78,6 +80,8 @@ class Twins:
     house: House
     database_url: str
     logs: Path
+    seen: set[str] = field(default_factory=set)
+    """Every secret that any answer of the run showed."""
 
     async def call(
         self,
@@ -95,7 +99,9 @@ class Twins:
         number = next(_numbers) if at is None else at
         given = {"X-Forwarded-For": address or new_address(), **(bearer(token) if token else {}), **(headers or {})}
         client = self.clients[number % len(self.clients)]
-        return await client.request(method, path, json=body, headers=given, **more)
+        answer = await client.request(method, path, json=body, headers=given, **more)
+        self.seen.update(_SECRET.findall(answer.text))
+        return answer
 
     async def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
         return await self.call("POST", path, body, **more)
@@ -185,6 +191,17 @@ class Twins:
             return list(await connection.fetch(query, *given))
         finally:
             await connection.close()
+
+    async def execute(self, statement: str, *given: Any) -> None:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute(statement, *given)
+        finally:
+            await connection.close()
+
+    def log_text(self) -> str:
+        """What both processes have logged so far."""
+        return "\n".join(file.read_text() for file in sorted(self.logs.glob("*/output.log")))
 
     async def events(self, person: Person) -> list[str]:
         found = await self.rows("SELECT type FROM events WHERE account_id = $1 ORDER BY id", person.id)
