@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import httpx
@@ -82,7 +83,7 @@ def settings(database_url: str, changes: dict[str, Any]) -> Settings:
         _env_file=None,
         database_url=SecretStr(database_url),
         secret_keys=(SecretStr(KEY),),
-        trusted_proxies="127.0.0.0/8",
+        trusted_proxies=(ip_network("127.0.0.0/8"),),
         argon2_memory_kib=8,
         argon2_time_cost=1,
         run_worker=False,

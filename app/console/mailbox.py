@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from app.console.pages import content_security_policy, page_headers, pages_under
 
 _STATIC = Path(__file__).parent / "mailbox_static"
-# Links open in a tab of their own: a page that forbids framing, as the console does, could not open in the mail's frame.
+# Links open in a tab of their own: a page that forbids framing, as the console does, would not open in the frame.
 _OPENS_OUTSIDE = '<!doctype html><base target="_blank">'
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'self'; "
@@ -95,7 +95,7 @@ def _read(file: Path) -> Mail:
 
 
 def _part(message: EmailMessage, subtype: str) -> str:
-    part = message.get_body((subtype,))  # type: ignore[arg-type]
+    part = message.get_body((subtype,))
     content = part.get_content() if part else ""
     return content if isinstance(content, str) else ""
 
