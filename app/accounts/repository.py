@@ -110,11 +110,13 @@ class AccountRows:
     async def keep(self, id: UUID | None) -> UUID | None:
         """Keeps the account from being deleted until the transaction ends; None where there is none any more.
 
-        For what is written about an account that may be deleted meanwhile: it would leave a trace behind.
+        For what is written about an account that may be deleted meanwhile: it would leave a trace behind. For no
+        account some other one is kept: locking a row takes a tenth of a millisecond, and its absence would tell.
         """
-        query = select(accounts.c.id).where(accounts.c.id == id).with_for_update(read=True, key_share=True)
-        kept: UUID | None = await self.connection.scalar(query)
-        return kept
+        some_other = select(accounts.c.id).order_by(accounts.c.id).limit(1).scalar_subquery()
+        query = select(accounts.c.id).where(accounts.c.id == (id or some_other))
+        kept: UUID | None = await self.connection.scalar(query.with_for_update(read=True, key_share=True))
+        return kept if id else None
 
     async def hold_alone(self, id: UUID, *, epoch: int) -> bool:
         """As `hold`, and no other transaction of the account runs beside: for what must be counted."""

@@ -1,0 +1,135 @@
+"""Whether the time of an answer tells who has an account: `python -m bench.enumeration [--rounds 300]`.
+
+Asks for a log-in with an unknown address, a wrong password, a disabled account and an over-long password, and for a
+reset with and without an account, all interleaved, with the hash at its real costs. For each pair it prints the
+difference of the medians and the AUC (Mann-Whitney): 0.5 is a coin, 1.0 a telltale.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app.admin.domain import Operator
+from app.infrastructure.settings import Settings
+from app.kernel.origin import NOWHERE
+from app.main import House
+from tests.support.people import KEY, PASSWORD, an_account
+from tests.support.postgres import start_server
+from tests.support.twins import Twins, new_address, twins
+
+WRONG = "a wrong one entirely"
+REAL_COSTS = {"TWOKEYS_ARGON2_MEMORY_KIB": "19456", "TWOKEYS_ARGON2_TIME_COST": "2"}
+MEDIANS_WITHIN = 0.02
+AUC_AT_MOST = 0.55
+POOL = 40
+
+
+def auc(first: Sequence[float], second: Sequence[float]) -> float:
+    """The chance that a random one of `first` took longer than one of `second`; folded, so that 0.5 is the least."""
+    ranked = sorted([(value, 0) for value in first] + [(value, 1) for value in second])
+    ranks = sum(rank for rank, (_, group) in enumerate(ranked, 1) if group == 0)
+    above = (ranks - len(first) * (len(first) + 1) / 2) / (len(first) * len(second))
+    return max(above, 1 - above)
+
+
+async def _populate(house: House) -> tuple[list[str], list[str]]:
+    known, disabled = [], []
+    for number in range(POOL):
+        known.append((await an_account(house, f"known{number}@example.com")).address)
+        account = await an_account(house, f"disabled{number}@example.com")
+        await house.admin.disable(account.id, Operator(name="bench"), NOWHERE)
+        disabled.append(account.address)
+    return known, disabled
+
+
+def _asks(known: str, disabled: str, number: int) -> dict[str, tuple[str, dict[str, str]]]:
+    unknown = f"nobody{number % POOL}@example.com"
+    login, reset = "/v1/login", "/v1/password-reset"
+    return {
+        "login: wrong password": (login, {"email": known, "password": WRONG}),
+        "login: unknown address": (login, {"email": unknown, "password": WRONG}),
+        "login: disabled account": (login, {"email": disabled, "password": PASSWORD}),
+        "login: over-long, known": (login, {"email": known, "password": "x" * 5000}),
+        "login: over-long, unknown": (login, {"email": unknown, "password": "x" * 5000}),
+        "reset: known": (reset, {"email": known}),
+        "reset: unknown": (reset, {"email": unknown}),
+        "reset: disabled": (reset, {"email": disabled}),
+    }
+
+
+PAIRS = [
+    ("login: wrong password", "login: unknown address"),
+    ("login: wrong password", "login: disabled account"),
+    ("login: over-long, known", "login: over-long, unknown"),
+    ("reset: known", "reset: unknown"),
+    ("reset: known", "reset: disabled"),
+]
+
+
+async def measure(attacked: Twins, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each kind of question, one after the other in a fresh random order each round."""
+    known, disabled = await _populate(attacked.house)
+    took: dict[str, list[float]] = {}
+    for number in range(rounds + 5):
+        asks = list(_asks(known[number % POOL], disabled[number % POOL], number).items())
+        random.shuffle(asks)
+        for name, (path, body) in asks:
+            began = time.perf_counter()
+            answer = await attacked.clients[0].post(path, json=body, headers={"X-Forwarded-For": new_address()})
+            elapsed = (time.perf_counter() - began) * 1000
+            assert answer.status_code == (202 if "reset" in path else 401), answer.text
+            if number >= 5:
+                took.setdefault(name, []).append(elapsed)
+        # Nobody is to be locked out by being measured.
+        if number % 20 == 19:
+            await attacked.execute("DELETE FROM password_streaks")
+    return took
+
+
+def report(took: dict[str, list[float]]) -> bool:
+    """Prints the table; whether every pair is within the bounds."""
+    fine = True
+    print(f"{'pair':56} {'medians (ms)':>16} {'apart':>7} {'AUC':>6}")
+    for first, second in PAIRS:
+        medians = statistics.median(took[first]), statistics.median(took[second])
+        apart = abs(medians[0] - medians[1]) / max(medians)
+        area = auc(took[first], took[second])
+        fine &= apart <= MEDIANS_WITHIN and area <= AUC_AT_MOST
+        print(f"{first + ' / ' + second:56} {medians[0]:7.2f} {medians[1]:8.2f} {apart:7.1%} {area:6.3f}")
+    return fine
+
+
+async def _run(url: str, rounds: int, folder: Path) -> bool:
+    settings = Settings(
+        _env_file=None,
+        database_url=SecretStr(url),
+        secret_keys=(SecretStr(KEY),),
+        argon2_memory_kib=19456,
+        argon2_time_cost=2,
+        run_worker=False,
+    )
+    async with twins(url, folder, settings, **REAL_COSTS) as attacked:
+        return report(await measure(attacked, rounds))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=300)
+    rounds = parser.parse_args().rounds
+    with start_server() as server, tempfile.TemporaryDirectory() as folder:
+        url = asyncio.run(server.clone(f"enumeration_{os.getpid()}"))
+        fine = asyncio.run(_run(url, rounds, Path(folder)))
+        asyncio.run(server.drop(f"enumeration_{os.getpid()}"))
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
