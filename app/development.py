@@ -27,7 +27,7 @@ from app.kernel.chance import new_id, random_bytes
 from app.kernel.clock import SystemClock
 from app.kernel.origin import NOWHERE
 from app.main import build_house, create_app
-from app.serving.server import CannotServe, listen, run
+from app.serving.server import CannotServe, listen, put_off_the_end, run
 from app.serving.start import check
 
 HOST = "127.0.0.1"
@@ -115,7 +115,10 @@ def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
     mailbox = folder / "mailbox" if settings.smtp_url is None else None
     notice = DevelopmentNotice(DEMO_ADDRESS, password, _MAILBOX) if password and mailbox else None
     app = create_app(settings, mail_folder=mailbox, notice=notice)
-    return run(app, listening, on_started=lambda: _announce(address, folder, password, has_mailbox=mailbox is not None))
+    code = run(app, listening, on_started=lambda: _announce(address, folder, password, has_mailbox=mailbox is not None))
+    # Postgres has its own time to stop.
+    put_off_the_end()
+    return code
 
 
 async def _prepare(settings: Settings, kept: Kept) -> str | None:

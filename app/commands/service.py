@@ -16,7 +16,7 @@ from app.infrastructure.migrations import newest_revision
 from app.infrastructure.settings import Settings, new_key
 from app.kernel.clock import SystemClock
 from app.main import build_house, create_app
-from app.serving.start import check
+from app.serving.start import check, end_quietly_when_told
 from app.serving.start import serve as run_service
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +35,7 @@ def serve(
 
 def worker() -> None:
     """Run mail delivery and clean-up alone."""
+    end_quietly_when_told()
     asyncio.run(_work(read_settings()))
 
 

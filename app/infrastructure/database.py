@@ -1,18 +1,19 @@
 """The way to Postgres: one pool, transactions, and single reads outside of any."""
 
-import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import MetaData
+import structlog
+from prometheus_client import Counter
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.kernel.refusal import Unavailable
+from app.kernel.refusal import Refusal, Unavailable
 
 Connection = AsyncConnection
 
@@ -26,53 +27,109 @@ metadata = MetaData(
     }
 )
 
-_CONNECT_SECONDS = 4.0
+_CONNECT_SECONDS = 3.0
 _STATEMENT_SECONDS = 5.0
 _WAIT_FOR_A_CONNECTION_SECONDS = 3.0
 _RETRY_AFTER_SECONDS = 1
 
+# Asked of the server for each of our sessions. A lock that somebody sits on is given up before the statement's own time
+# is over, so that running into that one means a server that no longer answers; and a process of ours that froze in a
+# transaction loses its locks.
+_SESSION = {
+    "application_name": "twokeys",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
 # What Postgres says (SQLSTATE) when asking again later may well be answered: lost or refused connections, no room,
-# shutting down or starting, read-only after a failover, and the loser of a deadlock, a lock wait or a time limit.
-_PASSING_CLASSES = ("08", "53", "57", "40")
-_PASSING_STATES = frozenset({"25006", "55P03"})
+# shutting down or starting, trouble with a disk, the loser of a deadlock or a lock wait, a session or transaction that
+# took too long, and read-only after a failover.
+_PASSING_CLASSES = ("08", "53", "57", "58", "40")
 _READ_ONLY = "25006"
+_PASSING_STATES = frozenset({_READ_ONLY, "25P03", "25P04", "55P03"})
+
+_FAULTS = (
+    TimeoutError,
+    OSError,
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+_log = structlog.get_logger("twokeys.database")
+_faults = Counter("twokeys_database_faults", "Faults of the database that were answered with 503.", ("error",))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The driver's own exception behind SQLAlchemy's."""
+    original = getattr(error, "orig", None) or error
+    return original.__cause__ or original
 
 
 def _sqlstate(error: BaseException) -> str:
-    original = getattr(error, "orig", error)
-    return str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
+    return str(getattr(_cause(error), "sqlstate", None) or "")
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether the fault is the connection's or the server's and not the statement's."""
-    if isinstance(error, OSError | PoolTimeout | asyncio.TimeoutError | ssl.SSLError):
+    if isinstance(error, OSError | TimeoutError | PoolTimeout | InterfaceError | OperationalError):
         return True
-    if isinstance(error, InterfaceError | OperationalError):
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
-    state = _sqlstate(error)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(error, DBAPIError) and isinstance(error.__cause__ or error.orig, OSError | asyncio.TimeoutError):
-        return True
+    state = _sqlstate(error)
     return state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
+
+
+def _give_up_the_unanswering(context: ExceptionContext) -> None:
+    """A server that let a statement's time run out, or answers out of turn, is as good as gone.
+
+    So this connection is closed, and the others of its age before they are used again: each would cost somebody the
+    same wait.
+    """
+    if isinstance(_cause(context.original_exception), TimeoutError | asyncpg.InternalClientError):
+        context.is_disconnect = True
+
+
+class _BehindPgbouncer(asyncpg.Connection):  # type: ignore[misc] # published without types
+    """In transaction mode, what belongs together must stand in one transaction, or it meets two servers."""
+
+    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        async with self.transaction():
+            await super().set_type_codec(*args, **kwargs)
+
+
+def _unnamed() -> str:
+    """Parsed anew each time and never left behind on a server connection that somebody else gets next."""
+    return ""
 
 
 class Database:
     """A pool of connections. Faults that pass by themselves come out as `Unavailable`."""
 
     def __init__(self, dsn: str, *, pool_size: int = 10, pgbouncer: bool = False) -> None:
-        # Behind pgbouncer in transaction mode a prepared statement may meet another server connection.
-        driver: dict[str, Any] = {"statement_cache_size": 0} if pgbouncer else {}
+        driver: dict[str, Any] = {"server_settings": _SESSION}
+        prepared: dict[str, Any] = {}
+        if pgbouncer:
+            # It refuses to pass settings of a session on: they belong to the role there (docs/operations.md).
+            driver = {"statement_cache_size": 0, "connection_class": _BehindPgbouncer}
+            prepared = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
 
-        async def connect(**given: Any) -> Any:
-            return await asyncpg.connect(
-                dsn=dsn, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS, **{**given, **driver}
-            )
+        async def connect(**_: Any) -> Any:
+            try:
+                return await asyncpg.connect(
+                    dsn=dsn, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS, **driver
+                )
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                # Whatever keeps us out, be it a start-up, a standby or a password: nothing was done.
+                raise ConnectionError(type(error).__name__) from error
 
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
-            connect_args={},
+            connect_args=prepared,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=_WAIT_FOR_A_CONNECTION_SECONDS,
@@ -80,7 +137,9 @@ class Database:
             pool_use_lifo=True,
             hide_parameters=True,
         )
+        event.listen(self._engine.sync_engine, "handle_error", _give_up_the_unanswering)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.pool_size = pool_size
         self.pgbouncer = pgbouncer
 
     @asynccontextmanager
@@ -92,23 +151,35 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """For single statements, each its own transaction: no BEGIN and no ROLLBACK around them."""
+        if self.pgbouncer:
+            async with self._kept_together() as connection:
+                yield connection
+            return
         async with self._told_plainly(), self._single.connect() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _kept_together(self) -> AsyncIterator[Connection]:
+        """A transaction that keeps what was done before a refusal, as single statements do."""
+        async with self._told_plainly(), self._engine.connect() as connection:
+            try:
+                yield connection
+            except Refusal:
+                await connection.commit()
+                raise
+            await connection.commit()
 
     @asynccontextmanager
     async def _told_plainly(self) -> AsyncIterator[None]:
         try:
             yield
-        except (
-            TimeoutError,
-            SQLAlchemyError,
-            OSError,
-            asyncpg.exceptions.PostgresError,
-            asyncpg.exceptions.InterfaceError,
-        ) as error:
+        except _FAULTS as error:
             if not is_passing(error):
                 raise
-            if _sqlstate(error) == _READ_ONLY:
+            name, state = type(_cause(error)).__name__, _sqlstate(error)
+            _faults.labels(name).inc()
+            _log.warning("database_fault", error=name, sqlstate=state)
+            if state == _READ_ONLY:
                 # The server behind these connections has become a standby: none of them is of use.
                 await self._engine.dispose()
             raise Unavailable(retry_after=_RETRY_AFTER_SECONDS) from error

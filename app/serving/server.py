@@ -23,7 +23,7 @@ except ImportError:  # On Windows there is no httptools; a proxy in front must h
     _HTTP = "h11"
 
 _DRAIN_SECONDS = 8
-# What is not through by then is cut off by the kernel, whatever hangs.
+# Whatever still hangs then, a thread in the middle of a hash too, is ended by the kernel.
 _END_SECONDS = 9.7
 _KEEP_ALIVE_SECONDS = 5
 _BACKLOG = 2048
@@ -83,6 +83,13 @@ class _Server(uvicorn.Server):
         self.handle_exit(signal.SIGTERM, None)
 
 
+def put_off_the_end() -> None:
+    """For whoever still has something to put away after `run`."""
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def run(
     app: ASGIApp,
     listening: socket.socket,
@@ -112,8 +119,5 @@ def run(
     except SystemExit:
         # The start-up failed, and uvicorn has logged why.
         return 1
-    finally:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
     _log.info("stopped")
     return 0

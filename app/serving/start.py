@@ -1,8 +1,11 @@
 """What is checked before the service answers anybody, and the start itself."""
 
 import asyncio
+import signal
+import sys
 import time
 from importlib.metadata import version
+from types import FrameType
 
 import structlog
 from pydantic import SecretStr
@@ -52,8 +55,19 @@ async def _note_hashing(settings: Settings) -> None:
     _log.info("password_hashing", build=build, memory_kib=settings.argon2_memory_kib, ms=round(took * 1000, 1))
 
 
+def end_quietly_when_told() -> None:
+    """Until there is something to finish, SIGTERM and SIGINT simply end us, and that is no failure either."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, end)
+
+
 def serve(settings: Settings, host: str, port: int, workers: int) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises what `check` raises, before anybody is answered."""
+    end_quietly_when_told()
     asyncio.run(check(settings))
     with listen(host, port) as listening:
         asyncio.run(_note_hashing(settings))
