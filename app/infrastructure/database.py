@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import structlog
 from prometheus_client import Counter
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import ExceptionContext
@@ -57,7 +56,6 @@ _FAULTS = (
     asyncpg.InternalClientError,
 )
 
-_log = structlog.get_logger("twokeys.database")
 _faults = Counter("twokeys_database_faults", "Faults of the database that were answered with 503.", ("error",))
 
 
@@ -69,6 +67,11 @@ def _cause(error: BaseException) -> BaseException:
 
 def _sqlstate(error: BaseException) -> str:
     return str(getattr(_cause(error), "sqlstate", None) or "")
+
+
+def fault_name(error: BaseException) -> str:
+    """What happened, in one word that holds nothing of a statement: the name of the driver's exception."""
+    return type(_cause(error)).__name__
 
 
 def is_passing(error: BaseException) -> bool:
@@ -176,10 +179,8 @@ class Database:
         except _FAULTS as error:
             if not is_passing(error):
                 raise
-            name, state = type(_cause(error)).__name__, _sqlstate(error)
-            _faults.labels(name).inc()
-            _log.warning("database_fault", error=name, sqlstate=state)
-            if state == _READ_ONLY:
+            _faults.labels(fault_name(error)).inc()
+            if _sqlstate(error) == _READ_ONLY:
                 # The server behind these connections has become a standby: none of them is of use.
                 await self._engine.dispose()
             raise Unavailable(retry_after=_RETRY_AFTER_SECONDS) from error

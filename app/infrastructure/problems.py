@@ -4,11 +4,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from app.infrastructure.database import fault_name
 from app.kernel.clock import rfc3339
 from app.kernel.refusal import (
     BearerRefused,
@@ -28,6 +30,7 @@ from app.kernel.refusal import (
     Unavailable,
 )
 
+_log = structlog.get_logger("twokeys.request")
 MEDIA_TYPE = "application/problem+json"
 _STATUS_OF_KIND: dict[type[Refusal], int] = {
     BearerRefused: 401,
@@ -155,6 +158,8 @@ def request_id_of(request: Request) -> str:
 def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's handlers take any exception
     extra: dict[str, Any] = {}
+    if refusal.__cause__ is not None and isinstance(refusal, Unavailable):
+        _log.warning("unavailable", fault=fault_name(refusal.__cause__), request_id=request_id_of(request))
     if getattr(request.scope.get("route"), "speaks_oauth", False):
         extra["error"] = _oauth_error(refusal)
     return problem(request_id_of(request), status_of(type(refusal)), refusal, **extra)
