@@ -1,0 +1,170 @@
+"""Postgres ends under load, and comes back or is replaced: nothing acknowledged is lost, nothing ended lives again."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.infrastructure.migrations import migrate
+from app.infrastructure.settings import Settings
+from app.kernel.clock import SystemClock
+from app.main import House, build_house
+from tests.support.cluster import SUPERUSER, Node, nodes
+from tests.support.ledger import at_work, check, recovered, somewhere
+from tests.support.people import KEY, PASSWORD, an_account, bearer, log_in
+from tests.support.service import free_port, over, running, wait_until_ready
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+ROUNDS = 5 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
+TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    with nodes(1) as [made]:
+        made.initialise()
+        made.start()
+        asyncio.run(migrate(made.url))
+        yield made
+
+
+@asynccontextmanager
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House]]:
+    """`twokeys serve` as a process, and the rooms to make accounts with."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    house = build_house(
+        Settings(
+            _env_file=None,
+            database_url=SecretStr(url),
+            secret_keys=(SecretStr(KEY),),
+            argon2_memory_kib=8,
+            argon2_time_cost=1,
+        ),
+        SystemClock(),
+    )
+    with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
+        wait_until_ready(address, process, folder)
+        async with httpx.AsyncClient(base_url=address, timeout=20) as api:
+            yield api, house
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    await house.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGINT], ids=["immediate", "fast"])
+async def test_a_restart_under_load_loses_nothing(node: Node, tmp_path: Path, how: signal.Signals) -> None:
+    async with service(node.url, tmp_path) as (api, house):
+        async with at_work(api, house) as (ledger, _):
+            for _ in range(ROUNDS):
+                await asyncio.sleep(1)
+                node.stop(how)
+                await asyncio.sleep(0.5)
+                node.start()
+                await recovered(ledger, time.monotonic())
+                await asyncio.sleep(0.5)
+        assert ledger.statuses[503] > 0
+        await check(api, ledger, node.url)
+
+
+async def test_a_lock_held_by_a_silent_peer_is_a_503_and_no_hang(node: Node, tmp_path: Path) -> None:
+    async with service(node.url, tmp_path) as (api, house):
+        account = await an_account(house, "held@example.com")
+        other = await an_account(house, "free@example.com")
+        peer = await asyncpg.connect(node.url)
+        try:
+            async with peer.transaction():
+                await peer.execute("SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE", account.id)
+                began = time.monotonic()
+                held, free = await asyncio.gather(log_in(api, account.address), log_in(api, other.address))
+                assert (held.status_code, held.json()["code"]) == (503, "unavailable")
+                assert time.monotonic() - began < 6
+                assert free.status_code == 200
+        finally:
+            await peer.close()
+        assert (await log_in(api, account.address)).status_code == 200
+
+
+async def test_a_read_only_database_answers_questions_and_refuses_log_ins(node: Node, tmp_path: Path) -> None:
+    async with service(node.url, tmp_path) as (api, house):
+        account = await an_account(house, "reader@example.com")
+        token = (await log_in(api, account.address)).json()["access_token"]
+        peer = await asyncpg.connect(node.url)
+        try:
+            await peer.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            await peer.execute("SELECT pg_reload_conf()")
+            await asyncio.sleep(0.3)
+            refused = await log_in(api, account.address)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
+        finally:
+            await peer.execute("SET default_transaction_read_only = off")
+            await peer.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            await peer.execute("SELECT pg_reload_conf()")
+            await peer.close()
+        await asyncio.sleep(0.3)
+        assert (await log_in(api, account.address)).status_code == 200
+
+
+async def test_every_connection_taken_is_a_503_within_seconds(node: Node, tmp_path: Path) -> None:
+    async with service(node.url, tmp_path) as (api, house):
+        account = await an_account(house, "crowded@example.com")
+        peer = await asyncpg.connect(node.url)
+        try:
+            async with peer.transaction():
+                await peer.execute("SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE", account.id)
+                began = time.monotonic()
+                body = {"email": account.address, "password": PASSWORD}
+                crowd = [api.post("/v1/login", json=body, headers=somewhere()) for _ in range(30)]
+                answers = await asyncio.gather(*crowd)
+                assert {answer.status_code for answer in answers} == {503}
+                assert time.monotonic() - began < 10
+        finally:
+            await peer.close()
+        assert (await log_in(api, account.address)).status_code == 200
+
+
+async def test_a_synchronous_standby_takes_over_and_nothing_ended_lives_again(tmp_path: Path) -> None:
+    with nodes(2) as [primary, standby]:
+        primary.initialise()
+        primary.start()
+        standby.follow(primary, "standby")
+        standby.start()
+        await migrate(primary.url)
+        await _replicate_synchronously(primary)
+        both = f"{primary.host},{standby.host}"
+        url = f"postgresql://{SUPERUSER}@{both}/postgres?target_session_attrs=read-write"
+        async with service(url, tmp_path) as (api, house):
+            async with at_work(api, house) as (ledger, _):
+                await asyncio.sleep(1.5)
+                primary.stop(signal.SIGQUIT)
+                died = time.monotonic()
+                standby.promote()
+                await recovered(ledger, time.monotonic())
+                assert time.monotonic() - died < 10
+                await asyncio.sleep(1)
+            assert ledger.dead
+            assert ledger.used
+            await check(api, ledger, standby.url)
+
+
+async def _replicate_synchronously(primary: Node) -> None:
+    """Said after the copy was made: once promoted, the standby must not wait for a standby of its own."""
+    connection = await asyncpg.connect(primary.url)
+    try:
+        await connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        await connection.execute("SELECT pg_reload_conf()")
+        for _ in range(100):
+            if await connection.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("the standby does not follow")
+    finally:
+        await connection.close()

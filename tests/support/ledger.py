@@ -1,0 +1,169 @@
+"""People at steady work while things break, and a book of what they were told, checked afterwards."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import asyncpg
+import httpx
+
+from app.kernel.clock import SystemClock
+from app.main import House
+from tests.support.people import PASSWORD, an_account, bearer, enroll, log_in
+
+_numbers = count(1)
+_PAUSE = 0.01
+RECOVERED_WITHIN = 10.0
+
+
+def somewhere() -> dict[str, str]:
+    """A client address of one's own, so that no limit of an address is what a test meets."""
+    number = next(_numbers)
+    return {"X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
+
+
+@dataclass
+class Ledger:
+    """`live` and `dead` are tokens, `used` recovery codes: what a 2xx said, and what no fault may take back."""
+
+    live: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    used: list[tuple[str, str]] = field(default_factory=list)
+    statuses: Counter[int | str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+    answered_at: list[float] = field(default_factory=list)
+
+    def note(self, answer: httpx.Response) -> int:
+        self.statuses[answer.status_code] += 1
+        if answer.status_code == 503 and int(answer.headers.get("retry-after", "0")) < 1:
+            self.violations.append("503 without Retry-After")
+        if answer.status_code >= 500 and answer.status_code != 503:
+            self.violations.append(f"{answer.status_code}: {answer.text}")
+        if answer.is_success:
+            self.answered_at.append(time.monotonic())
+        return answer.status_code
+
+
+@dataclass
+class Worker:
+    """One person with second-factor log-ins by recovery code in between."""
+
+    api: httpx.AsyncClient
+    ledger: Ledger
+    email: str
+    codes: list[str]
+    drops: bool
+    """Whether the service itself may vanish in the middle of a request."""
+
+    async def ask(self, method: str, path: str, token: str | None = None, body: Any = None) -> httpx.Response | None:
+        headers = somewhere() | (bearer(token) if token else {})
+        try:
+            answer = await self.api.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            self.ledger.statuses[type(error).__name__] += 1
+            if not self.drops:
+                self.ledger.violations.append(f"{method} {path}: {type(error).__name__}")
+            return None
+        self.ledger.note(answer)
+        return answer
+
+    async def log_in(self, code: str | None = None) -> str | None:
+        body = {"email": self.email, "password": PASSWORD} | ({"code": code} if code else {})
+        answer = await self.ask("POST", "/v1/login", body=body)
+        if answer is None or answer.status_code != 200 or answer.json()["status"] != "authenticated":
+            return None
+        token = str(answer.json()["access_token"])
+        self.ledger.live.add(token)
+        if code:
+            self.ledger.used.append((self.email, code))
+        return token
+
+    async def round(self) -> None:
+        code = self.codes.pop() if self.codes else None
+        token = await self.log_in(code)
+        if token is None:
+            return
+        kept = await self.ask("POST", "/v1/me/tokens", token, {"description": "kept"})
+        if kept is not None and kept.status_code == 201:
+            self.ledger.live.add(kept.json()["access_token"])
+        # From the moment it is asked for, nobody knows, until the answer says that it is dead.
+        self.ledger.live.discard(token)
+        ended = await self.ask("POST", "/v1/logout", token)
+        if ended is not None and ended.status_code == 204:
+            self.ledger.dead.add(token)
+            again = await self.ask("GET", "/v1/me", token)
+            if again is not None and again.is_success:
+                self.ledger.violations.append("a dead token was answered")
+
+    async def go_on(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self.round()
+            await asyncio.sleep(_PAUSE)
+
+
+@asynccontextmanager
+async def at_work(
+    api: httpx.AsyncClient, house: House, *, people: int = 4, drops: bool = False
+) -> AsyncIterator[tuple[Ledger, list[Worker]]]:
+    """Half of the people have two-factor authentication on, with ten recovery codes each."""
+    ledger, workers = Ledger(), []
+    for number in range(people):
+        email = f"worker{next(_numbers)}@example.com"
+        await an_account(house, email)
+        codes: list[str] = []
+        if number % 2:
+            token = (await log_in(api, email)).json()["access_token"]
+            codes = (await enroll(api, token, SystemClock().now())).recovery_codes
+        workers.append(Worker(api, ledger, email, codes, drops))
+    stopping = asyncio.Event()
+    running = [asyncio.create_task(worker.go_on(stopping)) for worker in workers]
+    try:
+        yield ledger, workers
+    finally:
+        stopping.set()
+        await asyncio.gather(*running)
+
+
+async def recovered(ledger: Ledger, since: float) -> float:
+    """Seconds from `since` to the first success that came after it. Fails after ten."""
+    while True:
+        after = [at for at in ledger.answered_at if at > since]
+        if after:
+            return after[0] - since
+        assert time.monotonic() - since < RECOVERED_WITHIN, ledger.statuses
+        await asyncio.sleep(0.05)
+
+
+async def check(api: httpx.AsyncClient, ledger: Ledger, database_url: str) -> None:
+    """Everything that was acknowledged is still true, and what was not is whole or not there."""
+    assert ledger.violations == []
+    for token in ledger.live:
+        assert (await api.get("/v1/me", headers=bearer(token) | somewhere())).status_code == 200, "a 2xx was lost"
+    for token in ledger.dead:
+        assert (await api.get("/v1/me", headers=bearer(token) | somewhere())).status_code == 401, "a token rose again"
+    for email, code in ledger.used:
+        body = {"email": email, "password": PASSWORD, "code": code}
+        answer = await api.post("/v1/login", json=body, headers=somewhere())
+        assert answer.status_code in {401, 429}, "a used code worked again"
+    connection = await asyncpg.connect(database_url)
+    try:
+        halves = await connection.fetch(_HALVES)
+    finally:
+        await connection.close()
+    assert halves == [], "an act was done by half"
+
+
+# A recovery code is spent exactly where a log-in by it is in the events.
+_HALVES = """
+SELECT account_id,
+       count(*) FILTER (WHERE type = 'recovery_code.used') AS spent,
+       count(*) FILTER (WHERE type = 'login.succeeded' AND details::text LIKE '%recovery_code%') AS bought
+FROM events WHERE account_id IS NOT NULL GROUP BY account_id
+HAVING count(*) FILTER (WHERE type = 'recovery_code.used')
+    <> count(*) FILTER (WHERE type = 'login.succeeded' AND details::text LIKE '%recovery_code%')
+"""
