@@ -86,6 +86,8 @@ async def test_one_challenge_is_five_wrong_codes(twins: Twins) -> None:
         said.append((await twins.post("/v1/login/two-factor", body)).json())
     assert [each.get("attempts_remaining") for each in said] == [4, 3, 2, 1, None, None]
     assert [each["code"] for each in said] == ["invalid_code"] * 4 + ["challenge_expired"] * 2
+    late = await twins.post("/v1/login/two-factor", {"challenge": challenge, "code": twins.code(person)})
+    assert late.json()["code"] == "challenge_expired", "the right code comes too late"
 
 
 async def test_a_challenge_lives_five_minutes(twins: Twins) -> None:

@@ -254,6 +254,15 @@ async def test_personal_tokens_stop_at_their_limit(twins: Twins) -> None:
     assert statuses(answers) == {201: 50, 409: 14}
 
 
+async def test_the_last_personal_token_is_made_once(twins: Twins) -> None:
+    """Whoever counts waits for whoever counted before."""
+    person = await twins.someone()
+    body = {"description": "one more"}
+    await twins.race([twins.post("/v1/me/tokens", body, token=person.token) for _ in range(49)])
+    calls: Calls = [twins.post("/v1/me/tokens", body, token=person.token) for _ in range(HELD_RACERS)]
+    assert statuses(await run(twins, person, calls, held=True)) == {201: 1, 409: HELD_RACERS - 1}
+
+
 async def test_deleting_an_account_races_its_codes(twins: Twins, rounds: int) -> None:
     for _ in range(rounds):
         person = await twins.someone(two_factor=True)

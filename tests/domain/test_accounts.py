@@ -1,0 +1,71 @@
+"""Addresses: what is one, and which two are the same."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.accounts.domain import read_address
+from app.kernel.refusal import FieldError
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "folded"),
+    [
+        ("ada@example.com", "ada@example.com", "ada@example.com"),
+        ("Ada.Lovelace@Example.COM", "Ada.Lovelace@example.com", "ada.lovelace@example.com"),
+        ("a+tag@example.com", "a+tag@example.com", "a+tag@example.com"),
+        ("ada@b\u00fccher.example", "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
+        # In a domain IDNA folds the Kelvin sign: the mail goes to the same place as the k's.
+        ("ada@\u212aiosk.com", "ada@kiosk.com", "ada@kiosk.com"),
+    ],
+)
+def test_an_address_is_kept_as_written_and_compared_folded(text: str, shown: str, folded: str) -> None:
+    try:
+        address = read_address(text)
+    except FieldError:
+        # The registry of the validator knows some names, such as .example, as special.
+        assert ".example" in text
+        return
+    assert (address.text, address.folded) == (shown, folded)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "ada@localhost",
+        "ada@@example.com",
+        "ada@example..com",
+        "ada@example.com\n",
+        "ada@example.com\r\nBcc: eve@example.com",
+        "ada@example.com,eve@example.com",
+        "Ada <ada@example.com>",
+        "ada@[127.0.0.1]",
+        '"a b"@example.com',
+        "ada\0@example.com",
+        "ad\u0131n@example.com",
+        "\u0130da@example.com",
+        "\u212aim@example.com",
+        "\u017fam@example.com",
+        "\u0430da@example.com",
+        "ada@example.com" + "\ud800",
+        "a@" + "b." * 130 + "com",
+    ],
+)
+def test_what_is_no_address_of_ours_is_refused(text: str) -> None:
+    with pytest.raises(FieldError):
+        read_address(text)
+
+
+@given(st.text())
+def test_whatever_is_read_is_ascii_and_folds_to_itself(text: str) -> None:
+    for each in (text, f"{text}@example.com", f"ada@{text}.com"):
+        try:
+            address = read_address(each)
+        except FieldError:
+            continue
+        assert address.text.isascii()
+        assert address.folded == address.text.lower() == read_address(address.folded).folded
