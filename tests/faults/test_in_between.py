@@ -59,17 +59,16 @@ async def test_a_process_killed_at_random_loses_nothing(database_url: str, rooms
 
 
 async def test_sigterm_under_load_breaks_no_request_off(database_url: str, rooms: House, tmp_path: Path) -> None:
-    port = free_port()
+    port, env = free_port(), over(database_url, **TRUSTED)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
-        async with served(over(database_url, **TRUSTED), tmp_path, port) as process:
-            async with at_work(api, rooms, drops=True) as (ledger, _):
-                await asyncio.sleep(1)
-                process.send_signal(signal.SIGTERM)
-                assert await asyncio.to_thread(process.wait, 10) == 0
-        broken = {kind: n for kind, n in ledger.statuses.items() if isinstance(kind, str)}
+        async with served(env, tmp_path, port) as process, at_work(api, rooms, drops=True) as (ledger, _):
+            await asyncio.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 10) == 0
         # Whoever comes after the end finds nobody there; whoever was being answered got the answer.
-        assert set(broken) <= {"ConnectError", "RemoteProtocolError", "ReadError"}
-        async with served(over(database_url, **TRUSTED), tmp_path, port):
+        broken = {kind for kind in ledger.statuses if isinstance(kind, str)}
+        assert broken <= {"ConnectError", "RemoteProtocolError", "ReadError"}
+        async with served(env, tmp_path, port):
             await check(api, ledger, database_url)
 
 
