@@ -163,7 +163,8 @@ class Twins:
         """Out of the mail that the worker would send."""
         asked = await self.post("/v1/password-reset", {"email": person.email})
         assert asked.status_code == 202, asked.text
-        await self.house.password_reset.answer_requests()
+        while await self.house.password_reset.answer_requests():
+            continue  # Other attacks may have left wishes in front of this one.
         return (await self.reset_tokens(person))[-1]
 
     async def reset_tokens(self, person: Person) -> list[str]:
