@@ -15,8 +15,10 @@ export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
 work=$(mktemp -d)
 containers=()
 cleanup() {
-    # The service ends with its database: it is in a process tree of buildah's.
-    jobs -p | xargs -r kill 2>/dev/null || true
+    # The service is a grandchild, so its whole session is told.
+    [ -z "${service:-}" ] || kill -- "-$service" 2>/dev/null || true
+    # shellcheck disable=SC2046 # one word for each
+    kill $(jobs -p) 2>/dev/null || true
     for container in "${containers[@]}"; do buildah rm "$container" >/dev/null 2>&1 || true; done
     rm -rf "$work"
 }
@@ -42,7 +44,9 @@ echo "Built in $(($(date +%s) - began)) s."
 container=$(buildah from --pull-never localhost/twokeys)
 containers+=("$container")
 root=$(buildah mount "$container")
-echo "Size: $(du -sm "$root" | cut -f1) MB, of which the base is $(du -sm "$(buildah mount "$(buildah from --pull-never "$BASE_IMAGE")")" | cut -f1) MB."
+below=$(buildah from --pull-never "$BASE_IMAGE")
+containers+=("$below")
+echo "Size: $(du -sm "$root" | cut -f1) MB, of which the base is $(du -sm "$(buildah mount "$below")" | cut -f1) MB."
 
 in_image() { buildah run "$container" -- "$@"; }
 fail() { echo "FAILED: $1" >&2; exit 1; }
@@ -75,7 +79,8 @@ settings=(TWOKEYS_DATABASE_URL="$url" TWOKEYS_SECRET_KEYS="$key" TWOKEYS_MAIL=of
 in_image env "${settings[@]}" python -m app migrate
 in_image env "${settings[@]}" sh -c 'echo tangled-orchid-basement-41 | python -m app accounts create ada@example.com --password-stdin'
 began=$(date +%s%N)
-in_image env "${settings[@]}" python -m app serve --port "$port" 2>"$work/serve.log" &
+setsid buildah run "$container" -- env "${settings[@]}" python -m app serve --port "$port" 2>"$work/serve.log" &
+service=$!
 for _ in $(seq 100); do
     curl -fs "http://127.0.0.1:$port/readyz" >/dev/null && break
     sleep 0.05
