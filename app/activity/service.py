@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from app.activity.domain import LONGEST_DELIVERY, Event, EventType, Letter, Occasion, Resealing, facts_of
 from app.activity.repository import EventRows, OutboxRows
 from app.infrastructure.database import Connection, Database
@@ -15,6 +17,13 @@ from app.kernel.origin import Origin
 from app.kernel.page import PageOf
 
 _RESEALED_AT_ONCE = 100
+# Their reasons are words of ours; those of other types may be an operator's, which are no label.
+_OUR_REASONS = frozenset({EventType.LOGIN_FAILED, EventType.TWO_FACTOR_CODE_REFUSED, EventType.PASSWORD_REFUSED})
+_events = Counter(
+    "twokeys_events",
+    "What was recorded, by type and reason: refused codes, revocations, and the rest.",
+    ("type", "reason"),
+)
 
 
 def pack(occasion: Occasion) -> bytes:
@@ -47,6 +56,7 @@ class Journal:
     ) -> None:
         """`details` are what JSON can hold: how and why, never a secret."""
         await EventRows(connection).add(Event(new_id(), account_id, type, at, origin, details, client_id))
+        _events.labels(type.value, str(details.get("reason", "")) if type in _OUR_REASONS else "").inc()
 
     async def post(
         self,
