@@ -1,4 +1,4 @@
-"""Hostile bytes: no 5xx, no echo, no growth, bounded in time. Our own corpus; generated ones are in test_schema.py."""
+"""Hostile bytes: no 5xx, no echo, no growth, bounded in time. The corpus is our own."""
 
 import asyncio
 import gzip
