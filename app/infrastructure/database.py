@@ -127,7 +127,7 @@ class Database:
                 )
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 # Whatever keeps us out, be it a start-up, a standby or a password: nothing was done.
-                raise ConnectionError(type(error).__name__) from error
+                raise ConnectionError(str(error).partition("\n")[0] or type(error).__name__) from error
 
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
