@@ -113,7 +113,11 @@ def test_being_told_to_end_is_no_failure(
         wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
         process.send_signal(ending)
         assert process.wait(10) == 0, output_of(tmp_path)
-        assert processes_of(process.pid) == []
+        # multiprocessing's own watcher for leaks ends when it sees that we have, a moment later.
+        deadline = time.monotonic() + 5
+        while processes_of(process.pid):
+            assert time.monotonic() < deadline, output_of(tmp_path)
+            time.sleep(0.05)
 
 
 def test_a_request_under_way_is_answered_before_the_end(database_url: str, tmp_path: Path) -> None:
