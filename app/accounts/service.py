@@ -67,6 +67,9 @@ class Accounts:
                     reason="wrong_password",
                 )
             raise WrongPassword
+        # Given back at once: a wrong code or a weak new password after this is no guess at this one.
+        async with self.database.reading() as connection:
+            await self.attempts.forgive(connection, attempt)
         return attempt
 
     async def refuse_weak(self, password: SecretStr, address: str) -> None:
