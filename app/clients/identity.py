@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request, Security
@@ -22,6 +22,8 @@ class _Basic(HTTPBasic):
 
 
 _documented = _Basic(auto_error=False, scheme_name="client", description="A client's id and secret (`tki_`).")
+CLIENT_SECURITY: dict[str, Any] = {"security": [{_documented.scheme_name: []}]}
+"""For the document of a route that calls `client_credentials` itself."""
 
 
 def _read_basic(header: str | None) -> Credentials:
@@ -49,6 +51,6 @@ def client_with(clients: Clients, role: Role) -> Callable[..., Awaitable[Client]
     return client
 
 
-async def client_credentials(request: Request, _: Annotated[None, Security(_documented)]) -> Credentials:
+def client_credentials(request: Request) -> Credentials:
     """For a service that checks them together with something else. Raises InvalidClient."""
     return _read_basic(request.headers.get("authorization"))

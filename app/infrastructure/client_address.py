@@ -1,6 +1,7 @@
 """Which address a request came from: the peer's, unless the peer is a proxy that we trust to say."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from app.infrastructure.settings import Network
@@ -8,6 +9,8 @@ from app.infrastructure.settings import Network
 Address = IPv4Address | IPv6Address
 
 
+# Peers and proxies are few and ask again and again.
+@lru_cache(maxsize=1024)
 def _read(text: str) -> Address | None:
     """An address with or without a port; an IPv4 address mapped into IPv6 is the IPv4 one."""
     text = text.strip()
