@@ -47,7 +47,8 @@ _TOKENS = """
         extend_when_used, user_agent)
     SELECT ('00000000-0000-7000-0001-' || lpad(to_hex(n), 12, '0'))::uuid,
         ('00000000-0000-7000-0000-' || lpad(to_hex(n % $1::int), 12, '0'))::uuid, 0, 'session',
-        sha256(('tks_' || lpad(n::text, 43, '0'))::bytea), '{pwd,otp,mfa}', $3, $3, $3::timestamptz + interval '1 day', false,
+        sha256(('tks_' || lpad(n::text, 43, '0'))::bytea), '{pwd,otp,mfa}', $3, $3,
+        $3::timestamptz + interval '1 day', false,
         'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
     FROM generate_series(0, $1::int * $2::int - 1) AS n
 """
