@@ -1,0 +1,78 @@
+"""A real Chromium before a real `twokeys dev`. Skipped, with the reason, where there is no Chromium."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.console import Console, Person
+from tests.browser.service import Service
+from tests.support.postgres import Server
+from tests.support.service import environment, free_port, output_of, over, running, wait_until_ready
+
+_SWITCHES = [
+    "--no-sandbox",  # As root, Chromium refuses to start with one; it opens pages of ours alone.
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="package")
+def service(postgres: Server) -> Iterator[Service]:
+    home = Path(tempfile.mkdtemp(prefix="twokeys-browser-"))
+    name = f"browser_{os.getpid()}"
+    url = asyncio.run(postgres.clone(name))
+    # Every test comes from the same address, and together they log in more often than one person would.
+    settings = {"TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "10000", "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1"}
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    env = {key: value for key, value in over(url, **settings).items() if key != "TWOKEYS_MAIL"}
+    with running("dev", "--port", str(port), "--data", "data", env=env, cwd=home) as process:
+        wait_until_ready(address, process, home)
+        yield Service(address, home, env)
+        assert "Traceback" not in output_of(home), output_of(home)
+    asyncio.run(postgres.drop(name))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
+def browser(service: Service) -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Debian's chromium is not installed")
+    # Playwright keeps an event loop in this thread while it runs, in which nobody else may start one; so it starts
+    # after the service and ends before it.
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=_SWITCHES, env=dict(environment()))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """A window of its own: nothing stored, nothing open."""
+    context = browser.new_context(viewport={"width": 1180, "height": 800}, reduced_motion="reduce", locale="en-GB")
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def console(service: Service, window: BrowserContext) -> Iterator[Console]:
+    made = Console(window.new_page(), service.address)
+    yield made
+    made.assert_no_script_failed()
+
+
+@pytest.fixture
+def person(service: Service) -> Person:
+    return service.new_person()

@@ -1,0 +1,159 @@
+"""The console as a person uses it: by what is written on it, never by how it is built."""
+
+import io
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
+
+from tests.support.authenticator import Authenticator
+from tests.support.people import totp_code
+
+_STEP = 30
+
+
+@dataclass(frozen=True)
+class Person:
+    email: str
+    password: str
+
+
+@dataclass
+class Device:
+    """The phone with the authenticator app. Each code counts once, so it gives the next one rather than wait."""
+
+    secret: str
+    _last_step: int = 0
+
+    def code(self) -> str:
+        now = int(time.time()) // _STEP
+        step = max(now - 1, self._last_step + 1)
+        assert step <= now + 1, "asked for more codes than the window holds"
+        self._last_step = step
+        return self.code_at(step * _STEP)
+
+    def code_at(self, seconds: int) -> str:
+        """By oathtool where there is one, else by hand: in no case by what the service uses."""
+        if program := shutil.which("oathtool"):
+            asked = [program, "--totp", "--base32", f"--now=@{seconds}", self.secret]
+            return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+        return totp_code(self.secret, datetime.fromtimestamp(seconds, UTC))
+
+
+@dataclass
+class Console:
+    page: Page
+    address: str
+    failures: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", self._failed)
+        self.page.on("console", self._said)
+        self.page.on("request", self._asked)
+
+    def _failed(self, error: Error) -> None:
+        self.failures.append(str(error))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # The browser notes each 4xx itself; those are what the console is there to explain.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.failures.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.failures.append(f"asked a stranger: {request.url}")
+
+    def assert_no_script_failed(self) -> None:
+        assert self.failures == []
+
+    # --- What a person does ---
+
+    def open(self, view: str = "") -> Self:
+        self.page.goto(f"{self.address}/console/{view}")
+        return self
+
+    def go_to(self, view: str) -> Self:
+        self.page.get_by_role("navigation").get_by_role("link", name=view).click()
+        self.shows(view)
+        return self
+
+    def click(self, words: str) -> Self:
+        button = self.page.get_by_role("button", name=words, exact=True)
+        button.or_(self.page.get_by_role("link", name=words, exact=True)).click()
+        return self
+
+    def fill(self, label: str, text: str) -> Self:
+        self.page.get_by_label(label, exact=True).fill(text)
+        return self
+
+    def log_in(self, person: Person) -> Self:
+        """As far as the password leads."""
+        self.open().fill("Email address", person.email).click("Next")
+        return self.fill("Password", person.password).click("Log in")
+
+    def log_in_with(self, person: Person, device: Device) -> Self:
+        self.log_in(person)
+        self.fill("Confirmation code", device.code()).click("Log in")
+        self.shows("User information")
+        return self
+
+    def log_out(self) -> Self:
+        self.click("Log out")
+        self.says("You are logged out.")
+        return self
+
+    def toggle_two_factor(self) -> Self:
+        self.toggle.click()
+        return self
+
+    def start_enrollment(self, person: Person) -> Device:
+        """Up to the QR code, which is read as a phone would: from what the screen shows."""
+        self.go_to("Authentication methods").toggle_two_factor()
+        self.fill("Password", person.password).click("Next")
+        return self.scan()
+
+    def scan(self) -> Device:
+        expect(self.page.get_by_alt_text("QR code for your authenticator app")).to_be_visible()
+        picture = Image.open(io.BytesIO(self.page.screenshot())).convert("L")
+        [found] = zxingcpp.read_barcodes(picture)
+        scanned = Authenticator.scan(found.text)
+        return Device(scanned.secret)
+
+    def enable_two_factor(self, person: Person) -> tuple[Device, list[str]]:
+        device = self.start_enrollment(person)
+        self.fill("Confirmation code", device.code()).click("Enable")
+        codes = self.recovery_codes()
+        self.click("I have saved them")
+        self.says("Two-factor authentication is on.")
+        return device, codes
+
+    # --- What a person sees ---
+
+    @property
+    def toggle(self) -> Locator:
+        return self.page.get_by_role("switch", name="Two-factor authentication")
+
+    @property
+    def announced(self) -> Locator:
+        """Where a screen reader hears of what moved nothing on the page."""
+        return self.page.locator("#announcer")
+
+    def recovery_codes(self) -> list[str]:
+        codes = self.page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+        expect(codes).to_have_count(10)
+        return codes.all_inner_texts()
+
+    def shows(self, heading: str) -> Self:
+        expect(self.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+        return self
+
+    def says(self, words: str | re.Pattern[str]) -> Self:
+        expect(self.page.locator("#page").get_by_text(words).first).to_be_visible()
+        return self

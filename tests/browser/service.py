@@ -1,0 +1,51 @@
+"""The service under test, and the people who have an account there."""
+
+import itertools
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.browser.console import Person
+from tests.support.people import PASSWORD
+from tests.support.service import twokeys
+
+
+@dataclass(frozen=True)
+class Service:
+    address: str
+    home: Path
+    env: Mapping[str, str]
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def mails(self) -> Path:
+        """The folder that the mailbox page shows."""
+        return self.home / "data" / "mailbox"
+
+    def new_person(self, name: str | None = None) -> Person:
+        email = f"{name or f'person-{next(self._numbers)}'}@example.com"
+        made = twokeys("accounts", "create", email, "--password-stdin", env=self.env, cwd=self.home, stdin=PASSWORD)
+        assert made.returncode == 0, made.stderr
+        return Person(email, PASSWORD)
+
+    def log_in_elsewhere(self, person: Person, *, address: str = "203.0.113.7", user_agent: str = "curl/8") -> str:
+        """A session of the same person on another device; returns its token."""
+        answer = httpx.post(
+            f"{self.address}/v1/login",
+            json={"email": person.email, "password": person.password},
+            headers={"User-Agent": user_agent, "X-Forwarded-For": address},
+        )
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return str(answer.json()["access_token"])
+
+    def wait_for_mail(self, person: Person, subject: str) -> None:
+        deadline = time.monotonic() + 15
+        while not any(
+            mail["to"] == person.email and subject in mail["subject"]
+            for mail in httpx.get(f"{self.address}/mailbox/mails").json()
+        ):
+            assert time.monotonic() < deadline, f"no mail “{subject}”"
+            time.sleep(0.1)

@@ -1,0 +1,172 @@
+"""What people come for, from the first log-in to the lost phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Dialog, expect
+
+from tests.browser.console import Console, Device, Person
+from tests.browser.service import Service
+from tests.support.people import NEW_PASSWORD
+
+pytestmark = pytest.mark.browser
+
+
+def test_somebody_enables_disables_loses_the_phone_and_recovers(
+    console: Console, person: Person, service: Service
+) -> None:
+    console.log_in(person).shows("User information").says(person.email)
+    service.log_in_elsewhere(person)
+
+    device, codes = console.enable_two_factor(person)
+    console.says("Everything else that was logged in has been logged out: 1 session.")
+    assert len(set(codes)) == 10
+    expect(console.toggle).to_be_checked()
+
+    console.log_out().log_in_with(person, device)
+    console.go_to("Authentication methods").toggle_two_factor().shows("Turn off two-factor authentication")
+    console.says("All authentication tokens will be revoked.")
+    console.fill("Password", person.password).click("Disable two-factor authentication")
+    console.says("You are still logged in.").says("1 authentication token revoked")
+    expect(console.toggle).not_to_be_checked()
+
+    console.enable_two_factor(person)
+    console.log_out()
+    recovered = _recover(console, person, service)
+    console.log_in(recovered).shows("User information")
+    device, _ = console.enable_two_factor(recovered)
+    console.log_out().log_in_with(recovered, device)
+
+
+def _recover(console: Console, person: Person, service: Service) -> Person:
+    """The phone is gone: forgot password, the mail, a new password."""
+    console.open().fill("Email address", person.email).click("Next").click("Forgot password?")
+    console.fill("Email address", person.email).click("Send the link").shows("Look in your mailbox")
+    service.wait_for_mail(person, "Reset your Twokeys password")
+
+    mailbox = console.page.context.new_page()
+    mailbox.goto(f"{service.address}/mailbox/")
+    mailbox.get_by_role("button", name=re.compile(f"Reset.*{re.escape(person.email)}")).first.click()
+    with console.page.context.expect_page() as opened:
+        mailbox.frame_locator("iframe").get_by_role("link", name="Choose a new password").click()
+    reset = Console(opened.value, service.address)
+    reset.fill("New password", NEW_PASSWORD).says("Strong")
+    reset.click("Save the new password").shows("Your password is changed")
+    reset.says("Two-factor authentication is off now.")
+    reset.assert_no_script_failed()
+    return Person(person.email, NEW_PASSWORD)
+
+
+def test_the_secret_can_be_typed_instead_of_scanned(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    scanned = console.start_enrollment(person)
+    written = console.page.get_by_role("definition").inner_text()
+    groups = re.findall(r"\b[A-Z2-7]{4}\b", written)
+    assert "".join(groups) == scanned.secret
+
+
+def test_a_code_pasted_in_two_halves_is_one_code(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    code = console.start_enrollment(person).code()
+    field = console.page.get_by_label("Confirmation code")
+    field.focus()
+    console.page.keyboard.insert_text(f"{code[:3]} {code[3:]}")
+    expect(field).to_have_value(code)
+    expect(field).to_have_attribute("inputmode", "numeric")
+    expect(field).to_have_attribute("autocomplete", "one-time-code")
+    console.click("Enable").shows("Set up two-factor authentication").recovery_codes()
+
+
+def test_a_recovery_code_logs_in_in_place_of_the_phone(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    _, codes = console.enable_two_factor(person)
+    console.log_out().log_in(person)
+    console.click("use a recovery code instead").fill("Recovery code", codes[0].lower()).click("Log in")
+    console.shows("User information").says("You logged in with a recovery code.").says("9 recovery codes left.")
+
+
+def test_recovery_codes_can_be_downloaded_and_made_anew(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    _, old = console.enable_two_factor(person)
+    console.click("Make new codes").fill("Password", person.password).click("Make new codes")
+    new = console.recovery_codes()
+    assert not set(old) & set(new)
+    with console.page.expect_download() as download:
+        console.click("Download")
+    saved = download.value.path().read_text()
+    assert [line for line in saved.splitlines() if re.fullmatch(r"([A-Z2-7]{4}-){5}[A-Z2-7]{4}", line)] == new
+    console.click("I have saved them").says("Your new recovery codes are in force.")
+
+
+def test_a_changed_password_keeps_one_logged_in(console: Console, person: Person, service: Service) -> None:
+    console.log_in(person).shows("User information")
+    service.log_in_elsewhere(person)
+    console.go_to("Authentication methods").click("Change password")
+    console.fill("Current password", person.password).fill("New password", NEW_PASSWORD).click("Change password")
+    console.says("Your password is changed.").says("2 authentication tokens revoked")
+    console.log_out().log_in(Person(person.email, NEW_PASSWORD)).shows("User information")
+
+
+def test_a_personal_token_is_shown_once_and_revoked(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
+    console.click("Create personal token").fill("Description", "Nightly backup").click("Create")
+    console.says(re.compile("^tkp_")).click("Done")
+    expect(console.page.get_by_text("tkp_")).to_have_count(0)
+    console.click("Revoke Nightly backup")
+    console.page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
+    console.says("“Nightly backup” is revoked.")
+    expect(console.page.get_by_role("button", name="Revoke Nightly backup")).to_have_count(0)
+
+
+def test_revoking_all_tokens_here_leads_to_the_log_in(console: Console, person: Person, service: Service) -> None:
+    console.log_in(person).shows("User information")
+    service.log_in_elsewhere(person)
+    console.go_to("Authentication tokens").says("curl").click("Revoke all")
+    dialog = console.page.get_by_role("dialog")
+    dialog.get_by_label("Stay logged in here").uncheck()
+    dialog.get_by_role("button", name="Revoke all").click()
+    console.shows("Log in").says("All tokens are revoked: 2 sessions.")
+
+
+def test_activity_tells_what_happened_in_words(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    console.enable_two_factor(person)
+    console.go_to("Activity")
+    for words in ("Two-factor authentication turned on", "Logged in with password", "Account created"):
+        console.says(words)
+
+
+def test_a_reload_keeps_one_logged_in_and_a_new_window_does_not(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    console.page.reload()
+    console.shows("User information")
+    other = Console(console.page.context.new_page(), console.address).open()
+    other.shows("Log in")
+    assert console.page.evaluate("localStorage.length") == 0
+    assert console.page.context.cookies() == []
+
+
+def test_a_reset_token_leaves_the_address_bar_and_the_history(console: Console) -> None:
+    console.open("#/password-reset/tkr_abcdefghijklmnopqrstuvwxyz").shows("Choose a new password")
+    assert console.page.url == f"{console.address}/console/#/password-reset"
+    console.fill("New password", NEW_PASSWORD).click("Save the new password").shows("This link can't be used")
+    console.click("Send a new link").shows("Reset your password")
+    console.page.go_back()
+    assert "tkr_" not in console.page.url
+
+
+def test_recovery_codes_are_not_left_by_accident(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    device: Device = console.start_enrollment(person)
+    console.fill("Confirmation code", device.code()).click("Enable")
+    codes = console.recovery_codes()
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    console.page.once("dialog", stay)
+    console.page.get_by_role("navigation").get_by_role("link", name="Activity").click()
+    assert "never shown again" in asked[0]
+    assert console.recovery_codes() == codes
