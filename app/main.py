@@ -28,7 +28,7 @@ from app.infrastructure.metrics import mount_metrics
 from app.infrastructure.openapi import describe
 from app.infrastructure.passwords import Hasher
 from app.infrastructure.problems import answer_with_problems
-from app.infrastructure.settings import Settings
+from app.infrastructure.settings import Mail, Settings
 from app.infrastructure.strength import PasswordRules
 from app.infrastructure.vault import Vault
 from app.kernel.clock import Clock, SystemClock
@@ -75,6 +75,8 @@ class House:
 
 
 def _mailer(settings: Settings, mail_folder: Path | None) -> Mailer:
+    if settings.mail is Mail.OFF:
+        return NoMailer()
     if settings.smtp_url is not None:
         return SmtpMailer(settings.smtp_url)
     return FolderMailer(mail_folder) if mail_folder else NoMailer()
