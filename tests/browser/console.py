@@ -120,7 +120,9 @@ class Console:
         return self.scan()
 
     def scan(self) -> Device:
-        expect(self.page.get_by_alt_text("QR code for your authenticator app")).to_be_visible()
+        shown = self.page.get_by_alt_text("QR code for your authenticator app")
+        expect(shown).to_be_visible()
+        shown.scroll_into_view_if_needed()
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("L")
         [found] = zxingcpp.read_barcodes(picture)
         scanned = Authenticator.scan(found.text)

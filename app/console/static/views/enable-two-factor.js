@@ -40,7 +40,8 @@ export function show({ main, account, go, hold }) {
   }
 
   function askForConfirmation(enrollment) {
-    const code = codeField({ hint: "The six digits that the app shows now.", "data-first": true });
+    // On a small screen the field would scroll the QR code out of sight, so there the heading above it comes first.
+    const code = codeField({ hint: "Add the account to your app first, then enter the six digits that it shows.", "data-first": !matchMedia("(max-width: 36rem)").matches });
     const made = form({
       fields: [code], submit: "Enable",
       act: async (values) => keepCodes(await api.confirmTwoFactor(values.code)),
@@ -57,7 +58,7 @@ export function show({ main, account, go, hold }) {
         element("div", {},
           element("h2", { tabindex: "-1" }, "Scan this with your authenticator app"),
           element("p", {}, "Any app for one-time codes will do: Aegis, 1Password, Google Authenticator, Microsoft Authenticator and many more."),
-          element("p", {}, "Can't scan? Type the secret instead:"),
+          element("p", {}, "App on this device? ", element("a", { href: enrollment.otpauth_uri }, "Open it there"), ". Or type the secret:"),
           secret(enrollment))),
       made.node);
   }

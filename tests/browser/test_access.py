@@ -1,0 +1,153 @@
+"""For everybody: by keyboard alone, for a screen reader, on a small phone, in the dark."""
+
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.console import Console, Person
+from tests.browser.service import Service
+
+pytestmark = pytest.mark.browser
+
+_AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def assert_accessible(page: Page) -> None:
+    page.evaluate(_AXE)
+    found: dict[str, Any] = page.evaluate("axe.run()")
+    assert found["passes"], "axe looked at nothing"
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing is cut off: neither the page nor a box on it is wider than what shows it."""
+    wide: list[str] = page.evaluate("""
+        [document.documentElement, ...document.querySelectorAll("main *:not(input)")]
+            .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "inline")
+            .filter((node) => !node.closest(".visually-hidden, svg"))
+            .map((node) => node.outerHTML.slice(0, 120))
+    """)
+    assert wide == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1180), ("dark", 1180), ("light", 320), ("dark", 320)])
+def test_every_view_is_accessible_and_fits(
+    browser: Browser, service: Service, person: Person, scheme: Literal["light", "dark"], width: int
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 700}, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
+    )
+    context.set_default_timeout(10_000)
+    console = Console(context.new_page(), service.address)
+    for _ in _walk(console, person, service):
+        assert_accessible(console.page)
+        assert_fits(console.page)
+    console.assert_no_script_failed()
+    context.close()
+
+
+def _walk(console: Console, person: Person, service: Service) -> Iterator[Console]:
+    """Stops at every view, and where one has gone wrong as well."""
+    yield console.open().shows("Log in")
+    yield console.click("Next").says("Enter your email address.")
+    yield console.fill("Email address", person.email).click("Next").click("Log in").says("Enter your password.")
+    yield console.fill("Password", person.password).click("Log in").shows("User information")
+    yield console.go_to("Authentication methods")
+    yield console.click("Change password").fill("New password", "hunter2").says("Use at least 8 characters.")
+    console.go_to("Authentication methods").toggle_two_factor()
+    yield console.shows("Set up two-factor authentication")
+    console.fill("Password", person.password).click("Next")
+    device = console.scan()
+    yield console
+    yield console.fill("Confirmation code", device.code_at(0)).click("Enable").says("9 attempts left.")
+    console.fill("Confirmation code", device.code()).click("Enable").recovery_codes()
+    yield console
+    yield console.click("I have saved them").says("Two-factor authentication is on.")
+    yield console.click("Make new codes").shows("New recovery codes")
+    console.go_to("Authentication methods").toggle_two_factor()
+    yield console.shows("Turn off two-factor authentication")
+    yield console.go_to("Authentication tokens").says("This session")
+    yield console.click("Create personal token").fill("Description", "Nightly backup")
+    yield console.click("Create").says("It is shown only now.")
+    console.click("Revoke all")
+    yield console
+    console.page.keyboard.press("Escape")
+    yield console.go_to("Activity").says("Account created")
+    yield console.log_out()
+    yield console.log_in(person).shows("Two-factor authentication")
+    yield console.click("use a recovery code instead").says("Each works once.")
+    yield console.open("#/forgot-password").shows("Reset your password")
+    yield console.fill("Email address", person.email).click("Send the link").shows("Look in your mailbox")
+    yield console.open("#/password-reset/tkr_abcdefghijklmnopqrstuvwxyz").shows("Choose a new password")
+    service.wait_for_mail(person, "Reset")
+    console.page.goto(f"{service.address}/mailbox/")
+    expect(console.page.get_by_role("heading", name="Reset your Twokeys password")).to_be_visible()
+    yield console
+
+
+def test_two_factor_is_enabled_by_keyboard_alone(console: Console, person: Person) -> None:
+    page, keys = console.page, console.page.keyboard
+    tab_to = _tabber(page)
+    console.open().shows("Log in")
+    keys.type(person.email)  # The first field has the focus already.
+    keys.press("Enter")
+    console.says("Forgot password?")
+    keys.type(person.password)
+    keys.press("Enter")
+    console.shows("User information")
+    tab_to("Authentication methods")
+    keys.press("Enter")
+    console.shows("Authentication methods")
+    tab_to("Two-factor authentication")
+    keys.press("Space")
+    console.shows("Set up two-factor authentication")
+    keys.type(person.password)
+    keys.press("Enter")
+    device = console.scan()
+    keys.type(device.code())
+    keys.press("Enter")
+    console.recovery_codes()
+    tab_to("I have saved them")
+    keys.press("Enter")
+    console.says("Two-factor authentication is on.")
+    expect(console.toggle).to_be_checked()
+
+
+def _tabber(page: Page) -> Callable[[str], None]:
+    def tab_to(name: str) -> None:
+        wanted = page.get_by_role("button", name=name, exact=True)
+        wanted = wanted.or_(page.get_by_role("link", name=name, exact=True))
+        wanted = wanted.or_(page.get_by_role("switch", name=name, exact=True))
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if wanted.evaluate("node => node === document.activeElement"):
+                assert wanted.evaluate("node => getComputedStyle(node).outlineStyle") != "none", "the focus shows"
+                return
+        raise AssertionError(f"forty times Tab never reached “{name}”")
+
+    return tab_to
+
+
+def test_a_new_view_starts_at_its_heading(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information").go_to("Authentication methods")
+    expect(console.page.get_by_role("heading", level=1)).to_be_focused()
+    assert console.page.title() == "Authentication methods · Twokeys"
+
+
+def test_an_error_is_tied_to_its_field_and_takes_the_focus(console: Console) -> None:
+    console.open().fill("Email address", "ada").click("Next")
+    field = console.page.get_by_label("Email address")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description("Enter an email address, such as name@example.com.")
+
+
+def test_a_closed_dialog_gives_the_focus_back(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
+    console.click("Revoke all")
+    console.page.keyboard.press("Escape")
+    expect(console.page.get_by_role("dialog")).to_have_count(0)
+    expect(console.page.get_by_role("button", name="Revoke all")).to_be_focused()

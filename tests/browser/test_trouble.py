@@ -1,0 +1,187 @@
+"""When it goes wrong: what the console says, and what somebody can do next."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.console import Console, Person
+from tests.browser.service import Service
+from tests.support.people import NEW_PASSWORD, bearer
+
+pytestmark = pytest.mark.browser
+
+
+def answers(status: int, code: str, *, retry_after: int | None = None, **members: object) -> Callable[[Route], None]:
+    """A server that always says this; the browser sees no difference."""
+    problem = {"type": f"urn:twokeys:problem:{code}", "title": code, "status": status, "code": code} | members
+    headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=status, content_type="application/problem+json", body=json.dumps(problem), headers=headers)
+
+    return answer
+
+
+def test_a_wrong_password_says_so_and_keeps_the_address(console: Console, person: Person) -> None:
+    console.log_in(Person(person.email, "not-my-password")).says("That address and password do not belong together.")
+    console.fill("Password", person.password).click("Log in").shows("User information")
+
+
+def test_a_wrong_code_tells_the_attempts_left_and_ends_in_a_new_log_in(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    device, _ = console.enable_two_factor(person)
+    console.log_out().log_in(person)
+    wrong = device.code_at(0)
+    for left in ("4 attempts left.", "3 attempts left.", "2 attempts left.", "1 attempt left."):
+        console.fill("Confirmation code", wrong).click("Log in").says(left)
+    console.fill("Confirmation code", wrong).click("Log in")
+    console.shows("Log in").says("Enter your password again.")
+    console.fill("Password", person.password).click("Log in").fill("Confirmation code", device.code()).click("Log in")
+    console.shows("User information")
+
+
+@pytest.mark.parametrize(("off", "words"), [(180, "about 3 minutes ahead"), (-180, "about 3 minutes behind")])
+def test_a_clock_that_is_off_is_named(console: Console, person: Person, off: int, words: str) -> None:
+    console.log_in(person).shows("User information")
+    device = console.start_enrollment(person)
+    console.fill("Confirmation code", device.code_at(int(time.time()) + off)).click("Enable")
+    console.says(f"your device's clock is {words}")
+
+
+def test_too_many_attempts_count_down_and_then_let_one_go_on(console: Console, person: Person) -> None:
+    console.page.clock.install()
+    console.page.route("**/v1/login", answers(429, "too_many_attempts", retry_after=62))
+    console.log_in(person).says("Too many attempts.").says("1:02")
+    log_in = console.page.get_by_role("button", name="Log in", exact=True)
+    expect(log_in).to_have_attribute("aria-disabled", "true")
+    console.page.clock.run_for(2_500)
+    console.says(re.compile("0:59|1:00"))
+    console.page.unroute("**/v1/login")
+    console.page.clock.run_for(61_000)
+    console.says("You can try again now.").click("Log in").shows("User information")
+
+
+@pytest.mark.parametrize("code", ["overloaded", "unavailable"])
+def test_a_busy_server_can_be_asked_again_with_what_was_typed(console: Console, person: Person, code: str) -> None:
+    console.page.route("**/v1/login", answers(503, code, retry_after=1))
+    console.log_in(person).says("Wait a moment, then try again.")
+    console.page.unroute("**/v1/login")
+    console.click("Try again").shows("User information")
+
+
+def test_a_proxy_that_answers_in_html_is_understood(console: Console, person: Person) -> None:
+    console.page.route("**/v1/login", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    console.log_in(person).says("The server can't do this just now.")
+
+
+def test_no_connection_says_so_and_can_be_tried_again(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    console.page.route("**/v1/**", lambda route: route.abort("connectionrefused"))
+    console.page.get_by_role("navigation").get_by_role("link", name="Authentication methods").click()
+    console.shows("No answer").says("The server did not answer.")
+    console.page.unroute("**/v1/**")
+    console.click("Try again").shows("Authentication methods")
+
+
+def test_offline_is_named(console: Console, person: Person) -> None:
+    console.open().fill("Email address", person.email).click("Next")
+    console.page.context.set_offline(True)
+    console.fill("Password", person.password).click("Log in").says("You are offline.")
+    console.page.context.set_offline(False)
+    console.click("Try again").shows("User information")
+
+
+def test_a_server_that_never_answers_is_given_up_on(console: Console, person: Person) -> None:
+    console.page.clock.install()
+    console.page.route("**/v1/login", lambda _: None)
+    console.log_in(person)
+    expect(console.page.get_by_role("button", name="Log in", exact=True)).to_have_attribute("aria-disabled", "true")
+    console.page.clock.run_for(21_000)
+    console.says("The server did not answer.")
+
+
+def test_an_expired_enrollment_starts_again(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    device = console.start_enrollment(person)
+    console.page.route("**/v1/me/2fa/confirm", answers(410, "enrollment_expired"))
+    console.fill("Confirmation code", device.code()).click("Enable").says("This set-up has expired")
+    console.page.unroute("**/v1/me/2fa/confirm")
+    console.fill("Password", person.password).click("Next")
+    again = console.scan()
+    assert again.secret != device.secret
+    console.fill("Confirmation code", again.code()).click("Enable").recovery_codes()
+
+
+def test_a_weak_password_says_why_and_keeps_the_link_usable(console: Console, person: Person, service: Service) -> None:
+    httpx.post(f"{service.address}/v1/password-reset", json={"email": person.email})
+    service.wait_for_mail(person, "Reset")
+    text = next(
+        mail["text"] for mail in httpx.get(f"{service.address}/mailbox/mails").json() if mail["to"] == person.email
+    )
+    found = re.search(r"#/password-reset/\S+", text)
+    assert found
+    console.open(found[0]).fill("New password", "password1")
+    console.says("Avoid common words")
+    console.click("Save the new password")
+    error = console.page.locator(".field-error")
+    expect(error).to_be_visible()
+    assert len(error.inner_text()) > 20
+    console.fill("New password", NEW_PASSWORD).click("Save the new password").shows("Your password is changed")
+
+
+def test_a_session_that_ended_elsewhere_leads_to_the_log_in(console: Console, person: Person, service: Service) -> None:
+    console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
+    other = service.log_in_elsewhere(person)
+    httpx.post(
+        f"{service.address}/v1/me/tokens/revoke-all", json={"keep_current": True}, headers=bearer(other)
+    ).raise_for_status()
+    console.page.get_by_role("navigation").get_by_role("link", name="Activity").click()
+    console.shows("Log in").says("Your session has ended.")
+    assert console.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_change_whose_answer_was_lost_is_named_at_the_log_in(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    device = console.start_enrollment(person)
+
+    def lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    console.page.route("**/v1/me/2fa/confirm", lose_the_answer)
+    console.fill("Confirmation code", device.code()).click("Enable").says("The server did not answer.")
+    console.page.unroute("**/v1/me/2fa/confirm")
+    console.click("Try again").shows("Log in").says("it may have been made")
+    console.fill("Email address", person.email).click("Next").fill("Password", person.password).click("Log in")
+    console.fill("Confirmation code", device.code()).click("Log in").shows("User information")
+
+
+def test_a_service_that_asks_for_a_code_to_disable_gets_one(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information")
+    console.enable_two_factor(person)
+    console.toggle_two_factor().shows("Turn off two-factor authentication")
+    wants = answers(422, "invalid_request", errors=[{"pointer": "/code", "message": "Needed here."}])
+    console.page.route("**/v1/me/2fa/disable", wants)
+    console.fill("Password", person.password).click("Disable two-factor authentication")
+    console.says("Here a code is needed as well")
+    expect(console.page.get_by_label("Code from your app, or a recovery code")).to_be_focused()
+
+
+def test_a_service_that_keeps_two_factor_asks_for_the_code_at_the_reset(console: Console) -> None:
+    console.page.route("**/v1/password-reset/confirm", answers(403, "second_factor_required"))
+    console.open("#/password-reset/tkr_abcdefghijklmnopqrstuvwxyz")
+    console.fill("New password", NEW_PASSWORD).click("Save the new password")
+    console.says("This account needs its second factor as well")
+    expect(console.page.get_by_label("New password", exact=True)).to_have_value(NEW_PASSWORD)
+
+
+def test_turning_it_on_twice_from_two_windows_ends_well(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information").go_to("Authentication methods").toggle_two_factor()
+    console.page.route("**/v1/me/2fa/enrollment", answers(409, "two_factor_already_enabled"))
+    console.fill("Password", person.password).click("Next")
+    console.shows("Authentication methods").says("already on for this account")
