@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Response
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
 
 from app.console.pages import content_security_policy, page_headers, pages_under
 
@@ -57,6 +58,9 @@ def mount_mailbox(app: FastAPI, folder: Path) -> None:
             raise HTTPException(404)
         return Response(found.content, media_type=found.media_type, headers=headers)
 
+    async def slash() -> Response:
+        return RedirectResponse("/mailbox/")
+
     def mails() -> list[dict[str, str]]:
         return [_read(file).summary() for file in reversed(_files(folder))]
 
@@ -67,6 +71,7 @@ def mount_mailbox(app: FastAPI, folder: Path) -> None:
         return Response(_OPENS_OUTSIDE + _read(file).html, media_type="text/html", headers=frame_headers)
 
     for address, endpoint in (
+        ("/mailbox", slash),
         ("/mailbox/mails", mails),
         ("/mailbox/mails/{name}", html),
         ("/mailbox/{path:path}", page),

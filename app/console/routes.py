@@ -20,15 +20,19 @@ class DevelopmentNotice:
     """What somebody who just typed `make run` has to know; shown on the log-in page, in development alone."""
 
     email: str
-    password: str
+    password: str | None
+    """None where somebody has changed it since."""
     mailbox: str
     """Where the mailbox page is, as a path on this host."""
 
     def as_html(self) -> str:
+        password = (
+            f"the password <code>{escape(self.password)}</code>" if self.password else "the password that you gave it"
+        )
         return (
             '<aside class="development" aria-label="Development">'
             "<p><strong>This is a development server.</strong> Log in with the demo account "
-            f"<code>{escape(self.email)}</code> and the password <code>{escape(self.password)}</code>. "
+            f"<code>{escape(self.email)}</code> and {password}. "
             f'Mails arrive in the <a href="{escape(self.mailbox)}" target="_blank" rel="noopener">Mailbox</a>.</p>'
             "</aside>"
         )

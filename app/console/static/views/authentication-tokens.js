@@ -41,7 +41,7 @@ export function show({ main, go }) {
     if (token.current) revoke.setAttribute("aria-label", "Log out of this session");
     const used = token.last_used_at
       ? [`Last used ${fromNow(token.last_used_at)}`, token.last_used_ip && `from ${token.last_used_ip}`, token.kind === "personal" && token.user_agent && `with ${deviceOf(token.user_agent)}`].filter(Boolean).join(" ")
-      : "Never used";
+      : token.kind === "session" ? "Not used since the log-in" : "Never used";
     return element("li", { class: "token" },
       element("span", { class: "method-picture" }, icon(token.kind === "session" ? "device" : "key")),
       element("div", { class: "token-words" },
