@@ -1,0 +1,61 @@
+"""The mailbox page of `twokeys dev`: mails as a person would see them, and nothing in one ever runs."""
+
+from email.message import EmailMessage
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.console import Console
+from tests.browser.service import Service
+
+pytestmark = pytest.mark.browser
+
+_EVIL = '<p id="p">Hello</p><script>top.ran = 1</script><img src=x onerror="top.ran = 1"><a href="/healthz">Go</a>'
+
+
+def _mail(subject: str, html: str = "<p>Hello</p>") -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@example.com", "b@example.com", subject
+    message.set_content("Hello")
+    message.add_alternative(html, subtype="html")
+    return message.as_bytes()
+
+
+def test_the_service_keeps_nothing_in_caches(service: Service) -> None:
+    for path in ("/", "/console/", "/console/main.js", "/console/nothing", "/mailbox/", "/mailbox/mails"):
+        answer = httpx.get(f"{service.address}{path}")
+        assert answer.headers["cache-control"] == "no-store", path
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+
+
+def test_a_mail_runs_nothing(console: Console, service: Service) -> None:
+    service.mails.mkdir(parents=True, exist_ok=True)
+    name = "evil.eml"
+    (service.mails / name).write_bytes(_mail("<b>Evil</b>", _EVIL))
+    console.page.goto(f"{service.address}/mailbox/")
+    console.page.get_by_role("button", name="<b>Evil</b>").click()
+    frame = console.page.frame_locator("iframe")
+    expect(frame.get_by_text("Hello")).to_be_visible()
+    console.page.wait_for_load_state("networkidle")
+    assert console.page.evaluate("window.ran") is None
+    with console.page.context.expect_page() as opened:
+        frame.get_by_role("link", name="Go").click()
+    assert opened.value.url == f"{service.address}/healthz"
+
+    alone = console.page.context.new_page()
+    alone.goto(f"{service.address}/mailbox/mails/{name}")
+    assert alone.evaluate("window.ran") is None
+    (service.mails / name).unlink()
+    # The browser says each time that it blocked a script; here that is what should happen.
+    assert all("Blocked script" in failure or "Content Security Policy" in failure for failure in console.failures)
+    console.failures.clear()
+
+
+def test_a_new_mail_appears_by_itself(console: Console, service: Service) -> None:
+    console.page.goto(f"{service.address}/mailbox/")
+    service.mails.mkdir(parents=True, exist_ok=True)
+    (service.mails / "late.eml").write_bytes(_mail("It came late"))
+    expect(console.page.get_by_role("heading", name="It came late")).to_be_visible()
+    console.page.get_by_role("button", name="Text", exact=True).click()
+    expect(console.page.locator("pre")).to_have_text("Hello\n")
