@@ -25,7 +25,7 @@ from app.infrastructure.health import health_routes
 from app.infrastructure.http import Manners
 from app.infrastructure.mailer import FolderMailer, Mailer, NoMailer, SmtpMailer
 from app.infrastructure.metrics import mount_metrics
-from app.infrastructure.openapi import describe
+from app.infrastructure.openapi import describe, method_name
 from app.infrastructure.passwords import Hasher
 from app.infrastructure.problems import answer_with_problems
 from app.infrastructure.settings import Mail, Settings
@@ -146,6 +146,7 @@ def create_app(
         redirect_slashes=False,
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
+        generate_unique_id_function=method_name,
         openapi_url="/openapi.json" if settings.docs else None,
     )
     app.state.house = house

@@ -8,9 +8,18 @@ from pydantic import Field
 
 from app.activity import domain as activity
 from app.admin import domain
-from app.infrastructure.wire import Answer, Body, GivenAddress, GivenPassword, Moment, Reason
+from app.infrastructure.wire import (
+    Answer,
+    Body,
+    GivenAddress,
+    GivenPassword,
+    Moment,
+    Reason,
+    ShownIp,
+    ShownUserAgent,
+)
 from app.tokens.schemas import Revoked
-from app.two_factor.schemas import Account, TwoFactor
+from app.two_factor.schemas import Account, TurnedOff, TwoFactor
 
 
 class CreateAccount(Body):
@@ -19,7 +28,7 @@ class CreateAccount(Body):
 
 
 class ChangeAccount(Body):
-    status: Literal["active", "disabled"]
+    status: Literal["active", "disabled"] = Field(examples=["disabled"])
 
 
 class WithReason(Body):
@@ -27,7 +36,7 @@ class WithReason(Body):
 
 
 class TwoFactorReset(Answer):
-    two_factor: TwoFactor
+    two_factor: TurnedOff
     revoked: Revoked
 
     @classmethod
@@ -51,11 +60,11 @@ class AnyEvent(Answer):
     id: UUID
     type: activity.EventType
     occurred_at: Moment
-    ip: str | None
-    user_agent: str | None
-    details: Mapping[str, Any]
+    ip: ShownIp
+    user_agent: ShownUserAgent
+    details: Mapping[str, Any] = Field(examples=[{"reason": "Lost her phone, identity checked."}])
     account_id: UUID | None
-    client_id: str | None
+    client_id: str | None = Field(examples=["0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6"])
 
     @classmethod
     def of(cls, event: activity.Event) -> Self:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field
 
 from app.clients.domain import (
     Client,
@@ -25,7 +24,8 @@ from app.kernel.refusal import InvalidToken
 from app.tokens.domain import Assurance, Caller
 from app.tokens.guard import Guard
 
-Introspection = Annotated[ActiveToken | InactiveToken, Field(discriminator="active")]
+# OpenAPI knows discriminators of text only; here the constants of `active` tell the two apart.
+Introspection = ActiveToken | InactiveToken
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -34,9 +34,23 @@ _FORM: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["token"],
-                    "properties": {"token": {"type": "string"}, "token_type_hint": {"type": "string"}},
+                    "properties": {
+                        "token": {"type": "string", "examples": ["tks_…"]},
+                        "token_type_hint": {"type": "string", "description": "Taken and not needed."},
+                    },
                 }
             }
+        },
+    }
+}
+
+_PASSED: dict[int | str, dict[str, Any]] = {
+    204: {
+        "description": "It may pass. The headers say whose request it is.",
+        "headers": {
+            "X-Auth-Account-Id": {"required": True, "schema": {"type": "string", "format": "uuid"}},
+            "X-Auth-Email": {"required": True, "schema": {"type": "string"}},
+            "X-Auth-Acr": {"required": True, "schema": {"type": "string", "enum": ["aal1", "aal2"]}},
         },
     }
 }
@@ -119,7 +133,7 @@ def forward_auth_routes(clients: Clients, guard: Guard) -> APIRouter:
         "/forward-auth",
         status_code=204,
         summary="Let a proxy ask whether a request may pass",
-        responses=refuses(InvalidToken, InsufficientAuthentication),
+        responses=refuses(InvalidToken, InsufficientAuthentication) | _PASSED,
     )
     async def forward_auth(caller: AnyToken, acr: Annotated[Assurance | None, Query()] = None) -> Response:
         """For nginx `auth_request`, Traefik and Caddy; with `acr=aal2` only a log-in with two factors passes."""

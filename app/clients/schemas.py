@@ -5,8 +5,9 @@ from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
-from app.infrastructure.wire import Answer
+from app.infrastructure.wire import Answer, Methods, ShownAddress
 from app.tokens.domain import Caller
 
 
@@ -15,14 +16,14 @@ class ActiveToken(Answer):
 
     active: Literal[True] = True
     sub: UUID = Field(description="The account's id.")
-    username: str = Field(description="The account's address.")
+    username: ShownAddress = Field(description="The account's address.")
     token_type: Literal["Bearer"] = "Bearer"
-    iat: int
-    exp: int | None = Field(default=None, exclude_if=lambda exp: exp is None)
-    auth_time: int
+    iat: int = Field(examples=[1795532966])
+    exp: int | SkipJsonSchema[None] = Field(default=None, exclude_if=lambda exp: exp is None, examples=[1795536566])
+    auth_time: int = Field(examples=[1795532966])
     jti: UUID = Field(description="The token's id.")
-    amr: list[str]
-    acr: Literal["aal1", "aal2"]
+    amr: Methods
+    acr: Literal["aal1", "aal2"] = Field(examples=["aal2"])
     kind: Literal["session", "personal"]
 
     @classmethod

@@ -20,11 +20,11 @@ def health_routes(database: Database) -> APIRouter:
     known = known_revisions()
 
     @router.get("/healthz", summary="Does the process live?")
-    async def healthz() -> Healthy:
+    async def get_health() -> Healthy:
         return Healthy()
 
     @router.get("/readyz", summary="Is the database reachable and migrated?", responses=refuses(Unavailable))
-    async def readyz() -> Healthy:
+    async def get_readiness() -> Healthy:
         async with database.reading() as connection:
             revision = await current_revision(connection)
         # A revision that we don't know is ahead of us: the version before goes on serving while a new one rolls in.

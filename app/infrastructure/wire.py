@@ -9,7 +9,17 @@ from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import SkipJsonSchema
 
 from app.infrastructure.http import origin_of
 from app.kernel.clock import rfc3339
@@ -33,11 +43,25 @@ class Body(BaseModel):
 class Answer(BaseModel):
     """What goes out."""
 
-    model_config = ConfigDict(frozen=True)
+    # What we always send is always there, whether or not the code has to name it.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339, UTC, to the millisecond."""
+
+
+class FieldProblem(BaseModel):
+    pointer: str = Field(description="A JSON pointer (RFC 6901) to the field.")
+    message: str
 
 
 class Problem(BaseModel):
-    """RFC 9457. Some codes add members: `errors`, `attempts_remaining`, `clock_skew_seconds`, `server_time`."""
+    """RFC 9457. `code` is stable and says what happened; some codes add the members after `request_id`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -47,10 +71,28 @@ class Problem(BaseModel):
     detail: str
     code: str
     request_id: str
+    errors: list[FieldProblem] | SkipJsonSchema[None] = Field(
+        default=None, description="With 422 `invalid_request`: what is wrong where."
+    )
+    attempts_remaining: int | SkipJsonSchema[None] = Field(
+        default=None, description="With `invalid_code`: how many wrong codes are free before the nearest limit bites."
+    )
+    clock_skew_seconds: int | SkipJsonSchema[None] = Field(
+        default=None,
+        description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive when "
+        "the device is ahead of us.",
+    )
+    server_time: Moment | SkipJsonSchema[None] = Field(default=None, description="With `clock_skew_seconds`.")
+    error: str | SkipJsonSchema[None] = Field(
+        default=None, description="At `/v1/introspect` and `/v1/revoke`: RFC 6749 §5.2."
+    )
 
 
-Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
-"""RFC 3339, UTC, to the millisecond."""
+ShownAddress = Annotated[str, Field(examples=["ada@example.com"])]
+ShownIp = Annotated[str | None, Field(examples=["203.0.113.7"])]
+ShownUserAgent = Annotated[str | None, Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])]
+Methods = Annotated[list[str], Field(examples=[["pwd", "otp", "mfa"]], description="RFC 8176.")]
+ShownRecoveryCode = Annotated[str, Field(examples=["VWK4-7QZD-XN2M-3RBT-H5YC-6ALE"])]
 
 GivenAddress = Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])]
 GivenPassword = Annotated[SecretStr, Field(min_length=1, examples=["correct horse battery staple"])]
@@ -134,7 +176,7 @@ AskedPage = Annotated[PageAsked, Depends(_page)]
 
 class Page(Answer, Generic[Shown]):
     items: Sequence[Shown]
-    next_cursor: str | None
+    next_cursor: str | None = Field(description="Null on the last page.", examples=[write_cursor(UUID(int=0))])
 
     @classmethod
     def of(cls, page: PageOf[Item], show: Callable[[Item], Shown]) -> "Page[Shown]":

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.activity import domain
-from app.infrastructure.wire import Answer, Body, GivenPassword, Moment
+from app.infrastructure.wire import Answer, Body, GivenPassword, Moment, ShownIp, ShownUserAgent
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Grant
 
@@ -27,8 +27,8 @@ class Event(Answer):
     id: UUID
     type: domain.EventType
     occurred_at: Moment
-    ip: str | None
-    user_agent: str | None
+    ip: ShownIp
+    user_agent: ShownUserAgent
     details: dict[str, Any] = Field(examples=[{"amr": ["pwd", "otp", "mfa"]}])
 
     @classmethod

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.infrastructure.wire import Answer, Body, Moment, printable
+from app.infrastructure.wire import Answer, Body, Methods, Moment, ShownIp, ShownUserAgent, printable
 from app.tokens import domain
 
 _TEN_YEARS = 10 * 365 * 24 * 3600
@@ -16,14 +16,14 @@ class Token(Answer):
 
     id: UUID
     kind: Literal["session", "personal"]
-    description: str | None
+    description: str | None = Field(description="Null for a session.", examples=[None])
     created_at: Moment
     expires_at: Moment | None
     last_used_at: Moment | None
-    last_used_ip: str | None
-    user_agent: str | None
-    extend_when_used: bool
-    amr: list[str] = Field(examples=[["pwd", "otp", "mfa"]])
+    last_used_ip: ShownIp
+    user_agent: ShownUserAgent
+    extend_when_used: bool = Field(examples=[False])
+    amr: Methods
     current: bool
 
     @classmethod
@@ -46,8 +46,8 @@ class Token(Answer):
 class Revoked(Answer):
     """How many live tokens the call ended, the calling one included where it died too."""
 
-    sessions: int
-    personal_tokens: int
+    sessions: int = Field(examples=[2])
+    personal_tokens: int = Field(examples=[1])
 
     @classmethod
     def of(cls, revoked: domain.Revoked) -> Self:

@@ -1,23 +1,23 @@
 """Two-factor authentication, and what a proof grants, as JSON."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
 from app.accounts import domain as accounts
-from app.infrastructure.wire import Answer, Body, GivenCode, GivenPassword, Moment
+from app.infrastructure.wire import Answer, Body, GivenCode, GivenPassword, Moment, ShownAddress, ShownRecoveryCode
 from app.tokens.schemas import Revoked, Token
 from app.two_factor import domain, totp
 
 
 class TwoFactor(Answer):
-    status: Literal["disabled", "pending", "enabled"]
+    status: Literal["disabled", "pending", "enabled"] = Field(examples=["enabled"])
     enabled_at: Moment | None
     last_used_at: Moment | None
-    enrollment_expires_at: Moment | None
-    recovery_codes_remaining: int
+    enrollment_expires_at: Moment | None = Field(examples=[None])
+    recovery_codes_remaining: int = Field(examples=[10])
 
     @classmethod
     def of(cls, state: domain.State) -> Self:
@@ -30,9 +30,15 @@ class TwoFactor(Answer):
         )
 
 
+TurnedOff = Annotated[
+    TwoFactor,
+    Field(examples=[{"status": "disabled", "recovery_codes_remaining": 0}]),
+]
+
+
 class Account(Answer):
     id: UUID
-    email: str
+    email: ShownAddress
     created_at: Moment
     status: Literal["active", "disabled"]
     two_factor: TwoFactor
@@ -80,12 +86,12 @@ class BeginEnrollment(Body):
 class Enrollment(Answer):
     """Shown once. `secret` is for typing, the two pictures are `data:` URIs of the same `otpauth_uri`."""
 
-    secret: str
-    otpauth_uri: str
-    qr_svg: str
-    qr_png: str
-    issuer: str
-    account_name: str
+    secret: str = Field(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
+    otpauth_uri: str = Field(examples=["otpauth://totp/Twokeys:ada%40example.com?secret=JBSWY3DP…&issuer=Twokeys"])
+    qr_svg: str = Field(examples=["data:image/svg+xml;base64,PHN2ZyB4…"])
+    qr_png: str = Field(examples=["data:image/png;base64,iVBORw0KGgo…"])
+    issuer: str = Field(examples=["Twokeys"])
+    account_name: ShownAddress
     algorithm: Literal["SHA1"] = "SHA1"
     digits: Literal[6] = totp.DIGITS
     period: Literal[30] = totp.PERIOD_SECONDS
@@ -102,7 +108,9 @@ class Confirm(Body):
 
 class Confirmed(Answer):
     two_factor: TwoFactor
-    recovery_codes: list[str] = Field(description="Ten codes, each good once; shown in this answer and never again.")
+    recovery_codes: list[ShownRecoveryCode] = Field(
+        description="Ten codes, each good once; shown in this answer and never again."
+    )
     grant: Grant
     revoked: Revoked
 
@@ -122,7 +130,7 @@ class Disable(Body):
 
 
 class Disabled(Answer):
-    two_factor: TwoFactor
+    two_factor: TurnedOff
     grant: Grant
     revoked: Revoked
 
@@ -140,4 +148,4 @@ class ReplaceRecoveryCodes(Body):
 
 
 class RecoveryCodes(Answer):
-    recovery_codes: list[str] = Field(description="Ten codes, each good once; the old set is dead.")
+    recovery_codes: list[ShownRecoveryCode] = Field(description="Ten codes, each good once; the old set is dead.")
