@@ -168,7 +168,6 @@ def test_recovery_codes_are_not_left_by_accident(console: Console, person: Perso
 
     console.page.once("dialog", stay)
     with console.page.expect_event("dialog"):
-        with console.page.expect_event("dialog"):
         console.page.get_by_role("navigation").get_by_role("link", name="Activity").click()
     assert "never shown again" in asked[0]
     assert console.recovery_codes() == codes
