@@ -20,7 +20,7 @@ from app.clients.service import Clients
 from app.infrastructure.problems import WrongContentType, refuses
 from app.infrastructure.strict_json import StrictRoute
 from app.infrastructure.wire import FromOrigin
-from app.kernel.refusal import InvalidToken
+from app.kernel.refusal import InvalidToken, Refusal
 from app.tokens.domain import Assurance, Caller
 from app.tokens.guard import Guard
 
@@ -96,7 +96,13 @@ def client_routes(clients: Clients) -> APIRouter:
     async def introspect_token(request: Request) -> Response:
         """Is this token alive, whose is it, how was it proved? Right at the first call after a revocation."""
         asker = client_credentials(request)
-        caller = await clients.introspect(asker, await _form_token(request))
+        try:
+            token = await _form_token(request)
+        except Refusal:
+            # Who asks comes before what: only a client is told what is wrong with its form.
+            await clients.known(asker, Role.INTROSPECT)
+            raise
+        caller = await clients.introspect(asker, token)
         answer = ActiveToken.of(caller) if caller else InactiveToken()
         return Response(answer.model_dump_json(), media_type="application/json")
 
