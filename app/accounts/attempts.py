@@ -17,6 +17,7 @@ from app.kernel.refusal import RateLimited, TooManyAttempts
 from app.kernel.secret import fingerprint
 
 _MOMENT = DateTime(timezone=True)
+_MINUTE = timedelta(minutes=1)
 
 client_requests = Table(
     "client_requests",
@@ -50,15 +51,16 @@ known_clients = Table(
 )
 
 # An array of moments is an exact sliding window: never more than the limit within any stretch of that length.
-_TAKE_REQUEST = text("""
-    INSERT INTO client_requests AS r (client, asked_at) VALUES (:client, ARRAY[CAST(:at AS timestamptz)])
+_TAKEN_REQUEST = """
+    INSERT INTO client_requests AS r (client, asked_at) VALUES (:asker, ARRAY[CAST(:at AS timestamptz)])
     ON CONFLICT (client) DO UPDATE SET asked_at =
-        ARRAY(SELECT m FROM unnest(r.asked_at) AS m WHERE m > :since) || CAST(:at AS timestamptz)
-    WHERE (SELECT count(*) FROM unnest(r.asked_at) AS m WHERE m > :since) < :most
+        ARRAY(SELECT m FROM unnest(r.asked_at) AS m WHERE m > :minute_ago) || CAST(:at AS timestamptz)
+    WHERE (SELECT count(*) FROM unnest(r.asked_at) AS m WHERE m > :minute_ago) < :requests
     RETURNING 1
-""")
+"""
+_TAKE_REQUEST = text(_TAKEN_REQUEST)
 _OLDEST_REQUEST = text(
-    "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :client AND m > :since"
+    "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :asker AND m > :minute_ago"
 )
 
 # Wherever several of these tables are written by one statement, password_attempts come first (a WITH that nothing reads
@@ -66,10 +68,10 @@ _OLDEST_REQUEST = text(
 #
 # The streak is counted only where the client's own budget allowed the look, so that one client's refused attempts do
 # not shut out others. A client that has logged in before is let through a lock that strangers caused.
-_TAKE_PASSWORD = text("""
-    WITH budget AS (
+_TAKEN_PASSWORD = """
+    budget AS (
         INSERT INTO password_attempts AS p (subject, client, wrong_at)
-        VALUES (:subject, :client, ARRAY[CAST(:at AS timestamptz)])
+        SELECT :subject, :client, ARRAY[CAST(:at AS timestamptz)] FROM allowed
         ON CONFLICT (subject, client) DO UPDATE SET wrong_at =
             ARRAY(SELECT m FROM unnest(p.wrong_at) AS m WHERE m > :since) || CAST(:at AS timestamptz)
         WHERE (SELECT count(*) FROM unnest(p.wrong_at) AS m WHERE m > :since) < :most
@@ -87,8 +89,16 @@ _TAKE_PASSWORD = text("""
             WHERE k.subject = :subject AND k.client = :client AND k.last_login_at > :known_since)
         RETURNING 1
     )
+"""
+_TAKE_PASSWORD = text(f"""
+    WITH allowed AS (SELECT 1), {_TAKEN_PASSWORD}
     SELECT (SELECT count(*) FROM streak) = 1
-""")
+""")  # noqa: S608 - put together from our own words
+# A log-in is a request and an attempt: what the first limit refuses is not counted by the second.
+_TAKE_LOGIN = text(f"""
+    WITH allowed AS ({_TAKEN_REQUEST}), {_TAKEN_PASSWORD}
+    SELECT (SELECT count(*) FROM allowed) = 1 AS asked, (SELECT count(*) FROM streak) = 1 AS counted
+""")  # noqa: S608
 _PASSWORD_WAIT = text("""
     SELECT greatest(
         (SELECT max(locked_until) FROM password_streaks WHERE subject = :subject AND locked_until > :at),
@@ -103,6 +113,13 @@ _FORGIVE = text("""
 _REMEMBER = text("""
     INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
     ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at)
+""")
+_ADMIT = text("""
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject),
+         known AS (INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
+                   ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at))
+    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
+    WHERE subject = :subject AND client = :client
 """)
 _UNLOCK = text("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
@@ -151,36 +168,66 @@ class Attempts:
 
     async def take_request(self, origin: Origin, at: datetime) -> None:
         """Raises RateLimited when this client has asked too often within a minute."""
-        minute = timedelta(minutes=1)
-        client = fingerprint("request", origin.network)
-        given = {"client": client, "at": at, "since": at - minute, "most": self.settings.requests_per_client_minute}
+        given = self._request(origin, at)
         async with self.database.reading() as connection:
             if (await connection.execute(_TAKE_REQUEST, given)).first() is None:
-                oldest = await connection.scalar(_OLDEST_REQUEST, {"client": client, "since": at - minute})
-                raise RateLimited(retry_after=_seconds_until(oldest + minute if oldest else None, at))
+                raise await self._rate_limited(connection, given, at)
 
     async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
         """Counts an attempt as wrong until it is forgiven. Raises TooManyAttempts."""
-        limits = self.settings
         attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
-        given = {"subject": attempt.subject, "client": attempt.client, "at": at, "since": at - self._window}
-        given |= {"most": limits.wrong_passwords_per_client}
-        streak = {
+        given = self._password(attempt)
+        async with self.database.reading() as connection:
+            if not await connection.scalar(_TAKE_PASSWORD, given):
+                raise await self._too_many(connection, given, at)
+        return attempt
+
+    async def take_login(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
+        """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
+        attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
+        given = self._request(origin, at) | self._password(attempt)
+        async with self.database.reading() as connection:
+            asked, counted = (await connection.execute(_TAKE_LOGIN, given)).one()
+            if not asked:
+                raise await self._rate_limited(connection, given, at)
+            if not counted:
+                raise await self._too_many(connection, given, at)
+        return attempt
+
+    def _request(self, origin: Origin, at: datetime) -> dict[str, object]:
+        most = self.settings.requests_per_client_minute
+        return {"asker": fingerprint("request", origin.network), "at": at, "minute_ago": at - _MINUTE, "requests": most}
+
+    def _password(self, attempt: Attempt) -> dict[str, object]:
+        limits = self.settings
+        return {
+            "subject": attempt.subject,
+            "client": attempt.client,
+            "at": attempt.at,
+            "since": attempt.at - self._window,
+            "most": limits.wrong_passwords_per_client,
             "longest": limits.wrong_passwords_per_account,
             "lock": float(limits.wrong_passwords_lock_seconds),
             "lock_most": float(limits.wrong_passwords_lock_max_seconds),
-            "known_since": at - self._known_for,
+            "known_since": attempt.at - self._known_for,
         }
-        async with self.database.reading() as connection:
-            if not await connection.scalar(_TAKE_PASSWORD, given | streak):
-                window = {"window": float(limits.wrong_passwords_per_client_seconds)}
-                free_at = await connection.scalar(_PASSWORD_WAIT, given | window)
-                raise TooManyAttempts(retry_after=_seconds_until(free_at, at))
-        return attempt
+
+    async def _rate_limited(self, connection: Connection, given: dict[str, object], at: datetime) -> RateLimited:
+        oldest = await connection.scalar(_OLDEST_REQUEST, given)
+        return RateLimited(retry_after=_seconds_until(oldest + _MINUTE if oldest else None, at))
+
+    async def _too_many(self, connection: Connection, given: dict[str, object], at: datetime) -> TooManyAttempts:
+        window = {"window": float(self.settings.wrong_passwords_per_client_seconds)}
+        free_at = await connection.scalar(_PASSWORD_WAIT, given | window)
+        return TooManyAttempts(retry_after=_seconds_until(free_at, at))
 
     async def forgive(self, connection: Connection, attempt: Attempt) -> None:
         """The password was right: nothing was guessed here, and no streak goes on."""
         await connection.execute(_FORGIVE, vars(attempt))
+
+    async def admit(self, connection: Connection, attempt: Attempt) -> None:
+        """Forgives and remembers at once: the password was all that it took."""
+        await connection.execute(_ADMIT, vars(attempt))
 
     async def remember(self, connection: Connection, folded_address: str, origin: Origin, at: datetime) -> None:
         """This client has logged in to this account, and for a month no stranger can shut it out."""
@@ -195,7 +242,7 @@ class Attempts:
         await connection.execute(_FORGET, {"subject": subject_of(folded_address)})
 
     async def clean(self, connection: Connection, at: datetime) -> None:
-        since = {"requests_since": at - timedelta(minutes=1), "passwords_since": at - self._window}
+        since = {"requests_since": at - _MINUTE, "passwords_since": at - self._window}
         await connection.execute(_CLEAN, since | {"known_since": at - self._known_for})
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Row,
-    Select,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
+    bindparam,
     delete,
     insert,
     select,
@@ -57,6 +57,20 @@ def account_of(row: Row[*tuple[Any, ...]]) -> Account:
     """The account whose COLUMNS begin this row."""
     id, address, status, epoch, created_at, password_hash = row[: len(COLUMNS)]
     return Account(id, address, Status(status), epoch, created_at, password_hash)
+
+
+_unchanged = select(accounts.c.id).where(
+    accounts.c.id == bindparam("held_id", type_=Uuid),
+    accounts.c.credential_epoch == bindparam("held_epoch", type_=Integer),
+    accounts.c.status == Status.ACTIVE,
+)
+HOLD = _unchanged.with_for_update(read=True)
+"""Locks the account while it is as it was read, which `held` names: for `AccountRows.hold`, or as a part of more."""
+
+
+def held(id: UUID, epoch: int) -> dict[str, object]:
+    """What HOLD asks for."""
+    return {"held_id": id, "held_epoch": epoch}
 
 
 @dataclass(frozen=True)
@@ -104,8 +118,7 @@ class AccountRows:
 
         Every transaction locks the account's row before any other row of the account, so none deadlocks.
         """
-        query = self._unchanged(id, epoch).with_for_update(read=True)
-        return (await self.connection.execute(query)).first() is not None
+        return (await self.connection.execute(HOLD, held(id, epoch))).first() is not None
 
     async def keep(self, id: UUID | None) -> UUID | None:
         """Keeps the account from being deleted until the transaction ends; None where there is none any more.
@@ -120,13 +133,8 @@ class AccountRows:
 
     async def hold_alone(self, id: UUID, *, epoch: int) -> bool:
         """As `hold`, and no other transaction of the account runs beside: for what must be counted."""
-        query = self._unchanged(id, epoch).with_for_update(key_share=True)
-        return (await self.connection.execute(query)).first() is not None
-
-    @staticmethod
-    def _unchanged(id: UUID, epoch: int) -> Select[UUID]:
-        active = accounts.c.status == Status.ACTIVE
-        return select(accounts.c.id).where(accounts.c.id == id, accounts.c.credential_epoch == epoch, active)
+        query = _unchanged.with_for_update(key_share=True)
+        return (await self.connection.execute(query, held(id, epoch))).first() is not None
 
     async def turn_epoch(self, id: UUID, *, seen: int) -> Account | None:
         """Ends everything that was issued under `seen`; None where somebody was faster."""

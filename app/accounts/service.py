@@ -31,22 +31,19 @@ class Accounts:
         async with self.database.reading() as connection:
             return await AccountRows(connection).with_address(folded)
 
-    async def try_password(
-        self, folded_address: str, account: Account | None, password: SecretStr, origin: Origin, at: datetime
-    ) -> Attempt | None:
-        """The counted attempt where this is the password of an active account, else None; the same work either way.
+    async def is_password(self, account: Account | None, password: SecretStr) -> bool:
+        """Whether this is the password of an active account; the same work either way.
 
-        Called with a place at the hasher; the hash runs with no connection held. Raises TooManyAttempts.
+        Called with a place at the hasher and an attempt that was counted; the hash runs with no connection held.
         """
-        attempt = await self.attempts.take_password(folded_address, origin, at)
         right = await self.hasher.verify(password, account.password_hash if account else None)
         if account is None or not right or not account.is_active:
-            return None
+            return False
         if account.password_hash and self.hasher.is_outdated(account.password_hash):
             renewed = await self.hasher.hash(password)
             async with self.database.reading() as connection:
                 await AccountRows(connection).rehash(account, renewed)
-        return attempt
+        return True
 
     async def prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
         """The password asked for again before something that matters.
@@ -55,8 +52,9 @@ class Accounts:
         """
         at = self.clock.now()
         with self.hasher.place():
-            attempt = await self.try_password(account.folded_address, account, password, origin, at)
-        if attempt is None:
+            attempt = await self.attempts.take_password(account.folded_address, origin, at)
+            right = await self.is_password(account, password)
+        if not right:
             async with self.database.transaction() as connection:
                 await self.journal.record(
                     connection,

@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from pydantic import SecretStr
 
+from app.accounts.domain import Account
 from app.kernel.refusal import NotAuthenticated
+from app.two_factor.domain import Enrollment
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """A right password waits here for its second proof. `wrong_codes` includes the one being looked at."""
+    """A right password waits here for its second proof: whose it is, and the device that may give it.
+
+    `wrong_codes` and `in_a_row` include the one being looked at; `in_a_row` is None where the account is locked.
+    """
 
     digest: bytes = field(repr=False)
-    account_id: UUID
-    epoch: int
     wrong_codes: int
+    account: Account
+    enrollment: Enrollment
+    in_a_row: int | None
 
 
 @dataclass(frozen=True)

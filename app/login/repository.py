@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
@@ -14,15 +13,24 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Uuid,
+    bindparam,
     delete,
     insert,
+    literal_column,
+    select,
+    text,
+    true,
     update,
 )
 
-from app.accounts.domain import Status
-from app.accounts.repository import accounts
+from app.accounts.domain import Account, Status
+from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.repository import HOLD, account_of, accounts, held
 from app.infrastructure.database import Connection, metadata
 from app.login.domain import Challenge
+from app.two_factor.domain import Status as Enrolled
+from app.two_factor.repository import COLUMNS as ENROLLMENT_COLUMNS
+from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, enrollment_of, enrollments
 
 challenges = Table(
     "login_challenges",
@@ -40,38 +48,80 @@ challenges = Table(
 )
 
 
+# Named like no column: an UPDATE or INSERT takes parameters that are for values of its own.
+_digest, _at = bindparam("presented", type_=LargeBinary), bindparam("at", type_=DateTime(timezone=True))
+_open = (
+    insert(challenges)
+    .from_select(
+        ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at"],
+        HOLD.add_columns(
+            _digest,
+            accounts.c.credential_epoch,
+            literal_column("0"),
+            _at,
+            bindparam("until", type_=DateTime(timezone=True)),
+        ),
+    )
+    .returning(challenges.c.account_id)
+)
+_held = HOLD.cte("held")
+_spend = (
+    update(challenges)
+    .where(
+        challenges.c.digest == _digest,
+        challenges.c.spent_at.is_(None),
+        challenges.c.account_id == select(_held.c.id).scalar_subquery(),
+    )
+    .values(spent_at=_at)
+    .returning(challenges.c.account_id)
+)
+# A code counts on its challenge and on its account, and whoever counts it learns whose it is: one statement, put
+# together once.
+_counted = (
+    update(challenges)
+    .where(
+        challenges.c.digest == _digest,
+        challenges.c.spent_at.is_(None),
+        challenges.c.expires_at > _at,
+        challenges.c.wrong_codes < bindparam("most_here", type_=Integer),
+        accounts.c.id == challenges.c.account_id,
+        accounts.c.credential_epoch == challenges.c.epoch,
+        accounts.c.status == Status.ACTIVE,
+        enrollments.c.account_id == challenges.c.account_id,
+        enrollments.c.status == Enrolled.ENABLED,
+    )
+    .values(wrong_codes=challenges.c.wrong_codes + 1)
+    .returning(*ACCOUNT_COLUMNS, challenges.c.wrong_codes, *ENROLLMENT_COLUMNS)
+    .cte("challenge")
+)
+_attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
+_count_attempt = select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true()))
+
+
 @dataclass(frozen=True)
 class Challenges:
     connection: Connection
 
-    async def open(self, digest: bytes, account_id: UUID, epoch: int, at: datetime, expires_at: datetime) -> None:
-        values = {"digest": digest, "account_id": account_id, "epoch": epoch, "wrong_codes": 0}
-        await self.connection.execute(insert(challenges).values(**values, created_at=at, expires_at=expires_at))
+    async def open(self, digest: bytes, account: Account, at: datetime, expires_at: datetime) -> bool:
+        """Also holds the account as `AccountRows.hold` does; False where it is no longer as it was read."""
+        given = {"presented": digest, "at": at, "until": expires_at} | held(account.id, account.epoch)
+        return (await self.connection.execute(_open, given)).first() is not None
 
-    async def count_attempt(self, digest: bytes, at: datetime, *, most: int) -> Challenge | None:
-        """Counts a code as wrong before the look; None for a challenge that is unknown, spent, over, or exhausted."""
-        statement = (
-            update(challenges)
-            .where(
-                challenges.c.digest == digest,
-                challenges.c.spent_at.is_(None),
-                challenges.c.expires_at > at,
-                challenges.c.wrong_codes < most,
-                accounts.c.id == challenges.c.account_id,
-                accounts.c.credential_epoch == challenges.c.epoch,
-                accounts.c.status == Status.ACTIVE,
-            )
-            .values(wrong_codes=challenges.c.wrong_codes + 1)
-            .returning(challenges.c.digest, challenges.c.account_id, challenges.c.epoch, challenges.c.wrong_codes)
-        )
-        row = (await self.connection.execute(statement)).first()
-        return Challenge(*row) if row else None
+    async def count_attempt(self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits) -> Challenge | None:
+        """Counts a code as wrong before the look, on the challenge and on the account.
 
-    async def spend(self, digest: bytes, at: datetime) -> bool:
-        """False where it was spent before."""
-        unspent = (challenges.c.digest == digest) & challenges.c.spent_at.is_(None)
-        statement = update(challenges).where(unspent).values(spent_at=at)
-        return (await self.connection.execute(statement.returning(challenges.c.account_id))).first() is not None
+        None for a challenge that is unknown, spent, over, or exhausted.
+        """
+        given = {"presented": digest, "most_here": most} | limits.given(at)
+        row = (await self.connection.execute(_count_attempt, given)).first()
+        if row is None:
+            return None
+        return Challenge(digest, row.wrong_codes, account_of(row), enrollment_of(row), row.in_a_row)
+
+    async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
+        """Also holds the account as `AccountRows.hold` does; False where it was spent, or the account changed."""
+        given = {"presented": digest, "at": at} | held(account.id, account.epoch)
+        return (await self.connection.execute(_spend, given)).first() is not None
 
     async def delete_old(self, before: datetime) -> None:
         await self.connection.execute(delete(challenges).where(challenges.c.expires_at <= before))

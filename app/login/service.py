@@ -24,7 +24,6 @@ from app.tokens.domain import BY_PASSWORD
 from app.tokens.service import Tokens
 from app.two_factor.codes import AlreadySpent, Codes
 from app.two_factor.domain import Enrollment, Grant, Proof, WrongCode, WrongCodeAtLogin, state_of
-from app.two_factor.repository import Enrollments
 from app.two_factor.service import TwoFactor
 
 _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
@@ -50,12 +49,11 @@ class Login:
         """
         at = self.clock.now()
         with self.accounts.hasher.place():
-            await self.accounts.attempts.take_request(origin, at)
-            account = await self.accounts.with_address(address.folded)
-            attempt = await self.accounts.try_password(address.folded, account, password, origin, at)
-        if account is None or attempt is None:
+            attempt = await self.accounts.attempts.take_login(address.folded, origin, at)
+            account, enrollment = await self.two_factor.holder_with(address.folded)
+            right = await self.accounts.is_password(account, password)
+        if account is None or not right:
             raise await self._refuse(account, origin, at)
-        enrollment = await self.two_factor.enrollment_of(account)
         if enrollment is None or not enrollment.is_enabled:
             return await self._grant_by_password(account, enrollment, attempt, origin, at)
         if code is None:
@@ -77,13 +75,14 @@ class Login:
             raise ChallengeExpired
         async with self.database.transaction() as connection:
             most = self.settings.wrong_codes_per_challenge
-            challenge = await Challenges(connection).count_attempt(found, at, most=most)
+            challenge = await Challenges(connection).count_attempt(found, at, most=most, limits=self.codes.limits)
             if challenge is None:
                 raise ChallengeExpired
-            # Where the account is locked, this refuses and takes the count on the challenge back with it.
-            in_a_row = await self.codes.count_attempt(connection, challenge.account_id, at)
-        account, enrollment = await self._of(challenge)
-        proof = self.codes.look(enrollment, code, in_a_row, at)
+            account, in_a_row = challenge.account, challenge.in_a_row
+            if in_a_row is None:
+                # This takes the count on the challenge back with it.
+                raise await self.codes.too_many(connection, account.id, at)
+        proof = self.codes.look(challenge.enrollment, code, in_a_row, at)
         try:
             if proof is None:
                 raise await self.codes.refuse(account, in_a_row, origin, at)
@@ -96,22 +95,13 @@ class Login:
             nearest = min(left, int(str(wrong.members["attempts_remaining"])))
             raise WrongCodeAtLogin(attempts_remaining=nearest) from None
 
-    async def _of(self, challenge: Challenge) -> tuple[Account, Enrollment]:
-        """The account and its device as the challenge knew them. Raises ChallengeExpired."""
-        async with self.database.reading() as connection:
-            account = await AccountRows(connection).with_id(challenge.account_id)
-            enrollment = await Enrollments(connection).of(challenge.account_id)
-        if account is None or enrollment is None or account.epoch != challenge.epoch or not enrollment.is_enabled:
-            raise ChallengeExpired
-        return account, enrollment
-
     async def _grant_by_password(
         self, account: Account, enrollment: Enrollment | None, attempt: Attempt, origin: Origin, at: datetime
     ) -> Grant:
         async with self.database.transaction() as connection:
             if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
                 raise InvalidCredentials
-            await self.accounts.attempts.forgive(connection, attempt)
+            await self.accounts.attempts.admit(connection, attempt)
             grant = Grant(
                 await self.tokens.open_session(connection, account, BY_PASSWORD, origin, at),
                 account,
@@ -125,11 +115,10 @@ class Login:
         secret = new_secret(SecretKind.CHALLENGE)
         life = self.settings.challenge_seconds
         async with self.database.transaction() as connection:
-            if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+            expires_at = at + timedelta(seconds=life)
+            if not await Challenges(connection).open(digest(secret), account, at, expires_at):
                 raise InvalidCredentials
             await self.accounts.attempts.forgive(connection, attempt)
-            expires_at = at + timedelta(seconds=life)
-            await Challenges(connection).open(digest(secret), account.id, account.epoch, at, expires_at)
         _logins.labels("second_factor_asked", "password").inc()
         return SecondFactorAsked(secret, at, life)
 
@@ -144,24 +133,31 @@ class Login:
         """Everything that the proof spends and buys, in one transaction. Raises WrongCode, ChallengeExpired."""
         try:
             async with self.database.transaction() as connection:
-                if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
-                    raise ChallengeExpired if challenge else InvalidCredentials
                 # The challenge goes first: who loses the race for it burns no recovery code.
-                if challenge is not None and not await Challenges(connection).spend(challenge.digest, at):
-                    raise ChallengeExpired
-                await self.codes.spend(connection, account, proof, origin, at)
+                await self._hold(connection, account, challenge, at)
+                enrollment = await self.codes.spend(connection, account, proof, origin, at)
                 opened = await self.tokens.open_session(connection, account, proof.amr, origin, at)
-                state = state_of(await Enrollments(connection).of(account.id), at)
+                await self.accounts.attempts.remember(connection, account.folded_address, origin, at)
                 await self._record_success(connection, account, proof.amr, origin, at)
         except AlreadySpent:
             raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
         _logins.labels("granted", proof.amr[1]).inc()
-        return Grant(opened, account, state)
+        return Grant(opened, account, state_of(enrollment, at))
+
+    @staticmethod
+    async def _hold(connection: Connection, account: Account, challenge: Challenge | None, at: datetime) -> None:
+        """Keeps the account as it was read, and spends its challenge if there is one.
+
+        Raises InvalidCredentials, ChallengeExpired.
+        """
+        if challenge is None and not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+            raise InvalidCredentials
+        if challenge is not None and not await Challenges(connection).spend(challenge.digest, account, at):
+            raise ChallengeExpired
 
     async def _record_success(
         self, connection: Connection, account: Account, amr: tuple[str, ...], origin: Origin, at: datetime
     ) -> None:
-        await self.accounts.attempts.remember(connection, account.folded_address, origin, at)
         event = EventType.LOGIN_SUCCEEDED
         await self.journal.record(connection, event, account_id=account.id, at=at, origin=origin, amr=list(amr))
 

@@ -127,6 +127,17 @@ _caller_with = (
 )
 
 
+_surplus = (
+    select(tokens.c.id)
+    .join(accounts, accounts.c.id == tokens.c.account_id)
+    .where(tokens.c.account_id == bindparam("owner", type_=Uuid), tokens.c.kind == Kind.SESSION, LIVES)
+    .order_by(_last_sign_of_life.desc(), tokens.c.id.desc())
+    .offset(bindparam("keep", type_=Integer))
+)
+_new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
+_add_session = delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("opened"))
+
+
 @dataclass(frozen=True)
 class Use:
     at: datetime
@@ -147,7 +158,21 @@ class TokenRows:
         return Caller(account_of(row), token_of(row)) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
-        values = {
+        await self.connection.execute(insert(tokens), self._values(token, account_id, epoch, digest))
+
+    async def add_session(
+        self, token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int, at: datetime
+    ) -> None:
+        """Sessions over the number to keep die with it, the longest unused first."""
+        values = self._values(token, account_id, epoch, digest)
+        # The DELETE does not see the new session yet.
+        surplus = {"owner": account_id, "keep": keep - 1}
+        given = {f"new_{name}": value for name, value in values.items()}
+        await self.connection.execute(_add_session, given | surplus | self._given(at))
+
+    @staticmethod
+    def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
+        return {
             "id": token.id,
             "account_id": account_id,
             "epoch": epoch,
@@ -163,18 +188,6 @@ class TokenRows:
             "last_used_ip": token.last_used_ip,
             "user_agent": token.user_agent,
         }
-        await self.connection.execute(insert(tokens).values(values))
-
-    async def end_least_recently_used(self, account_id: UUID, *, keep: int, at: datetime) -> None:
-        """Sessions over the number to keep die, the longest unused first."""
-        surplus = (
-            select(tokens.c.id)
-            .join(accounts, accounts.c.id == tokens.c.account_id)
-            .where(tokens.c.account_id == account_id, tokens.c.kind == Kind.SESSION, LIVES)
-            .order_by(func.coalesce(tokens.c.last_used_at, tokens.c.created_at).desc(), tokens.c.id.desc())
-            .offset(keep)
-        )
-        await self.connection.execute(delete(tokens).where(tokens.c.id.in_(surplus)), self._given(at))
 
     async def live_of(self, account_id: UUID, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Token]:
         query = (

@@ -85,9 +85,14 @@ class Tokens:
             max_age_seconds=None,
             extend_when_used=False,
         )
-        rows = self.rows(connection)
-        await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
-        await rows.end_least_recently_used(account.id, keep=self.settings.sessions_per_account, at=at)
+        await self.rows(connection).add_session(
+            token,
+            account_id=account.id,
+            epoch=account.epoch,
+            digest=digest(secret),
+            keep=self.settings.sessions_per_account,
+            at=at,
+        )
         return OpenedToken(secret, token)
 
     async def open_personal(

@@ -46,17 +46,23 @@ class Codes:
 
     async def count_attempt(self, connection: Connection, account_id: UUID, at: datetime) -> int:
         """Counts a code as wrong before anyone looks at it: how many are in a row now. Raises TooManyAttempts."""
-        limits = CodeLimits(
+        in_a_row = await CodeAttempts(connection).count(account_id, self.limits, at)
+        if in_a_row is None:
+            raise await self.too_many(connection, account_id, at)
+        return in_a_row
+
+    @property
+    def limits(self) -> CodeLimits:
+        return CodeLimits(
             self.settings.wrong_codes_per_account,
             self.settings.wrong_codes_lock_seconds,
             self.settings.wrong_codes_until_reset,
         )
-        attempts = CodeAttempts(connection)
-        in_a_row = await attempts.count(account_id, limits, at)
-        if in_a_row is None:
-            wait = await attempts.seconds_locked(account_id, at)
-            raise TooManyAttempts(retry_after=wait if wait is not None else _RETRY_WHEN_LOCKED_FOR_GOOD)
-        return in_a_row
+
+    @staticmethod
+    async def too_many(connection: Connection, account_id: UUID, at: datetime) -> TooManyAttempts:
+        wait = await CodeAttempts(connection).seconds_locked(account_id, at)
+        return TooManyAttempts(retry_after=wait if wait is not None else _RETRY_WHEN_LOCKED_FOR_GOOD)
 
     def remaining(self, in_a_row: int) -> int:
         """How many more wrong codes are free before the account is locked."""
@@ -89,19 +95,21 @@ class Codes:
             raise await self.refuse(account, in_a_row, origin, at)
         return proof
 
-    async def spend(self, connection: Connection, account: Account, proof: Proof, origin: Origin, at: datetime) -> None:
-        """In the transaction that gives out what the code bought. Raises AlreadySpent."""
+    async def spend(
+        self, connection: Connection, account: Account, proof: Proof, origin: Origin, at: datetime
+    ) -> Enrollment:
+        """In the transaction that gives out what the code bought; the enrollment as it is then. Raises AlreadySpent."""
         rows = Enrollments(connection)
-        match proof:
-            case ProofByStep(step):
-                if not await rows.spend_step(account.id, step, at):
-                    raise AlreadySpent
-            case ProofByRecoveryCode(digest):
-                remaining = await rows.spend_recovery_code(account.id, digest, at)
-                if remaining is None:
-                    raise AlreadySpent
-                await self._tell_of_recovery_code(connection, account, remaining, origin, at)
-        await CodeAttempts(connection).forgive(account.id)
+        if isinstance(proof, ProofByStep):
+            enrollment = await rows.spend_step(account.id, proof.step, at)
+        else:
+            enrollment = await rows.spend_recovery_code(account.id, proof.digest, at)
+        if enrollment is None:
+            raise AlreadySpent
+        if isinstance(proof, ProofByRecoveryCode):
+            left = enrollment.recovery_codes_remaining
+            await self._tell_of_recovery_code(connection, account, left, origin, at)
+        return enrollment
 
     async def _tell_of_recovery_code(
         self, connection: Connection, account: Account, remaining: int, origin: Origin, at: datetime

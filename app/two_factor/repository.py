@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,9 +15,11 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    Row,
     Table,
     Text,
     Uuid,
+    bindparam,
     delete,
     func,
     insert,
@@ -26,6 +29,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.accounts.domain import Account
+from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.repository import account_of, accounts
 from app.infrastructure.database import Connection, metadata
 from app.two_factor.domain import Enrollment, Status
 
@@ -62,10 +68,11 @@ code_attempts = Table(
     Column("locked_until", DateTime(timezone=True)),
 )
 
-# Counted before the look: the attempt that reaches the limit closes the door behind itself.
-_COUNT_ATTEMPT = text("""
+# Counted before the look: the attempt that reaches the limit closes the door behind itself. `whose` is what gives the
+# account's id: a SELECT without FROM, or one from a part of the same statement.
+COUNT_ATTEMPT = """
     INSERT INTO code_attempts AS c (account_id, in_a_row, locked_until)
-    VALUES (:account_id, 1, CASE WHEN :most = 1 THEN CAST(:at AS timestamptz) + make_interval(secs => :lock) END)
+    SELECT {whose}, 1, CASE WHEN :most = 1 THEN CAST(:at AS timestamptz) + make_interval(secs => :lock) END {source}
     ON CONFLICT (account_id) DO UPDATE SET
         in_a_row = c.in_a_row + 1,
         locked_until = CASE
@@ -73,7 +80,57 @@ _COUNT_ATTEMPT = text("""
             WHEN (c.in_a_row + 1) % :most = 0 THEN CAST(:at AS timestamptz) + make_interval(secs => :lock) END
     WHERE c.locked_until IS NULL OR c.locked_until <= :at
     RETURNING in_a_row
-""")
+"""
+_COUNT_ATTEMPT = text(COUNT_ATTEMPT.format(whose="CAST(:account_id AS uuid)", source=""))
+
+_theirs = recovery_codes.c.account_id == enrollments.c.account_id
+_remaining = select(func.count()).select_from(recovery_codes).where(_theirs).correlate(enrollments).scalar_subquery()
+COLUMNS = (
+    enrollments.c.id.label("enrollment_id"),
+    enrollments.c.account_id.label("enrolled_account_id"),
+    enrollments.c.status.label("enrollment_status"),
+    enrollments.c.sealed_secret,
+    enrollments.c.expires_at.label("enrollment_expires_at"),
+    enrollments.c.confirmed_at,
+    enrollments.c.last_step,
+    enrollments.c.last_used_at,
+    _remaining.label("recovery_codes_remaining"),
+)
+
+
+def enrollment_of(row: Row[*tuple[Any, ...]]) -> Enrollment:
+    return Enrollment(
+        id=row.enrollment_id,
+        account_id=row.enrolled_account_id,
+        status=Status(row.enrollment_status),
+        sealed_secret=row.sealed_secret,
+        expires_at=row.enrollment_expires_at,
+        confirmed_at=row.confirmed_at,
+        last_step=row.last_step,
+        last_used_at=row.last_used_at,
+        recovery_codes_remaining=row.recovery_codes_remaining,
+    )
+
+
+# Statements are put together once: building one costs more than running it.
+_of = select(*COLUMNS).where(enrollments.c.account_id == bindparam("account_id", type_=Uuid))
+_holder = (
+    select(*ACCOUNT_COLUMNS, *COLUMNS)
+    .select_from(accounts.outerjoin(enrollments, enrollments.c.account_id == accounts.c.id))
+    .where(accounts.c.folded_address == bindparam("folded", type_=Text))
+)
+_forgiven = delete(code_attempts).where(code_attempts.c.account_id == bindparam("owner", type_=Uuid))
+_spend_step = (
+    update(enrollments)
+    .where(
+        enrollments.c.account_id == bindparam("owner", type_=Uuid),
+        enrollments.c.status == Status.ENABLED,
+        enrollments.c.last_step < bindparam("step", type_=BigInteger),
+    )
+    .values(last_step=bindparam("step", type_=BigInteger), last_used_at=bindparam("at", type_=DateTime(timezone=True)))
+    .returning(*COLUMNS)
+    .add_cte(_forgiven.cte("forgiven"))
+)
 
 
 @dataclass(frozen=True)
@@ -82,26 +139,25 @@ class CodeLimits:
     lock_seconds: int
     until_reset: int
 
+    def given(self, at: datetime) -> dict[str, object]:
+        """What COUNT_ATTEMPT asks for."""
+        return {"at": at, "most": self.most, "lock": float(self.lock_seconds), "until_reset": self.until_reset}
+
 
 @dataclass(frozen=True)
 class Enrollments:
     connection: Connection
 
     async def of(self, account_id: UUID) -> Enrollment | None:
-        remaining = select(func.count()).where(recovery_codes.c.account_id == account_id).scalar_subquery()
-        query = select(
-            enrollments.c.id,
-            enrollments.c.account_id,
-            enrollments.c.status,
-            enrollments.c.sealed_secret,
-            enrollments.c.expires_at,
-            enrollments.c.confirmed_at,
-            enrollments.c.last_step,
-            enrollments.c.last_used_at,
-            remaining,
-        ).where(enrollments.c.account_id == account_id)
-        row = (await self.connection.execute(query)).first()
-        return Enrollment(row[0], row[1], Status(row[2]), *row[3:]) if row else None
+        row = (await self.connection.execute(_of, {"account_id": account_id})).first()
+        return enrollment_of(row) if row else None
+
+    async def holder_with(self, folded_address: str) -> tuple[Account | None, Enrollment | None]:
+        """The account with this address, and its enrollment."""
+        row = (await self.connection.execute(_holder, {"folded": folded_address})).first()
+        if row is None:
+            return None, None
+        return account_of(row), enrollment_of(row) if row.enrollment_id else None
 
     async def begin(self, id: UUID, account_id: UUID, sealed_secret: bytes, expires_at: datetime) -> bool:
         """Takes the place of a pending one; False where 2FA is on."""
@@ -128,21 +184,13 @@ class Enrollments:
         )
         return (await self.connection.execute(statement.returning(enrollments.c.id))).first() is not None
 
-    async def spend_step(self, account_id: UUID, step: int, at: datetime) -> bool:
-        """False where this step, or a later one, was accepted before."""
-        statement = (
-            update(enrollments)
-            .where(
-                enrollments.c.account_id == account_id,
-                enrollments.c.status == Status.ENABLED,
-                enrollments.c.last_step < step,
-            )
-            .values(last_step=step, last_used_at=at)
-        )
-        return (await self.connection.execute(statement.returning(enrollments.c.id))).first() is not None
+    async def spend_step(self, account_id: UUID, step: int, at: datetime) -> Enrollment | None:
+        """As it is then, and the wrong codes before it forgiven; None where this step or a later one was accepted."""
+        row = (await self.connection.execute(_spend_step, {"owner": account_id, "step": step, "at": at})).first()
+        return enrollment_of(row) if row else None
 
-    async def spend_recovery_code(self, account_id: UUID, digest: bytes, at: datetime) -> int | None:
-        """How many are left; None where the account has no such code, or no longer has it."""
+    async def spend_recovery_code(self, account_id: UUID, digest: bytes, at: datetime) -> Enrollment | None:
+        """As it is then, and the wrong codes before it forgiven; None where the account has no such code any more."""
         # The enrollment's row goes before its codes', here and where the codes are replaced, so neither deadlocks.
         if not await self.hold_enabled(account_id):
             return None
@@ -154,9 +202,9 @@ class Enrollments:
         if (await self.connection.execute(spent)).first() is None:
             return None
         used = update(enrollments).where(enrollments.c.account_id == account_id).values(last_used_at=at)
-        left = select(func.count()).where(recovery_codes.c.account_id == account_id).scalar_subquery()
-        remaining: int = (await self.connection.execute(used.returning(left))).scalar_one()
-        return remaining
+        row = (await self.connection.execute(used.returning(*COLUMNS))).one()
+        await CodeAttempts(self.connection).forgive(account_id)
+        return enrollment_of(row)
 
     async def hold_enabled(self, account_id: UUID) -> bool:
         """Keeps others from the enrollment until the transaction ends; False where 2FA is not on."""
@@ -202,13 +250,7 @@ class CodeAttempts:
 
     async def count(self, account_id: UUID, limits: CodeLimits, at: datetime) -> int | None:
         """The number of wrong codes in a row if this one is wrong too; None where the account is locked."""
-        given = {
-            "account_id": account_id,
-            "at": at,
-            "most": limits.most,
-            "lock": float(limits.lock_seconds),
-            "until_reset": limits.until_reset,
-        }
+        given = limits.given(at) | {"account_id": account_id}
         counted: int | None = await self.connection.scalar(_COUNT_ATTEMPT, given)
         return counted
 

@@ -57,6 +57,11 @@ class TwoFactor:
         async with self.database.reading() as connection:
             return await Enrollments(connection).of(account.id)
 
+    async def holder_with(self, folded_address: str) -> tuple[Account | None, Enrollment | None]:
+        """The account with this address, and its enrollment, by one statement."""
+        async with self.database.reading() as connection:
+            return await Enrollments(connection).holder_with(folded_address)
+
     async def state(self, account: Account) -> State:
         return state_of(await self.enrollment_of(account), self.clock.now())
 
