@@ -113,7 +113,7 @@ def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
     )
     password = asyncio.run(_prepare(settings, kept))
     mailbox = folder / "mailbox" if settings.smtp_url is None else None
-    notice = DevelopmentNotice(DEMO_ADDRESS, password, _MAILBOX) if password and mailbox else None
+    notice = DevelopmentNotice(DEMO_ADDRESS, password, _MAILBOX) if mailbox else None
     app = create_app(settings, mail_folder=mailbox, notice=notice)
     code = run(app, listening, on_started=lambda: _announce(address, folder, password, has_mailbox=mailbox is not None))
     # Postgres has its own time to stop.
