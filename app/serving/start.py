@@ -8,7 +8,6 @@ from importlib.metadata import version
 from types import FrameType
 
 import structlog
-from pydantic import SecretStr
 
 from app.infrastructure.database import Database
 from app.infrastructure.migrations import current_revision, is_behind
@@ -44,13 +43,14 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
         )
 
 
-async def _note_hashing(settings: Settings) -> None:
-    """Which Argon2 runs and what a hash costs here, so that slow log-ins can be told from a slow build."""
-    hasher = Hasher.of(settings)
+def _note_hashing(settings: Settings) -> None:
+    """Which Argon2 runs and what a hash costs here, so that slow log-ins can be told from a slow build.
+
+    A hasher makes one hash to begin with. Another in a thread of its own would leave its memory behind for good.
+    """
     began = time.perf_counter()
-    await hasher.hash(SecretStr("how long does this take?"))
+    Hasher.of(settings).close()
     took = time.perf_counter() - began
-    hasher.close()
     build = f"argon2-cffi-bindings {version('argon2-cffi-bindings')}"
     _log.info("password_hashing", build=build, memory_kib=settings.argon2_memory_kib, ms=round(took * 1000, 1))
 
@@ -70,7 +70,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
     end_quietly_when_told()
     asyncio.run(check(settings))
     with listen(host, port) as listening:
-        asyncio.run(_note_hashing(settings))
+        _note_hashing(settings)
         _log.info("serving", host=host, port=port, workers=workers)
         if workers > 1:
             return supervise(settings, listening, workers)
