@@ -13,7 +13,7 @@ from app.infrastructure.migrations import migrate
 from app.infrastructure.vault import Vault
 from tests.support.people import KEY, PASSWORD
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "KEY", "PASSWORD", "SECRET", "address_of", "seed", "token_of"]
+__all__ = ["CLIENT_ID", "CLIENT_SECRET", "KEY", "PASSWORD", "SECRET", "address_of", "fill", "seed", "token_of"]
 
 MEMORY_KIB, TIME_COST = 19456, 2
 TOKENS_EACH = 5
@@ -57,10 +57,14 @@ _TOKENS = """
 async def seed(dsn: str, accounts: int) -> None:
     """Migrates an empty database and fills it. Token lifetimes count from now."""
     await migrate(dsn)
-    at = datetime.now(UTC)
+    await fill(dsn, accounts, datetime.now(UTC))
+
+
+async def fill(dsn: str, accounts: int, at: datetime, *, with_two_factor: int = WITH_TWO_FACTOR) -> None:
+    """Lifetimes of tokens count from `at`."""
     scheme = argon2.using(type="ID", memory_cost=MEMORY_KIB, time_cost=TIME_COST, parallelism=1)  # type: ignore[no-untyped-call]
     vault = Vault((base64.urlsafe_b64decode(KEY),))
-    enrolled = [_account_id(number) for number in range(min(WITH_TWO_FACTOR, accounts))]
+    enrolled = [_account_id(number) for number in range(min(with_two_factor, accounts))]
     sealed = [vault.seal(SECRET.encode(), owner=id) for id in enrolled]
     connection = await asyncpg.connect(dsn)
     try:

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.anyio
 
 
 @contextmanager
-def statements(house: House) -> Iterator[list[str]]:
-    """What is sent within the block; BEGIN and COMMIT are no statements."""
-    sent: list[str] = []
+def executed(house: House) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
+    """What is sent within the block, with its parameters; BEGIN and COMMIT are no statements."""
+    sent: list[tuple[str, tuple[Any, ...]]] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(" ".join(statement.split()))
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: tuple[Any, ...], *_: Any) -> None:
+        sent.append((statement, parameters))
 
     engine = house.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
@@ -38,7 +38,7 @@ async def test_a_check_is_one_statement(api: httpx.AsyncClient, house: House) ->
     token = await a_session(api)
     client = await house.clients.create("gateway", [Role.INTROSPECT])
     basic = httpx.BasicAuth(str(client.client.id), client.secret.get_secret_value())
-    with statements(house) as sent:
+    with executed(house) as sent:
         answer = await api.post("/v1/introspect", data={"token": token}, auth=basic)
     assert answer.json()["active"] is True
     assert len(sent) == 1, sent
@@ -47,14 +47,14 @@ async def test_a_check_is_one_statement(api: httpx.AsyncClient, house: House) ->
 async def test_a_call_with_a_token_checks_it_by_one_statement(api: httpx.AsyncClient, house: House) -> None:
     await an_account(house)
     token = await a_session(api)
-    with statements(house) as sent:
+    with executed(house) as sent:
         await api.get("/v1/forward-auth", headers=bearer(token))
     assert len(sent) == 1, sent
 
 
 async def test_a_log_in_by_password_takes_six(api: httpx.AsyncClient, house: House) -> None:
     await an_account(house)
-    with statements(house) as sent:
+    with executed(house) as sent:
         await a_session(api)
     assert len(sent) == 6, sent
 
@@ -63,7 +63,7 @@ async def test_a_log_in_by_two_factors_takes_ten(api: httpx.AsyncClient, house: 
     await an_account(house)
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(timedelta(minutes=1))
-    with statements(house) as sent:
+    with executed(house) as sent:
         asked = (await log_in(api)).json()
         proof = {"challenge": asked["challenge"], "code": totp_code(device.secret, clock.now())}
         answer = await api.post("/v1/login/two-factor", json=proof)
