@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -27,6 +28,9 @@ _DRAIN_SECONDS = 8
 _END_SECONDS = 9.7
 _KEEP_ALIVE_SECONDS = 5
 _BACKLOG = 2048
+# How long a thread that draws a QR code may keep the event loop waiting for the interpreter; Python's own 5 ms is what
+# a check takes altogether.
+SWITCH_SECONDS = 0.001
 _log = structlog.get_logger(__name__)
 
 
@@ -113,6 +117,7 @@ def run(
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         backlog=_BACKLOG,
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     server = _Server(config, on_started, lifeline)
     try:
         server.run(sockets=[listening])
