@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import psutil
 
+from app.infrastructure.embedded_postgres import EmbeddedPostgres
 from bench.client import Connection
 from bench.seed import CLIENT_ID, CLIENT_SECRET, KEY, PASSWORD, SECRET, address_of, token_of
 from tests.support.people import totp_code
@@ -49,7 +51,14 @@ class Server:
     workers_mib: float = 0.0
 
 
-Start = Callable[[], "Iterator[Server]"]
+async def another_database(postgres: EmbeddedPostgres, name: str) -> str:
+    """An empty database beside the first; returns its URL."""
+    connection = await asyncpg.connect(postgres.url)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await connection.close()
+    return postgres.url_of(name)
 
 
 def free_port() -> int:

@@ -1,0 +1,242 @@
+"""`make bench`: the service against what the machine allows, everything interleaved, in under five minutes.
+
+`--peers FILE…` adds servers: each file is a Python module with one context manager, `start(folder)`, that yields a
+`bench.server.Server` (bench/peer_example.py is one). `--write` renews docs/performance.md and its picture.
+"""
+
+import argparse
+import importlib.util
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.infrastructure.embedded_postgres import DISPOSABLE, EmbeddedPostgres
+from bench import load, report, server
+from bench.load import Measured
+from bench.report import Row
+from bench.seed import TOKENS_EACH, WITH_TWO_FACTOR, bytes_a_row, seed
+from bench.server import Server
+
+FEW, MANY = 10_000, 1_000_000
+POSTGRES = {**DISPOSABLE, "max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
+CONNECTIONS = (16, 64)
+LOG_IN_CONNECTIONS = 16
+
+
+class Bench:
+    """What was measured so far, by load and server; the medians of it are what counts."""
+
+    def __init__(self, folder: Path, rounds: int, seconds: float, progress: Progress) -> None:
+        self.folder, self.rounds, self.seconds = folder, rounds, seconds
+        self.found: dict[tuple[str, str], list[Measured]] = {}
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+        self._people = {"two_factor": 0, "plain": WITH_TWO_FACTOR}
+
+    def step(self, words: str) -> None:
+        self._progress.update(self._task, description=words, advance=1)
+
+    def note(self, load: str, name: str, measured: Measured) -> None:
+        self.found.setdefault((load, name), []).append(measured)
+
+    def check(self, target: Server, connections: int) -> None:
+        self.step(f"checks at {connections}: {target.name}")
+        measured = load.check(target, connections, self.seconds, self.folder)
+        self.note(f"check {connections}", target.name, measured)
+
+    def log_in(self, target: Server, kind: str, known_as: str = "") -> None:
+        self.step(f"log-ins, {kind}: {target.name}")
+        measured = load.log_in(target, kind, self._some_people(kind), LOG_IN_CONNECTIONS, self.seconds)
+        self.note(known_as or kind, target.name, measured)
+
+    def argon2(self) -> None:
+        self.step("argon2 alone")
+        said = subprocess.run(
+            [sys.executable, "-m", "bench.calibrate", str(self.seconds)], capture_output=True, text=True, check=True
+        )
+        self.note("argon2", "argon2", Measured(float(said.stdout), 0, 0))
+
+    def paced(self, target: Server, *, under_log_ins: bool) -> None:
+        """A steady trickle of checks: the time of one, with and without log-ins that want all the CPU there is."""
+        name = "busy" if under_log_ins else "idle"
+        self.step(f"checks while {name}: {target.name}")
+        beside = threading.Thread(
+            target=load.log_in,
+            args=(target, "plain", self._some_people("plain"), LOG_IN_CONNECTIONS, self.seconds + 2),
+        )
+        if under_log_ins:
+            beside.start()
+            time.sleep(1)
+        self.note(name, target.name, load.check(target, 4, self.seconds, self.folder, pause_ms=10))
+        if under_log_ins:
+            beside.join()
+
+    def _some_people(self, kind: str) -> list[int]:
+        """A code counts once in half a minute, so the people with a device take turns; the others may come again."""
+        most = WITH_TWO_FACTOR if kind == "two_factor" else FEW - WITH_TWO_FACTOR
+        base = 0 if kind == "two_factor" else WITH_TWO_FACTOR
+        first = self._people[kind] - base
+        self._people[kind] = base + (first + 1500) % most
+        return [base + (first + number) % most for number in range(1500)]
+
+    def median(self, load: str, name: str, what: str = "rate") -> float:
+        return float(statistics.median(getattr(each, what) for each in self.found[load, name]))
+
+    def ratio(self, load: str, name: str, to_load: str, to_name: str, what: str = "rate") -> float:
+        """The median of the rounds' own ratios: each round saw the same machine."""
+        pairs = zip(self.found[load, name], self.found[to_load, to_name], strict=True)
+        return float(statistics.median(getattr(a, what) / getattr(b, what) for a, b in pairs))
+
+    def noise(self) -> float:
+        """How far rounds of the same load lay apart: the median of (largest - smallest) / median."""
+        spreads = []
+        for runs in self.found.values():
+            rates = [each.rate for each in runs]
+            if len(rates) > 1:
+                spreads.append((max(rates) - min(rates)) / statistics.median(rates))
+        return statistics.median(spreads)
+
+
+@contextmanager
+def _peer(path: Path, folder: Path) -> Iterator[Server]:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.start(folder) as started:
+        yield started
+
+
+def _at_speed(bench: Bench, ours: Server, others: list[Server]) -> None:
+    for _ in range(bench.rounds):
+        for connections in CONNECTIONS:
+            for target in (ours, *others):
+                bench.check(target, connections)
+        bench.argon2()
+        for kind in ("plain", "two_factor"):
+            for target in (ours, *(each for each in others if kind in each.log_ins)):
+                bench.log_in(target, kind)
+        bench.paced(ours, under_log_ins=False)
+        bench.paced(ours, under_log_ins=True)
+
+
+def _grown(bench: Bench, few: Server, many: Server) -> None:
+    for _ in range(bench.rounds):
+        for target in (few, many):
+            bench.step(f"checks of {target.name}")
+            measured = load.check(target, 16, bench.seconds, bench.folder)
+            bench.note("check of", target.name, measured)
+            bench.log_in(target, "plain", "log-in of")
+
+
+def _stalls(dsn: str) -> tuple[float, float]:
+    environment = {**os.environ, "BENCH_DSN": dsn}
+    said = subprocess.run(
+        [sys.executable, "-m", "bench.stalls"], env=environment, capture_output=True, text=True, check=True
+    )
+    enrolling, at_rest = said.stdout.split()[-2:]
+    return float(enrolling), float(at_rest)
+
+
+def _rows(bench: Bench, ours: Server, peers: list[Server], stalls: tuple[float, float], *, grown: bool) -> list[Row]:
+    rows = []
+    for connections, wanted in zip(CONNECTIONS, (0.8, 1.0), strict=True):
+        name = f"check {connections}"
+        rows += [
+            Row(f"token checks, {connections} connections", each, "/s", bench.median(name, each),
+                bench.ratio(name, each, name, "ref"), "x ref", wanted if each == ours.name else None,
+                bench.median(name, each, "p50"), bench.median(name, each, "p99"))
+            for each in (ours.name, "ref", *(peer.name for peer in peers))
+        ]  # fmt: skip
+    rows.append(Row("argon2id alone, 2 threads", "argon2", "/s", bench.median("argon2", "argon2"), 1.0, "x argon2"))
+    for kind, words in (("plain", "log-ins, password"), ("two_factor", "log-ins, two factors")):
+        for each in (ours, *(peer for peer in peers if kind in peer.log_ins)):
+            rows.append(
+                Row(words, each.name, "/s", bench.median(kind, each.name),
+                    bench.ratio(kind, each.name, "argon2", "argon2"), "x argon2", 0.95 if each is ours else None,
+                    bench.median(kind, each.name, "p50"), bench.median(kind, each.name, "p99"))
+            )  # fmt: skip
+    idle, busy = (bench.median(each, ours.name, "p99") for each in ("idle", "busy"))
+    rows += [
+        Row("p99 of a check, idle", ours.name, "ms", idle, 1.0, "x idle"),
+        Row("p99 of a check, 16 log-ins beside it", ours.name, "ms", busy,
+            bench.ratio("busy", ours.name, "idle", ours.name, "p99"), "x idle", 2.0, at_most=True),
+        Row("the event loop stands still, enrolling", ours.name, "ms", stalls[0], stalls[0], "ms", 5.0, at_most=True),
+        Row("the same, at rest", ours.name, "ms", stalls[1]),
+        Row("start to ready, one worker", ours.name, "s", ours.ready_after, ours.ready_after, "s", 2.0, at_most=True),
+        Row("memory of an idle worker", ours.name, "MiB", ours.workers_mib, ours.workers_mib, "MiB", 120.0,
+            at_most=True),
+    ]  # fmt: skip
+    if grown:
+        for name, words in (("check of", "cost of a check"), ("log-in of", "cost of a log-in")):
+            ratio = bench.ratio(name, "twokeys", name, "a million")
+            rows.append(Row(f"{words}, 1,000,000 accounts to 10,000", ours.name, "x", ratio, ratio, "x", 1.2,
+                            at_most=True))  # fmt: skip
+    return rows
+
+
+def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tuple[list[Row], report.About]:
+    import asyncio  # noqa: PLC0415 - only to fill the databases
+
+    bench = Bench(folder, arguments.rounds, arguments.seconds, progress)
+    with ExitStack() as stack:
+        postgres = stack.enter_context(EmbeddedPostgres(settings=POSTGRES))
+        bench.step(f"{FEW:,} accounts")
+        asyncio.run(seed(postgres.url, FEW))
+        ours = stack.enter_context(server.twokeys(postgres.url, folder, FEW * TOKENS_EACH))
+        ref = stack.enter_context(server.ref(postgres.url, folder, FEW * TOKENS_EACH))
+        peers = [stack.enter_context(_peer(path, folder)) for path in arguments.peers]
+        _at_speed(bench, ours, [ref, *peers])
+        bench.step("enrolling")
+        stalls = _stalls(postgres.url)
+        sizes = asyncio.run(bytes_a_row(postgres.url))
+        if arguments.growth:
+            bench.step(f"{MANY:,} accounts, {MANY * TOKENS_EACH:,} tokens")
+            url = asyncio.run(server.another_database(postgres, "million"))
+            asyncio.run(seed(url, MANY))
+            sizes = asyncio.run(bytes_a_row(url))
+            many = stack.enter_context(server.twokeys(url, folder, MANY * TOKENS_EACH, "a million"))
+            _grown(bench, ours, many)
+        rows = _rows(bench, ours, peers, stalls, grown=arguments.growth)
+    return rows, report.About(
+        machine=f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        client="wrk" if load.has_wrk() else "the bench's own client",
+        rounds=arguments.rounds,
+        noise=bench.noise(),
+        load_before=arguments.load_before,
+        sizes=sizes,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
+    parser.add_argument("--peers", type=Path, nargs="*", default=[], help="adapters of other servers")
+    parser.add_argument("--no-growth", dest="growth", action="store_false", help="without the million accounts")
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md and its picture")
+    arguments = parser.parse_args()
+    arguments.load_before = os.getloadavg()[0]
+    began = time.monotonic()
+    columns = TextColumn("{task.description:48}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns) as progress, tempfile.TemporaryDirectory() as folder:
+        rows, about = _run(arguments, Path(folder), progress)
+    about.minutes = (time.monotonic() - began) / 60
+    print(report.as_text(rows, about))
+    if arguments.write:
+        report.write(rows, about)
+
+
+main()
