@@ -1,0 +1,75 @@
+"""A real `twokeys serve` with a real mail server, for programs that are not ours."""
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.clients.domain import Role
+from app.infrastructure.settings import Settings
+from app.kernel.clock import SystemClock
+from app.main import House, build_house
+from tests.integrations.clients import Known, a_client
+from tests.support.mail_sink import MailSink
+from tests.support.people import KEY
+from tests.support.postgres import Server
+from tests.support.service import free_port, over, running, wait_until_ready
+
+_RESET_LINK = re.compile(r"#/password-reset/(tkr_\S+)")
+_MAIL_WITHIN = 15.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Served by a process of its own, with the clock of the wall."""
+
+    address: str
+    house: House
+    """The same rooms in this process, over the same database."""
+    sink: MailSink
+    introspector: Known
+    operator: Known
+
+    async def reset_token_for(self, email: str) -> str:
+        """From the mail with the link, when it has come."""
+        with anyio.fail_after(_MAIL_WITHIN):
+            while True:
+                for message in reversed(self.sink.messages):
+                    plain = message.get_body(("plain",))
+                    link = _RESET_LINK.search(plain.get_content()) if plain else None
+                    if link and str(message["To"]) == email:
+                        return link[1]
+                await anyio.sleep(0.05)
+
+
+@pytest.fixture(scope="package")
+async def service(postgres: Server) -> AsyncIterator[Service]:
+    name = f"integrations_{os.getpid()}"
+    url = await postgres.clone(name)
+    settings = Settings(_env_file=None, database_url=SecretStr(url), secret_keys=(SecretStr(KEY),), argon2_memory_kib=8)
+    house = build_house(settings, SystemClock())
+    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="twokeys-integrations-"))
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    async with MailSink().running() as sink:
+        given = {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": sink.url, "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1"}
+        with running("serve", "--port", str(port), env=over(url, **given), cwd=home) as process:
+            await asyncio.to_thread(wait_until_ready, address, process, home)
+            yield Service(address, house, sink, await a_client(house), await a_client(house, Role.ADMIN))
+    await house.close()
+    await postgres.drop(name)
+
+
+@pytest.fixture
+async def served(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service that runs."""
+    async with httpx.AsyncClient(base_url=service.address) as client:
+        yield client
