@@ -105,7 +105,7 @@ class Bench:
             rates = [each.rate for each in runs]
             if len(rates) > 1:
                 spreads.append((max(rates) - min(rates)) / statistics.median(rates))
-        return statistics.median(spreads)
+        return statistics.median(spreads) if spreads else 0.0
 
 
 @contextmanager

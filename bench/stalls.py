@@ -1,7 +1,7 @@
 """How long the event loop stands still while people enroll: `python -m bench.stalls` prints milliseconds.
 
-The second number is what it is at rest. In one process with the service, since only from within can a loop that stands still be seen. `BENCH_DSN` names a seeded
-database.
+The second number is what it is at rest. In one process with the service, since only from within can a loop that stands
+still be seen. `BENCH_DSN` names a seeded database.
 """
 
 import asyncio
