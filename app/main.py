@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from app.accounts.attempts import Attempts
 from app.accounts.service import Accounts
@@ -20,6 +19,7 @@ from app.clients.introspection import Desk
 from app.clients.routes import client_routes, forward_auth_routes
 from app.clients.service import Clients
 from app.console import DevelopmentNotice, mount_console, mount_mailbox
+from app.infrastructure.cors import Cors
 from app.infrastructure.database import Database
 from app.infrastructure.health import health_routes
 from app.infrastructure.http import Manners
@@ -159,17 +159,10 @@ def create_app(
         mount_mailbox(app, mail_folder)
     if settings.metrics:
         mount_metrics(app)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Retry-After", "WWW-Authenticate", "X-Request-Id"],
-            max_age=600,
-        )
-    # Added last, so it stands outermost: even a preflight has the standing headers.
+    # What is added last stands outermost.
     app.add_middleware(Manners, trusted_proxies=settings.trusted_proxies)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
     return app
 
 

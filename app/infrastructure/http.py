@@ -33,6 +33,10 @@ _answers = Counter("twokeys_requests", "Answers, by route and status.", ("method
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
+def standing_headers(request_id: str) -> dict[str, str]:
+    return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
+
+
 def _user_agent(headers: Headers) -> str | None:
     given = headers.get("user-agent")
     if not given:
@@ -96,9 +100,7 @@ class Manners:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 answer = MutableHeaders(raw=message.setdefault("headers", []))
-                answer["Cache-Control"] = "no-store"
-                answer["X-Content-Type-Options"] = "nosniff"
-                answer["X-Request-Id"] = request_id
+                answer.update(standing_headers(request_id))
             await send(message)
 
         try:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Self
@@ -16,6 +17,8 @@ from app.kernel.chance import random_bytes
 
 Network = IPv4Network | IPv6Network
 KEY_BYTES = 32
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 _FEWEST_DISTINCT_KEY_BYTES = 12
 
 
@@ -140,6 +143,16 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: tuple[Network, ...]) -> tuple[Network, ...]:
         return tuple(ip_network(network) for network in value)
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _origins_are_as_browsers_say_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Anything else would never match, and `*` would match everybody."""
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
+                message = "each origin is scheme and host in lower case and a port that is not the usual one, without /"
+                raise ValueError(message)
+        return origins
 
     @field_validator("public_url")
     @classmethod
