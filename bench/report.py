@@ -8,6 +8,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 _NOISY = 0.25
+_COMPANY = 0.7
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,13 @@ class About:
     sizes: Mapping[str, float]
     minutes: float = 0.0
 
+    @property
+    def is_calm(self) -> bool:
+        """Rounds agree, and nobody else was at work: steady company makes rounds agree as well."""
+        return self.noise <= _NOISY and self.load_before < _COMPANY
+
     def sentences(self) -> str:
-        calm = "a noisy run, take the ratios with care" if self.noise > _NOISY else "a calm run"
+        calm = "a calm run" if self.is_calm else "a noisy run, take the ratios with care"
         return (
             f"{self.machine}; load by {self.client}; medians of {self.rounds} rounds, {self.minutes:.1f} minutes. "
             f"Rounds of one load lay {self.noise:.0%} apart, and the machine's load was {self.load_before:.1f} before "
