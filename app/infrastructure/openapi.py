@@ -102,7 +102,17 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
         _mend_inputs(operation)
         _mend_responses(operation)
         _add_examples(operation, schemas)
+    for schema in schemas.values():
+        _tell_defaults(schema)
     return _with_named_pages(document)
+
+
+def _tell_defaults(schema: dict[str, Any]) -> None:
+    """In words: a generator may take a field with a default for one that is always there, and want it sent."""
+    for name, field in schema.get("properties", {}).items():
+        if "default" in field and name not in schema.get("required", ()):
+            told = f"Without it: {json.dumps(field.pop('default'))}."
+            field["description"] = f"{field['description']} {told}" if "description" in field else told
 
 
 def _with_named_pages(document: dict[str, Any]) -> dict[str, Any]:

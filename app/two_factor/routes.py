@@ -82,9 +82,9 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
     )
     async def replace_recovery_codes(
         caller: Session, body: schemas.ReplaceRecoveryCodes, origin: FromOrigin
-    ) -> schemas.RecoveryCodes:
+    ) -> schemas.NewRecoveryCodes:
         """The old set is dead."""
-        return schemas.RecoveryCodes(
+        return schemas.NewRecoveryCodes(
             recovery_codes=await two_factor.replace_recovery_codes(caller, body.password, origin)
         )
 

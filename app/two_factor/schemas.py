@@ -147,5 +147,5 @@ class ReplaceRecoveryCodes(Body):
     password: GivenPassword
 
 
-class RecoveryCodes(Answer):
+class NewRecoveryCodes(Answer):
     recovery_codes: list[ShownRecoveryCode] = Field(description="Ten codes, each good once; the old set is dead.")

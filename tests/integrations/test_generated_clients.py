@@ -1,0 +1,151 @@
+"""Clients that are generated from openapi/openapi.json alone, in environments of their own, living the whole story."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integrations.conftest import Service
+from tests.integrations.pages import marked
+from tests.support.answers import granted
+from tests.support.people import bearer
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "openapi" / "openapi.json"
+HERE = Path(__file__).resolve().parent / "generated"
+_INSTALLS_WITHIN = 240
+_STORY_WITHIN = 60
+
+
+def install(*command: str | Path, cwd: Path) -> None:
+    """Skips where the packages can't be had: no network, or no program to fetch them."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_INSTALLS_WITHIN, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"{command[0]} can't be run: {error}")
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
+        pytest.skip(f"{Path(command[0]).name} could not install the client's packages: {said[-1]}")
+
+
+def must(*command: str | Path, cwd: Path, **environment: str) -> None:
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def python_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `twokeys_client` and the story, and the environment `env` that runs it."""
+    folder = tmp_path_factory.mktemp("python-client")
+    uv, python = Path(sys.executable).with_name("uv"), folder / "env" / "bin" / "python"
+    install(uv, "venv", "--quiet", "--python", sys.executable, folder / "env", cwd=folder)
+    locked = HERE / "python" / "requirements.txt"
+    install(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, locked, cwd=folder)
+    # The generator calls ruff, which was installed beside it.
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    out = ("--output-path", folder / "twokeys_client", "--meta", "none")
+    generator = python.with_name("openapi-python-client")
+    must(generator, "generate", "--path", DOCUMENT, *out, "--fail-on-warning", cwd=folder, PATH=path)
+    shutil.copy(HERE / "python" / "story.py", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def typescript_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `twokeys.d.ts` and the story, and the packages that compile and run it."""
+    folder = tmp_path_factory.mktemp("typescript-client")
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    for name in ("package.json", "package-lock.json", "tsconfig.json", "story.ts"):
+        shutil.copy(HERE / "typescript" / name, folder)
+    install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+    must("npx", "openapi-typescript", DOCUMENT, "--output", "twokeys.d.ts", cwd=folder)
+    must("npx", "tsc", cwd=folder)
+    return folder
+
+
+async def live(service: Service, email: str, *command: str | Path, cwd: Path) -> dict[str, Any]:
+    """Runs a story; when it has asked for a link, the mail is read for it."""
+    credentials = [f"{client.id}:{client.secret}" for client in (service.operator, service.introspector)]
+    run = await asyncio.create_subprocess_exec(
+        *command, service.address, *credentials, email,
+        cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert run.stdin
+    assert run.stdout
+    async with asyncio.timeout(_STORY_WITHIN):
+        if (await run.stdout.readline()).strip() == b"asked":
+            run.stdin.write(f"{await service.reset_token_for(email)}\n".encode())
+        written, said = await run.communicate()
+    assert run.returncode == 0, said.decode()
+    found: dict[str, Any] = json.loads(written)
+    return found
+
+
+async def was_lived(served: httpx.AsyncClient, told: dict[str, Any], email: str) -> None:
+    me = granted(await served.get("/v1/me", headers=bearer(told["token"])))
+    assert (me["id"], me["email"], me["two_factor"]["status"]) == (told["account"], email, "disabled")
+    assert (told["acr"], told["disabled"], told["reset"]) == ("aal2", "disabled", "not_enabled")
+    assert told["events"] == [
+        "two_factor.disabled",
+        "token.revoked",
+        "token.created",
+        "login.succeeded",
+        "two_factor.enabled",
+        "two_factor.code_refused",
+        "two_factor.enrollment_started",
+        "login.succeeded",
+        "account.created",
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.system
+async def test_a_python_client_lives_the_whole_story(
+    service: Service, served: httpx.AsyncClient, python_client: Path
+) -> None:
+    email = "python@example.com"
+    told = await live(service, email, python_client / "env" / "bin" / "python", "story.py", cwd=python_client)
+    await was_lived(served, told, email)
+
+
+@pytest.mark.system
+def test_the_python_client_is_typed(python_client: Path) -> None:
+    """Strictly, but for its `client.py`, which the generator writes from nothing of ours."""
+    checked = ("story.py", "twokeys_client/api", "twokeys_client/models")
+    strictly = ("--strict", "--config-file=", "--follow-imports=silent", "--cache-dir=.mypy_cache")
+    environment = python_client / "env" / "bin" / "python"
+    must(sys.executable, "-m", "mypy", *strictly, "--python-executable", environment, *checked, cwd=python_client)
+
+
+@pytest.mark.anyio
+@pytest.mark.system
+async def test_a_typescript_client_lives_the_whole_story(
+    service: Service, served: httpx.AsyncClient, typescript_client: Path
+) -> None:
+    email = "typescript@example.com"
+    await was_lived(served, await live(service, email, "node", "story.js", cwd=typescript_client), email)
+
+
+@pytest.mark.parametrize(("mark", "story"), [("python", "python/story.py"), ("typescript", "typescript/story.ts")])
+def test_the_page_shows_what_the_stories_do(mark: str, story: str) -> None:
+    """Piece by piece, as it stands there."""
+    told = (HERE / story).read_text(encoding="utf-8")
+    for piece in marked("clients.md", mark).split("\n\n"):
+        assert piece.strip() in told
+
+
+def test_no_lock_names_a_place_to_get_packages_from() -> None:
+    for name in ("python/requirements.txt", "typescript/package.json", "typescript/package-lock.json"):
+        text = (HERE / name).read_text(encoding="utf-8")
+        for forbidden in ("http:", "https:", "file:", "--index", "resolved", "@ "):
+            assert forbidden not in text, name
