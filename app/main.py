@@ -18,7 +18,7 @@ from app.admin.service import Admin
 from app.clients.introspection import Desk
 from app.clients.routes import client_routes, forward_auth_routes
 from app.clients.service import Clients
-from app.console import DevelopmentNotice, mount_console, mount_mailbox
+from app.console import DevelopmentNotice, mount_console, mount_docs, mount_mailbox
 from app.infrastructure.cors import Cors
 from app.infrastructure.database import Database
 from app.infrastructure.health import health_routes
@@ -144,7 +144,8 @@ def create_app(
         lifespan=lifespan,
         # A redirect would send a POST to whatever the Host header says.
         redirect_slashes=False,
-        docs_url="/docs" if settings.docs else None,
+        # Its page would load Swagger UI from a stranger's host; `mount_docs` has one of ours.
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=method_name,
         openapi_url="/openapi.json" if settings.docs else None,
@@ -153,6 +154,8 @@ def create_app(
     answer_with_problems(app)
     _add_routes(app, house)
     describe(app)
+    if settings.docs:
+        mount_docs(app)
     if settings.console:
         mount_console(app, notice)
     if mail_folder is not None:

@@ -36,7 +36,10 @@ def pages_under(folder: Path) -> Mapping[str, Page]:
 
 
 def content_security_policy(**more: str) -> str:
-    """Nothing but our own files and our own API; `more` adds or replaces directives (`frame_src="'self'"`)."""
+    """Nothing but our own files and our own API.
+
+    `more` adds or replaces directives (`frame_src="'self'"`); an empty one is left out.
+    """
     directives = {
         "default_src": "'none'",
         "script_src": "'self'",
@@ -51,7 +54,7 @@ def content_security_policy(**more: str) -> str:
         "require_trusted_types_for": "'script'",
         "trusted_types": "'none'",
     } | more
-    return "; ".join(f"{name.replace('_', '-')} {value}" for name, value in directives.items())
+    return "; ".join(f"{name.replace('_', '-')} {value}" for name, value in directives.items() if value)
 
 
 def page_headers(policy: str) -> dict[str, str]:
