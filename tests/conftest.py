@@ -16,6 +16,7 @@ from app.infrastructure.database import Database
 from app.infrastructure.settings import Settings
 from app.infrastructure.vault import Vault
 from app.main import House, create_app
+from tests.support.documented import must_be_documented
 from tests.support.people import KEY
 from tests.support.postgres import Server, start_server
 
@@ -96,12 +97,14 @@ def settings(database_url: str, changes: dict[str, Any]) -> Settings:
 
 @pytest.fixture
 async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
-    """The service in this process; `house_of(api)` leads to its rooms."""
+    """The service in this process, each answer held against the document; `house` leads to its rooms."""
     app = create_app(settings, clock)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://test", event_hooks={"response": [must_be_documented]}
+        ) as client,
     ):
         client.house = app.state.house  # type: ignore[attr-defined]
         yield client

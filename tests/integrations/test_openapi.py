@@ -15,6 +15,7 @@ from openapi_spec_validator import validate
 from app.infrastructure.openapi import VERSION
 from app.infrastructure.settings import Settings
 from app.main import create_app
+from tests.support.documented import must_be_documented
 from tests.support.wire_changes import breaking_changes
 
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi"
@@ -278,3 +279,33 @@ def test_what_only_grows_breaks_nothing() -> None:
     grown = copy.deepcopy(DOCUMENT)
     _grow(grown)
     assert breaking_changes(DOCUMENT, grown) == []
+
+
+def _answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
+    given = {"X-Request-Id": "0" * 32, "Content-Type": PROBLEM if status >= 400 else JSON, **headers}
+    content = b"" if body is None else json.dumps(body).encode()
+    request = httpx.Request("GET", "http://test/v1/me")
+    return httpx.Response(status, headers=given, content=content, request=request)
+
+
+_PROBLEM = DOCUMENT["paths"]["/v1/me"]["get"]["responses"]["401"]["content"][PROBLEM]["examples"]["invalid_token"][
+    "value"
+]
+_ME = DOCUMENT["paths"]["/v1/me"]["get"]["responses"]["200"]["content"][JSON]["example"]
+UNDOCUMENTED = {
+    "status": _answer(418, _PROBLEM),
+    "type text/html": _answer(200, _ME, **{"Content-Type": "text/html"}),
+    "code": _answer(401, _PROBLEM | {"code": "surprise"}, **{"WWW-Authenticate": "Bearer"}),
+    "no WWW-Authenticate": _answer(401, _PROBLEM),
+    "'email' is a required property": _answer(200, {name: said for name, said in _ME.items() if name != "email"}),
+    "'asleep' is not one of": _answer(200, _ME | {"status": "asleep"}),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("what", UNDOCUMENTED)
+async def test_an_answer_that_the_document_does_not_know_is_noticed(what: str) -> None:
+    """As `must_be_documented` does it with every answer that a test of tests/rooms gets."""
+    with pytest.raises(AssertionError, match=re.escape(what)):
+        await must_be_documented(UNDOCUMENTED[what])
+    await must_be_documented(_answer(200, _ME))

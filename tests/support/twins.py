@@ -20,6 +20,7 @@ from app.activity.service import unpack
 from app.clients.domain import Role
 from app.infrastructure.settings import Settings
 from app.main import House, build_house
+from tests.support.documented import must_be_documented
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
 from tests.support.replica import FileClock
 from tests.support.service import free_port, over, wait_until_ready
@@ -293,7 +294,10 @@ async def twins(database_url: str, folder: Path, settings: Settings, **changes: 
     with ExitStack() as stack:
         found = [stack.enter_context(_replica(each, folder / "clock", env, folder)) for each in range(2)]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
-        clients = tuple(httpx.AsyncClient(base_url=each, timeout=30, limits=limits) for each in found)
+        hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
+        clients = tuple(
+            httpx.AsyncClient(base_url=each, timeout=30, limits=limits, event_hooks=hooks) for each in found
+        )
         try:
             yield Twins(tuple(found), clients, clock, house, database_url, folder)
         finally:

@@ -1,0 +1,67 @@
+"""Holds every answer that a test gets against the OpenAPI document: its status, its headers, its code, its shape."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from openapi_schema_validator import OAS31Validator
+
+_FILE = Path(__file__).resolve().parents[2] / "openapi" / "openapi.json"
+# Refused before the call is known, so these belong to no operation.
+_ANYWHERE = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "body_too_large"}
+
+
+@cache
+def _document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """Those without a parameter first: `revoke-all` is no id."""
+    paths = sorted(_document()["paths"].items(), key=lambda item: "{" in item[0])
+    return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), methods) for path, methods in paths]
+
+
+def _operation(request: httpx.Request) -> dict[str, Any] | None:
+    for pattern, methods in _paths():
+        if pattern.fullmatch(request.url.path):
+            found: dict[str, Any] | None = methods.get(request.method.lower())
+            return found
+    return None
+
+
+@cache
+def _validator(schema: str) -> OAS31Validator:
+    return OAS31Validator({**json.loads(schema), "components": _document()["components"]})
+
+
+async def must_be_documented(answer: httpx.Response) -> None:
+    """An event hook of an httpx client."""
+    await answer.aread()
+    operation = _operation(answer.request)
+    if operation is None:
+        return
+    said = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
+    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    body = answer.json() if answer.content else None
+    if isinstance(body, dict) and body.get("code") == _ANYWHERE.get(answer.status_code, "none"):
+        return
+    assert str(answer.status_code) in operation["responses"], f"undocumented status: {said}"
+    response = operation["responses"][str(answer.status_code)]
+    for name, header in response["headers"].items():
+        assert name in answer.headers or not header.get("required"), f"no {name}: {said}"
+    if "content" not in response:
+        assert answer.content == b"", f"undocumented content: {said}"
+        return
+    assert media_type in response["content"], f"undocumented type {media_type}: {said}"
+    content = response["content"][media_type]
+    if media_type == "application/problem+json":
+        assert isinstance(body, dict)
+        assert body["code"] in content["examples"], f"undocumented code: {said}"
+    errors = [error.message for error in _validator(json.dumps(content["schema"])).iter_errors(body)]
+    assert not errors, f"{errors}: {said}"
