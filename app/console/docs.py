@@ -9,13 +9,15 @@ from starlette.exceptions import HTTPException
 from app.console.pages import Page, content_security_policy, page_headers, pages_under
 
 _STATIC = Path(__file__).parent / "docs_static"
+_CONSOLE = Path(__file__).parent / "static"
 _SWAGGER_UI = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 
 def mount_docs(app: FastAPI) -> None:
     bundled = pages_under(Path(str(files("fastapi_offline"))) / "static")
     own = pages_under(_STATIC)
-    pages: dict[str, Page] = {**{name: bundled[name] for name in _SWAGGER_UI}, "start.js": own["start.js"]}
+    pages: dict[str, Page] = {name: bundled[name] for name in _SWAGGER_UI}
+    pages |= {"start.js": own["start.js"], "key.svg": pages_under(_CONSOLE)["key.svg"]}
     # Swagger UI writes styles and builds HTML as it goes; scripts are still our files alone.
     policy = content_security_policy(style_src="'self' 'unsafe-inline'", require_trusted_types_for="", trusted_types="")
     headers = page_headers(policy)
