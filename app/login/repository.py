@@ -76,7 +76,11 @@ _spend = (
     .returning(challenges.c.account_id)
 )
 # A code counts on its challenge and on its account, and whoever counts it learns whose it is: one statement, put
-# together once.
+# together once. The account's row is locked before the challenge's, as a deletion locks them, so neither deadlocks.
+_of_challenge = select(challenges.c.account_id).where(challenges.c.digest == _digest).scalar_subquery()
+_kept = (
+    select(accounts.c.id).where(accounts.c.id == _of_challenge).with_for_update(read=True, key_share=True).cte("kept")
+)
 _counted = (
     update(challenges)
     .where(
@@ -84,6 +88,7 @@ _counted = (
         challenges.c.spent_at.is_(None),
         challenges.c.expires_at > _at,
         challenges.c.wrong_codes < bindparam("most_here", type_=Integer),
+        challenges.c.account_id == select(_kept.c.id).scalar_subquery(),
         accounts.c.id == challenges.c.account_id,
         accounts.c.credential_epoch == challenges.c.epoch,
         accounts.c.status == Status.ACTIVE,
