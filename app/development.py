@@ -115,7 +115,11 @@ def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
     mailbox = folder / "mailbox" if settings.smtp_url is None else None
     notice = DevelopmentNotice(DEMO_ADDRESS, password, _MAILBOX) if mailbox else None
     app = create_app(settings, mail_folder=mailbox, notice=notice)
-    code = run(app, listening, on_started=lambda: _announce(address, folder, password, has_mailbox=mailbox is not None))
+    # A database of somebody else's may have a password in its address.
+    own = None if given.database_url else url.get_secret_value()
+    code = run(
+        app, listening, on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None)
+    )
     # Postgres has its own time to stop.
     put_off_the_end()
     return code
@@ -155,7 +159,7 @@ def _held(data: Path) -> Iterator[Path]:
         yield folder
 
 
-def _announce(address: str, folder: Path, password: str | None, *, has_mailbox: bool) -> None:
+def _announce(address: str, folder: Path, password: str | None, database: str | None, *, has_mailbox: bool) -> None:
     out = Console(highlight=False, soft_wrap=True)
     out.print("\n[bold]Twokeys runs.[/bold] Ctrl-C ends it.\n")
     places = [("Console", f"{address}/console/"), ("API docs", f"{address}/docs"), ("Metrics", f"{address}/metrics")]
@@ -163,6 +167,9 @@ def _announce(address: str, folder: Path, password: str | None, *, has_mailbox: 
         places.insert(1, ("Mailbox", f"{address}{_MAILBOX}"))
     places += [("Demo account", DEMO_ADDRESS), ("Its password", password or "the one that you gave it")]
     places.append(("Data", str(folder)))
+    if database:
+        # What the other commands need to work on it.
+        places.append(("Database", database))
     for name, value in places:
         out.print(f"  [cyan]{name:14}[/cyan]", end="")
         out.print(value, markup=False)

@@ -1,8 +1,14 @@
 """The ten lines of docs/clients.md that guard another service, run as they stand there."""
 
+import json
+import re
+import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +20,7 @@ from tests.conftest import SetClock
 from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
 from tests.support.people import EMAIL, a_session, an_account, bearer, enroll
+from tests.support.service import environment, free_port, output_of, running, twokeys, wait_until_ready
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +92,49 @@ async def test_it_lets_nobody_in_when_we_are_away(guarded: Guarded, api: httpx.A
 
     guarded.code.twokeys._transport = httpx.MockTransport(away)
     assert (await guarded.get("/orders", token)).status_code == 503
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with a short path that the embedded server's user can enter, unlike pytest's."""
+    with tempfile.TemporaryDirectory(prefix="twokeys-reader-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def test_a_reader_guards_a_service_of_their_own(home: Path) -> None:
+    """The whole page, step by step, as somebody does it after `make run`."""
+    port, orders_port = free_port(), free_port()
+    with running("dev", "--port", str(port), env=environment(), cwd=home) as dev:
+        wait_until_ready(f"http://127.0.0.1:{port}", dev, home)
+        told = {name: printed(home, name) for name in ("Demo account", "Its password", "Database")}
+        asked = ("clients", "create", "orders", "--role", "introspect", "--json")
+        made = twokeys(*asked, env=environment(TWOKEYS_DATABASE_URL=told["Database"]), cwd=home)
+        assert made.returncode == 0, made.stderr
+        client = json.loads(made.stdout)
+
+        (home / "orders.py").write_text(marked("clients.md", "guard"))
+        given = environment(TWOKEYS_URL=f"http://127.0.0.1:{port}", TWOKEYS_CLIENT_ID=client["client_id"])
+        given |= {"TWOKEYS_CLIENT_SECRET": client["client_secret"]}
+        command = [sys.executable, "-m", "uvicorn", "orders:app", "--port", str(orders_port)]
+        with subprocess.Popen(command, cwd=home, env=given, stderr=subprocess.DEVNULL) as orders:
+            try:
+                body = {"email": told["Demo account"], "password": told["Its password"]}
+                grant = httpx.post(f"http://127.0.0.1:{port}/v1/login", json=body).json()
+                transport = httpx.HTTPTransport(retries=20)
+                with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{orders_port}") as web:
+                    answer = web.get("/orders", headers=bearer(grant["access_token"]))
+                    assert seen(answer) == {"orders_of": grant["account"]["id"]}
+                    assert web.get("/refunds", headers=bearer(grant["access_token"])).status_code == 403
+                    assert web.get("/orders").status_code == 401
+            finally:
+                orders.terminate()
+        dev.send_signal(signal.SIGINT)
+        assert dev.wait(15) == 0, output_of(home)
+
+
+def printed(home: Path, what: str) -> str:
+    """What `dev` said beside these words."""
+    found = re.search(rf"^ +{what} +(\S+)$", output_of(home), re.MULTILINE)
+    assert found, output_of(home)
+    return found[1]
