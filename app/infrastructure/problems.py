@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.infrastructure.database import fault_name
 from app.kernel.clock import rfc3339
@@ -187,12 +188,25 @@ def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     return problem(request_id_of(request), 422, InvalidRequest(), errors=field_errors(error))
 
 
+def _allowed_methods(request: Request) -> str:
+    """All that the path takes (RFC 9110 §10.2.1); the framework names those of the first route that it found."""
+    fits = [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ", ".join(fits)
+
+
 def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     refusal: Refusal = {404: NotFound, 405: MethodNotAllowed, 400: MalformedRequest}.get(
         error.status_code, InternalError
     )()
-    return problem(request_id_of(request), error.status_code, refusal, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if isinstance(refusal, MethodNotAllowed):
+        headers["Allow"] = _allowed_methods(request)
+    return problem(request_id_of(request), error.status_code, refusal, headers=headers)
 
 
 def answer_with_problems(app: FastAPI) -> None:

@@ -15,6 +15,7 @@ from openapi_spec_validator import validate
 from app.infrastructure.openapi import VERSION
 from app.infrastructure.settings import Settings
 from app.main import create_app
+from tests.support.answers import refused
 from tests.support.documented import must_be_documented
 from tests.support.wire_changes import breaking_changes
 
@@ -48,6 +49,18 @@ def test_the_committed_document_is_what_the_code_says(settings: Settings) -> Non
 @pytest.mark.anyio
 async def test_the_served_document_is_the_committed_one(api: httpx.AsyncClient) -> None:
     assert (await api.get("/openapi.json")).json() == DOCUMENT
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+async def test_another_method_is_told_which_ones_there_are(api: httpx.AsyncClient, path: str) -> None:
+    documented = {method.upper() for method in DOCUMENT["paths"][path]}
+    answer = await api.put(path.replace("{id}", "0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6"))
+    body = refused(answer, 405, "method_not_allowed")
+    assert body["status"] == 405
+    # To the router, `revoke-all` may be an id as well.
+    extra = {"DELETE"} if path == "/v1/me/tokens/revoke-all" else set()
+    assert answer.headers["allow"] == ", ".join(sorted(documented | extra))
 
 
 def test_it_is_valid_openapi() -> None:
