@@ -1,0 +1,143 @@
+"""Lost device and forgotten password (contract, section 5), under both policies."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.activity.repository import outbox
+from app.activity.service import unpack
+from app.admin.domain import Operator
+from app.infrastructure.settings import PasswordResetPolicy
+from app.kernel.origin import NOWHERE
+from app.main import House
+from tests.conftest import SetClock
+from tests.support.answers import granted, refused
+from tests.support.marks import given_settings
+from tests.support.people import (
+    EMAIL,
+    NEW_PASSWORD,
+    PASSWORD,
+    a_session,
+    an_account,
+    bearer,
+    begin,
+    enroll,
+    log_in,
+    totp_code,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def links(house: House) -> list[str]:
+    """The tokens of the links that wait in the outbox, oldest first: what the mails would say."""
+    await house.password_reset.answer_requests()
+    query = select(outbox.c.account_id, outbox.c.sealed, outbox.c.created_at).where(outbox.c.letter == "password_reset")
+    async with house.database.reading() as connection:
+        rows = (await connection.execute(query.order_by(outbox.c.id))).all()
+    opened = [unpack(house.vault.open(row.sealed, owner=row.account_id), at=row.created_at) for row in rows]
+    return [str(each.facts["link"]).rpartition("/")[2] for each in opened]
+
+
+async def ask(api: httpx.AsyncClient, house: House, email: str = EMAIL) -> list[str]:
+    granted(await api.post("/v1/password-reset", json={"email": email}), 202)
+    return await links(house)
+
+
+async def follow(api: httpx.AsyncClient, token: str, password: str = NEW_PASSWORD, **more: Any) -> httpx.Response:
+    body = {"token": token, "new_password": password, **more}
+    return await api.post("/v1/password-reset/confirm", json=body)
+
+
+async def test_a_reset_turns_two_factor_off_and_ends_everything(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    enrolled = await enroll(api, await a_session(api), clock.now())
+    challenge = (await log_in(api)).json()["challenge"]
+    await ask(api, house)
+    first, second = await ask(api, house)
+    done = granted(await follow(api, second))
+    assert done == {"two_factor": "disabled", "revoked": {"sessions": 1, "personal_tokens": 0}}
+    refused(await api.get("/v1/me", headers=bearer(enrolled.token)), 401, "invalid_token")
+    refused(await follow(api, first), 410, "reset_token_invalid")
+    code = {"challenge": challenge, "code": enrolled.recovery_codes[0]}
+    refused(await api.post("/v1/login/two-factor", json=code), 401, "challenge_expired")
+    account = granted(await log_in(api, password=NEW_PASSWORD))["account"]
+    assert account["two_factor"]["status"] == "disabled"
+    assert account["two_factor"]["recovery_codes_remaining"] == 0
+
+
+async def test_without_two_factor_it_says_so(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    await begin(api, await a_session(api))
+    (token,) = await ask(api, house)
+    assert granted(await follow(api, token))["two_factor"] == "not_enabled"
+    session = await a_session(api, password=NEW_PASSWORD)
+    assert granted(await api.get("/v1/me/2fa", headers=bearer(session)))["status"] == "disabled"
+
+
+async def test_a_link_lives_thirty_minutes(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    (token,) = await ask(api, house)
+    clock.advance(timedelta(minutes=30))
+    refused(await follow(api, token), 410, "reset_token_invalid")
+
+
+async def test_a_weak_password_does_not_use_the_link_up(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    (token,) = await ask(api, house)
+    refused(await follow(api, token, "short"), 422, "weak_password")
+    granted(await follow(api, token))
+    refused(await follow(api, token), 410, "reset_token_invalid")
+
+
+@pytest.mark.parametrize("token", ["tkr_" + "a" * 43, "tks_" + "a" * 43, "nonsense"])
+async def test_an_unknown_link_is_gone(api: httpx.AsyncClient, token: str) -> None:
+    refused(await follow(api, token), 410, "reset_token_invalid")
+
+
+async def test_nobody_and_the_disabled_get_no_mail_and_the_same_answer(api: httpx.AsyncClient, house: House) -> None:
+    account = await an_account(house)
+    await house.admin.disable(account.id, Operator(name="test"), NOWHERE)
+    known = await api.post("/v1/password-reset", json={"email": EMAIL})
+    unknown = await api.post("/v1/password-reset", json={"email": "nobody@example.com"})
+    assert granted(known, 202) == granted(unknown, 202)
+    assert await links(house) == []
+
+
+@given_settings(password_reset_policy=PasswordResetPolicy.REQUIRES_SECOND_FACTOR)
+async def test_where_the_second_factor_is_required_it_stays(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    enrolled = await enroll(api, await a_session(api), clock.now())
+    (token,) = await ask(api, house)
+    refused(await follow(api, token), 403, "second_factor_required")
+    refused(await follow(api, token, code="000000"), 403, "invalid_code")
+    spent = totp_code(enrolled.secret, clock.now())
+    refused(await follow(api, token, code=spent), 403, "invalid_code")
+    refused(await log_in(api, password=NEW_PASSWORD), 401, "invalid_credentials")
+    done = granted(await follow(api, token, code=totp_code(enrolled.secret, clock.now(), steps=1)))
+    assert done["two_factor"] == "kept"
+    asked = granted(await log_in(api, password=NEW_PASSWORD))
+    step = {"challenge": asked["challenge"], "code": enrolled.recovery_codes[0]}
+    granted(await api.post("/v1/login/two-factor", json=step))
+
+
+@given_settings(password_reset_policy=PasswordResetPolicy.REQUIRES_SECOND_FACTOR)
+async def test_without_two_factor_none_is_required(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    (token,) = await ask(api, house)
+    assert granted(await follow(api, token))["two_factor"] == "not_enabled"
+
+
+async def test_asking_changes_nothing_but_the_mail(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    await ask(api, house)
+    granted(await api.get("/v1/me", headers=bearer(session)))
+    granted(await log_in(api, password=PASSWORD))
