@@ -1,6 +1,7 @@
 """The mailbox page of `twokeys dev`: mails as a person would see them, and nothing in one ever runs."""
 
 from email.message import EmailMessage
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,6 +23,14 @@ def _mail(subject: str, html: str = "<p>Hello</p>") -> bytes:
     return message.as_bytes()
 
 
+def _drop(folder: Path, name: str, content: bytes) -> None:
+    """Whole at once, as the service writes its mails: the page asks at any moment, and would keep half a mail."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{name}.part"
+    partial.write_bytes(content)
+    partial.replace(folder / name)
+
+
 def test_the_service_keeps_nothing_in_caches(service: Service) -> None:
     for path in ("/", "/console/", "/console/main.js", "/console/nothing", "/mailbox/", "/mailbox/mails"):
         answer = httpx.get(f"{service.address}{path}")
@@ -30,9 +39,8 @@ def test_the_service_keeps_nothing_in_caches(service: Service) -> None:
 
 
 def test_a_mail_runs_nothing(console: Console, service: Service) -> None:
-    service.mails.mkdir(parents=True, exist_ok=True)
     name = "evil.eml"
-    (service.mails / name).write_bytes(_mail("<b>Evil</b>", _EVIL))
+    _drop(service.mails, name, _mail("<b>Evil</b>", _EVIL))
     console.page.goto(f"{service.address}/mailbox/")
     console.page.get_by_role("button", name="<b>Evil</b>").click()
     frame = console.page.frame_locator("iframe")
@@ -54,8 +62,7 @@ def test_a_mail_runs_nothing(console: Console, service: Service) -> None:
 
 def test_a_new_mail_appears_by_itself(console: Console, service: Service) -> None:
     console.page.goto(f"{service.address}/mailbox/")
-    service.mails.mkdir(parents=True, exist_ok=True)
-    (service.mails / "late.eml").write_bytes(_mail("It came late"))
+    _drop(service.mails, "late.eml", _mail("It came late"))
     expect(console.page.get_by_role("heading", name="It came late")).to_be_visible()
     console.page.get_by_role("button", name="Text", exact=True).click()
     expect(console.page.locator("pre")).to_have_text("Hello\n")
