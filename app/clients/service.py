@@ -76,7 +76,7 @@ class Clients:
         answered = await self.desk.ask(Question(credentials.client_id, credentials.digest, found))
         _admitted(answered.client, Role.INTROSPECT)
         if answered.caller is not None:
-            self.tokens.note_use(answered.caller, None)
+            await self.tokens.note_use(answered.caller, None)
         return answered.caller
 
     async def revoke(self, client: Client, secret: str, origin: Origin) -> None:

@@ -1,7 +1,7 @@
 """Sessions and personal tokens: what they are, how long they live, what they may do."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -54,6 +54,10 @@ class Token:
     @property
     def assurance(self) -> Assurance:
         return Assurance.AAL2 if "mfa" in self.amr else Assurance.AAL1
+
+    def ends_within(self, span: timedelta, at: datetime) -> bool:
+        """Whether it would end this soon if it were not used any more."""
+        return self.ends_at is not None and self.ends_at - at <= span
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,9 @@ tokens = Table(
     Index("tokens_expires_at_idx", "expires_at"),
 )
 
-# Written in batches, seconds after the use: a token that was revoked meanwhile has no row to come back through. A row
-# that somebody else holds is passed over, so that this never waits in the middle of many rows.
+# Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
+# one that ended meanwhile stays dead. A row that somebody else holds is passed over, so that this never waits in the
+# middle of many rows.
 _NOTE_USES = text("""
     UPDATE tokens AS t SET
         last_used_at = u.at,
@@ -79,7 +80,9 @@ _NOTE_USES = text("""
         SELECT held.id, given.at, given.ip
         FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS given (id, at, ip)
         JOIN tokens AS held ON held.id = given.id
-        WHERE held.last_used_at IS NULL OR held.last_used_at < given.at
+        WHERE (held.last_used_at IS NULL OR held.last_used_at < given.at)
+            AND (held.expires_at IS NULL OR held.expires_at > :at)
+            AND (held.kind <> 'session' OR coalesce(held.last_used_at, held.created_at) > :idle_since)
         FOR UPDATE OF held SKIP LOCKED
     ) AS u
     WHERE t.id = u.id
@@ -238,8 +241,10 @@ class TokenRows:
         kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind), self._given(at)))
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL))
 
-    async def note_uses(self, uses: Mapping[UUID, Use]) -> None:
+    async def note_uses(self, uses: Mapping[UUID, Use], at: datetime) -> None:
         given = {
+            "at": at,
+            "idle_since": at - self.idle,
             "ids": list(uses),
             "ats": [use.at for use in uses.values()],
             "ips": [use.ip for use in uses.values()],

@@ -1,6 +1,7 @@
 """The verbs of tokens: check, open, list, end."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,10 +16,14 @@ from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.page import PageOf
-from app.kernel.refusal import InvalidToken, NotFound
+from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.tokens.domain import Caller, Kind, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
 from app.tokens.repository import TokenRows, Use
+
+# Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
+# must not look dead to another process meanwhile.
+_WRITTEN_AT_ONCE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Tokens:
         return TokenRows(connection, timedelta(seconds=self.settings.session_idle_seconds))
 
     async def check(self, secret: str, origin: Origin) -> Caller:
-        """Who holds this token. One statement; the use is noted and written a moment later. Raises InvalidToken."""
+        """Who holds this token, by one statement, and notes the use. Raises InvalidToken."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             raise InvalidToken
@@ -43,12 +48,20 @@ class Tokens:
             caller = await self.rows(connection).caller_with(found, at)
         if caller is None:
             raise InvalidToken
-        self.note_use(caller, origin.address)
+        await self.note_use(caller, origin.address)
         return caller
 
-    def note_use(self, caller: Caller, address: str | None) -> None:
-        """Kept until `note_uses` writes it, a moment later."""
-        self.uses[caller.token.id] = Use(self.clock.now(), address)
+    async def note_use(self, caller: Caller, address: str | None) -> None:
+        """Kept until `note_uses` writes it a moment later; written at once where the token's end is near."""
+        at = self.clock.now()
+        self.uses[caller.token.id] = Use(at, address)
+        if caller.token.ends_within(_WRITTEN_AT_ONCE, at):
+            await self._note_uses_now()
+
+    async def _note_uses_now(self) -> None:
+        """A database that can be read but not written still answers; the uses wait for it."""
+        with suppress(Unavailable):
+            await self.note_uses()
 
     async def note_uses(self) -> None:
         """Writes the uses of the last moments in one statement. On a fault they stay noted for the next time."""
@@ -58,7 +71,7 @@ class Tokens:
         self.uses.clear()
         try:
             async with self.database.reading() as connection:
-                await self.rows(connection).note_uses(taken)
+                await self.rows(connection).note_uses(taken, self.clock.now())
         except Exception:
             for id, use in taken.items():
                 self.uses.setdefault(id, use)
@@ -148,6 +161,8 @@ class Tokens:
         return OpenedToken(secret, token)
 
     async def list_live(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Token]:
+        """Newest first, with the uses that this process knows of, the calling one included."""
+        await self._note_uses_now()
         async with self.database.reading() as connection:
             return await self.rows(connection).live_of(caller.account.id, self.clock.now(), after=after, limit=limit)
 

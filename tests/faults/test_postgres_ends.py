@@ -104,6 +104,7 @@ async def test_a_read_only_database_answers_questions_and_refuses_log_ins(node: 
             refused = await log_in(api, account.address)
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
+            assert (await api.get("/v1/me/tokens", headers=bearer(token))).status_code == 200
         finally:
             await peer.execute("SET default_transaction_read_only = off")
             await peer.execute("ALTER SYSTEM RESET default_transaction_read_only")

@@ -52,6 +52,43 @@ async def test_a_session_dies_a_day_after_login_however_busy(
     assert not await lives(api, house, session)
 
 
+@given_settings(session_idle_seconds=2)
+async def test_a_session_of_seconds_lives_while_it_is_used(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    """A use that moves a near end is written before its answer, so that no other process takes the token for dead."""
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(5):
+        clock.advance(timedelta(seconds=1.5))
+        assert (await api.get("/v1/me", headers=bearer(session))).status_code == 200
+        house.tokens.uses.clear()
+    clock.advance(timedelta(seconds=2))
+    assert (await api.get("/v1/me", headers=bearer(session))).status_code == 401
+
+
+async def test_a_session_that_ended_before_its_use_was_written_stays_dead(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    clock.advance(timedelta(minutes=59, seconds=30))
+    assert (await api.get("/v1/me", headers=bearer(session))).status_code == 200
+    clock.advance(timedelta(seconds=30))
+    assert not await lives(api, house, session)
+    assert not await lives(api, house, session)
+
+
+async def test_the_list_shows_the_uses_of_this_moment(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    made = await a_personal_token(api, session)
+    clock.advance(timedelta(minutes=1))
+    await api.get("/v1/me", headers=bearer(made["access_token"]))
+    listed = granted(await api.get("/v1/me/tokens", headers=bearer(session)))["items"]
+    assert [moment(each["last_used_at"]) for each in listed] == [clock.now().replace(microsecond=0)] * 2
+
+
 async def test_a_personal_token_lives_its_age(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
     await an_account(house)
     made = await a_personal_token(api, await a_session(api), max_age_seconds=60)
