@@ -1,6 +1,7 @@
 """Bringing the schema up to date, from the command line and from tests."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -26,6 +27,7 @@ async def migrate(dsn: str, revision: str = "head") -> None:
     await asyncio.to_thread(direction, _config(dsn), revision)
 
 
+@cache
 def newest_revision() -> str:
     """The revision that this code was written for."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
@@ -33,6 +35,7 @@ def newest_revision() -> str:
     return newest
 
 
+@cache
 def known_revisions() -> frozenset[str]:
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
@@ -47,5 +50,8 @@ async def current_revision(connection: Connection) -> str | None:
 
 
 def is_behind(revision: str | None) -> bool:
-    """Whether migrations are missing. A revision that we don't know is a newer release's, which we can live with."""
+    """Whether migrations are missing.
+
+    A revision that we don't know is ahead of us: the version before goes on serving while a new one rolls in.
+    """
     return revision is None or revision in known_revisions() - {newest_revision()}
