@@ -2,13 +2,16 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from app.infrastructure.database import Database
 from app.infrastructure.migrations import current_revision, is_behind
 from app.infrastructure.problems import refuses
 from app.infrastructure.wire import Answer
 from app.kernel.refusal import Unavailable
+
+# In the state that a server shares with each of its requests, from the moment on in which it was told to end.
+DRAINING = "draining"
 
 
 class Healthy(Answer):
@@ -23,7 +26,9 @@ def health_routes(database: Database) -> APIRouter:
         return Healthy()
 
     @router.get("/readyz", summary="Is the database reachable and migrated?", responses=refuses(Unavailable))
-    async def get_readiness() -> Healthy:
+    async def get_readiness(request: Request) -> Healthy:
+        if DRAINING in request.scope["state"]:
+            raise Unavailable("This process is about to end.", retry_after=1)
         async with database.reading() as connection:
             revision = await current_revision(connection)
         if is_behind(revision):

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     argon2_parallelism: int = Field(default=1, ge=1, le=64)
     hash_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     hash_queue: int = Field(default=64, ge=1)
+    drain_seconds: int = Field(default=2, ge=0, le=5)
     event_retention_days: int = Field(default=400, ge=1)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.infrastructure.health import DRAINING
 from app.infrastructure.http import Manners
 from app.infrastructure.problems import MalformedRequest, problem
 from app.kernel.chance import new_id
@@ -51,6 +52,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         super().on_headers_complete()
+        if DRAINING in self.app_state:
+            # Whoever comes back does so on a connection to somebody else.
+            self.cycle.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()

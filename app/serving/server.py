@@ -16,6 +16,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from app.infrastructure.health import DRAINING
+
 try:
     from app.serving.protocol import BoundedProtocol
 
@@ -23,7 +25,10 @@ try:
 except ImportError:  # On Windows there is no httptools; a proxy in front must hold slow senders off.
     _HTTP = "h11"
 
-_DRAIN_SECONDS = 8
+# From the signal on: first requests still come, then none does.
+_FINISH_SECONDS = 8
+# For requests that were already on their way when the port was closed.
+_LAST_SECONDS = 0.3
 # Whatever still hangs then, a thread in the middle of a hash too, is ended by the kernel.
 _END_SECONDS = 9.7
 _KEEP_ALIVE_SECONDS = 5
@@ -51,10 +56,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], lifeline: Connection | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], lifeline: Connection | None, drain_seconds: int
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
         self._lifeline = lifeline
+        self._drain_seconds = drain_seconds
+        # Ctrl-C is somebody at a terminal, who has no proxy.
+        self._drains = False
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,6 +78,7 @@ class _Server(uvicorn.Server):
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._drains = sig == signal.SIGTERM
         super().handle_exit(sig, frame)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, _END_SECONDS)
@@ -80,6 +91,36 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says that it ends, goes on for as long as a proxy needs to notice, and only then closes the port."""
+        self.lifespan.state[DRAINING] = True
+        if self._drains:
+            await asyncio.sleep(self._drain_seconds)
+        for listening in sockets or []:
+            await self._take_who_waits(listening)
+            listening.close()
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_SECONDS)
+        await super().shutdown(sockets)
+
+    async def _take_who_waits(self, listening: socket.socket) -> None:
+        """Whom the kernel has let in is answered: closing the port would cut them off with their request sent."""
+        loop = asyncio.get_running_loop()
+        listening.settimeout(0)
+        while True:
+            try:
+                waiting, _ = listening.accept()
+            except OSError:
+                return
+            await loop.connect_accepted_socket(self._protocol, waiting)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     def _supervisor_is_gone(self) -> None:
         assert self._lifeline  # noqa: S101 - this is its callback
@@ -100,8 +141,12 @@ def run(
     *,
     on_started: Callable[[], None] = lambda: None,
     lifeline: Connection | None = None,
+    drain_seconds: int = 0,
 ) -> int:
-    """Serves until SIGTERM or SIGINT, or until the other end of `lifeline` closes; returns the exit code."""
+    """Serves until SIGTERM or SIGINT, or until the other end of `lifeline` closes; returns the exit code.
+
+    After a SIGTERM it goes on for `drain_seconds` and says at `/readyz` that it ends.
+    """
     config = uvicorn.Config(
         app,
         http=_HTTP,
@@ -114,11 +159,11 @@ def run(
         log_config=None,
         log_level=logging.WARNING,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_graceful_shutdown=_FINISH_SECONDS - drain_seconds,
         backlog=_BACKLOG,
     )
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = _Server(config, on_started, lifeline)
+    server = _Server(config, on_started, lifeline, drain_seconds)
     try:
         server.run(sockets=[listening])
     except SystemExit:

@@ -74,4 +74,4 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
         _log.info("serving", host=host, port=port, workers=workers)
         if workers > 1:
             return supervise(settings, listening, workers)
-        return run(create_app(settings), listening)
+        return run(create_app(settings), listening, drain_seconds=settings.drain_seconds)

@@ -34,7 +34,7 @@ _spawn = multiprocessing.get_context("spawn")
 
 def _work(settings: Settings, listening: socket.socket, lifeline: Connection) -> None:
     configure_logs(settings.log_level, as_json=not sys.stderr.isatty())
-    sys.exit(run(create_app(settings), listening, lifeline=lifeline))
+    sys.exit(run(create_app(settings), listening, lifeline=lifeline, drain_seconds=settings.drain_seconds))
 
 
 @contextmanager
@@ -82,6 +82,8 @@ class _Crew:
             self.start(len(dead))
 
     def stop(self) -> int:
+        # While anybody holds the port, the kernel lets callers in, and nobody would answer them.
+        self.listening.close()
         for worker in self.workers:
             worker.terminate()
         deadline = time.monotonic() + _STOPPED_WITHIN_SECONDS

@@ -31,11 +31,11 @@ async def say_hello(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(protocol: type[BoundedProtocol]) -> AsyncIterator[int]:
+async def serving(protocol: type[BoundedProtocol], **state: bool) -> AsyncIterator[int]:
     config = uvicorn.Config(say_hello, http=protocol, ws="none", log_config=None, server_header=False)
     config.load()
-    state, loop = ServerState(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(config, state, {}, loop), "127.0.0.1", 0)
+    shared, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: protocol(config, shared, state, loop), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -86,3 +86,13 @@ async def test_one_connection_too_many_is_told_to_come_back() -> None:
         assert json.loads(body)["code"] == "overloaded"
         writer.close()
         late_writer.close()
+
+
+async def test_a_server_that_ends_keeps_no_connection() -> None:
+    async with serving(BoundedProtocol, draining=True) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert b"connection: close" in head.lower()
+        assert body == b"hello"
+        writer.close()

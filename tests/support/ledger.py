@@ -60,10 +60,12 @@ class Worker:
     drops: bool
     """Whether the service itself may vanish in the middle of a request."""
 
-    async def ask(self, method: str, path: str, token: str | None = None, body: Any = None) -> httpx.Response | None:
+    async def ask(
+        self, method: str, path: str, token: str | None = None, body: Any = None, **more: Any
+    ) -> httpx.Response | None:
         headers = somewhere() | (bearer(token) if token else {})
         try:
-            answer = await self.api.request(method, path, json=body, headers=headers)
+            answer = await self.api.request(method, path, json=body, headers=headers, **more)
         except httpx.TransportError as error:
             self.ledger.statuses[type(error).__name__] += 1
             if not self.drops:
@@ -108,7 +110,7 @@ class Worker:
 
 @asynccontextmanager
 async def at_work(
-    api: httpx.AsyncClient, house: House, *, people: int = 4, drops: bool = False
+    api: httpx.AsyncClient, house: House, *, people: int = 4, drops: bool = False, kind: type[Worker] = Worker
 ) -> AsyncIterator[tuple[Ledger, list[Worker]]]:
     """Half of the people have two-factor authentication on, with ten recovery codes each."""
     ledger, workers = Ledger(), []
@@ -119,7 +121,7 @@ async def at_work(
         if number % 2:
             token = (await log_in(api, email)).json()["access_token"]
             codes = (await enroll(api, token, SystemClock().now())).recovery_codes
-        workers.append(Worker(api, ledger, email, codes, drops))
+        workers.append(kind(api, ledger, email, codes, drops))
     stopping = asyncio.Event()
     running = [asyncio.create_task(worker.go_on(stopping)) for worker in workers]
     try:

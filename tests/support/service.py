@@ -21,8 +21,8 @@ _READY_WITHIN = 30.0
 def environment(**settings: str) -> dict[str, str]:
     """What a fresh shell has, with these settings and none that this test run was given."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("TWOKEYS_", "PROMETHEUS_"))}
-    cheap = {"TWOKEYS_ARGON2_MEMORY_KIB": "8", "TWOKEYS_ARGON2_TIME_COST": "1"}
-    return bare | {"PYTHONPATH": str(_ROOT), "COLUMNS": "120"} | cheap | settings
+    quick = {"TWOKEYS_ARGON2_MEMORY_KIB": "8", "TWOKEYS_ARGON2_TIME_COST": "1", "TWOKEYS_DRAIN_SECONDS": "0"}
+    return bare | {"PYTHONPATH": str(_ROOT), "COLUMNS": "120"} | quick | settings
 
 
 def over(database_url: str, **settings: str) -> dict[str, str]:

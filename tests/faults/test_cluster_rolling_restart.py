@@ -1,0 +1,128 @@
+"""Replicas behind a proxy are ended and started in turn while people work: no request fails."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.clients.domain import Role
+from app.infrastructure.settings import Settings
+from app.kernel.clock import SystemClock
+from app.main import House, build_house
+from tests.support.fleet import Replica, haproxy, nginx
+from tests.support.ledger import Ledger, Worker, at_work, check
+from tests.support.people import PASSWORD
+from tests.support.service import over
+
+FRONTS = [front for program, front in (("haproxy", haproxy), ("nginx", nginx)) if shutil.which(program)]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.faults,
+    pytest.mark.system,
+    pytest.mark.skipif(not FRONTS, reason="needs haproxy or nginx"),
+]
+ROUNDS = 10 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
+# The default; and where the machine may be slow, more time for the proxy to notice.
+DRAIN = "2" if ROUNDS > 1 else "3"
+# All work comes from one address here, since the proxy says where it comes from.
+UNLIMITED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8", "TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "1000000"}
+# A token that was ended, and one asked about afterwards.
+EXPECTED = {200, 201, 204, 401}
+_KEPT = 20
+
+
+@pytest.fixture
+async def rooms(settings: Settings) -> AsyncIterator[House]:
+    house = build_house(settings, SystemClock())
+    yield house
+    await house.close()
+
+
+class Regular(Worker):
+    """Logs in, in two steps where there is a second factor; makes a token, has it checked, and ends both."""
+
+    checker: httpx.BasicAuth
+
+    async def round(self) -> None:
+        token = await (self.in_two_steps() if self.codes else self.log_in())
+        if token is None:
+            return
+        if len(self.codes) == 1:
+            renewed = await self.ask("POST", "/v1/me/2fa/recovery-codes", token, {"password": PASSWORD})
+            self.codes = list(renewed.json()["recovery_codes"]) if renewed and renewed.is_success else []
+        made = await self.ask("POST", "/v1/me/tokens", token, {"description": "kept"})
+        if made is not None and made.status_code == 201:
+            await self.use(made.json()["access_token"])
+        await self.end(token)
+
+    async def in_two_steps(self) -> str | None:
+        asked = await self.ask("POST", "/v1/login", body={"email": self.email, "password": PASSWORD})
+        if asked is None or not asked.is_success:
+            return None
+        code = self.codes.pop()
+        proof = {"challenge": asked.json()["challenge"], "code": code}
+        answer = await self.ask("POST", "/v1/login/two-factor", body=proof)
+        if answer is None or not answer.is_success:
+            return None
+        token = str(answer.json()["access_token"])
+        self.ledger.live.add(token)
+        self.ledger.used.append((self.email, code))
+        return token
+
+    async def use(self, token: str) -> None:
+        self.ledger.live.add(token)
+        told = await self.ask("POST", "/v1/introspect", data={"token": token}, auth=self.checker)
+        if told is not None and not (told.is_success and told.json()["active"]):
+            self.ledger.violations.append(f"a live token was checked: {told.status_code}")
+        # An account may have fifty; some stay to be looked for at the end.
+        if len(self.ledger.live) > _KEPT:
+            await self.end(token)
+
+    async def end(self, token: str) -> None:
+        self.ledger.live.discard(token)
+        ended = await self.ask("POST", "/v1/logout", token)
+        if ended is not None and ended.status_code == 204:
+            self.ledger.dead.add(token)
+            await self.ask("GET", "/v1/me", token)
+
+
+async def test_replicas_restarted_in_turn_fail_no_request(database_url: str, rooms: House, tmp_path: Path) -> None:
+    """Both proxies stand before the same two replicas, each with people of its own."""
+    made = await rooms.clients.create("checker", (Role.INTROSPECT,))
+    checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+    env = over(database_url, TWOKEYS_DRAIN_SECONDS=DRAIN, **UNLIMITED)
+    # The second has workers of its own, which share one socket.
+    replicas = [Replica(env, tmp_path / "one"), Replica(env, tmp_path / "two", workers=2)]
+    ledgers: list[Ledger] = []
+    took: list[float] = []
+    async with AsyncExitStack() as stack:
+        for replica in replicas:
+            stack.callback(replica.stop)
+            await asyncio.to_thread(replica.start)
+        proxies = [stack.enter_context(front(replicas, tmp_path)) for front in FRONTS]
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=proxy.address, timeout=30)) for proxy in proxies
+        ]
+        async with AsyncExitStack() as work:
+            kind = type("Regular", (Regular,), {"checker": checker})
+            for proxy, api in zip(proxies, clients, strict=True):
+                await asyncio.to_thread(proxy.wait)
+                ledger, _ = await work.enter_async_context(at_work(api, rooms, people=4, kind=kind))
+                ledgers.append(ledger)
+            for _ in range(ROUNDS):
+                for replica in replicas:
+                    await asyncio.sleep(0.5)
+                    took.append(await asyncio.to_thread(replica.end))
+                    await asyncio.to_thread(replica.start)
+                    for proxy in proxies:
+                        await asyncio.to_thread(proxy.wait)
+        print(f"{len(took)} restarts under {len(proxies)} proxies, the longest end {max(took):.1f} s")
+        for api, ledger in zip(clients, ledgers, strict=True):
+            assert set(ledger.statuses) <= EXPECTED, ledger.statuses
+            assert ledger.used
+            await check(api, ledger, database_url)

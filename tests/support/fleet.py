@@ -1,0 +1,152 @@
+"""Two replicas of the service behind a proxy that is configured as deploy/ has it."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.support.service import free_port, output_of, running, wait_until_ready
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+_WITHIN = 30.0
+_ENDS_WITHIN = 10.0
+
+
+@dataclass
+class Replica:
+    """`twokeys serve` that may be ended and started again on the same port."""
+
+    env: Mapping[str, str]
+    folder: Path
+    workers: int = 1
+    port: int = field(default_factory=free_port)
+    _running: ExitStack = field(default_factory=ExitStack)
+    _process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        command = ("serve", "--port", str(self.port), "--workers", str(self.workers))
+        self._process = self._running.enter_context(running(*command, env=self.env, cwd=self.folder))
+        wait_until_ready(self.address, self._process, self.folder)
+
+    def end(self) -> float:
+        """Asks it to end; returns the seconds that it took. It must exit with 0 within ten."""
+        process = self._process
+        assert process is not None
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_ENDS_WITHIN) == 0, output_of(self.folder)
+        self._running.close()
+        return time.monotonic() - began
+
+    def stop(self) -> None:
+        self._running.close()
+
+
+@dataclass(frozen=True)
+class Proxy:
+    address: str
+    knows: Callable[[], bool]
+    """Whether it takes both replicas for alive."""
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + _WITHIN
+        while not self.knows():
+            assert time.monotonic() < deadline, "the proxy does not see both replicas"
+            time.sleep(0.05)
+
+
+def replaced(text: str, *changes: tuple[str, str]) -> str:
+    """Each change must find its line, or the test would run another configuration than it says."""
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def haproxy(replicas: list[Replica], folder: Path) -> Iterator[Proxy]:
+    port, talk = free_port(), folder / "talk"
+    one, two = replicas
+    config = replaced(
+        (DEPLOY / "haproxy.cfg").read_text(),
+        ("    maxconn 20000\n", f"    maxconn 2000\n    stats socket {talk} mode 600\n"),
+        ("bind :8080", f"bind 127.0.0.1:{port}"),
+        ("10.77.0.11:8000", f"127.0.0.1:{one.port}"),
+        ("10.77.0.12:8000", f"127.0.0.1:{two.port}"),
+    )
+    file = folder / "haproxy.cfg"
+    file.write_text(config)
+
+    def knows() -> bool:
+        rows = [line.split(",") for line in _ask(talk, b"show stat\n").splitlines() if line.startswith("twokeys,")]
+        return len(up := [row for row in rows if row[1] in {"one", "two"}]) == 2 and all(row[17] == "UP" for row in up)
+
+    with _process(["haproxy", "-db", "-f", str(file)], f"http://127.0.0.1:{port}", folder) as address:
+        yield Proxy(address, knows)
+
+
+def _ask(talk: Path, what: bytes) -> str:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(talk))
+        connection.sendall(what)
+        return connection.makefile("rb").read().decode()
+
+
+@contextmanager
+def nginx(replicas: list[Replica], folder: Path) -> Iterator[Proxy]:
+    """Debian's, which is older than `resolve` and needs its servers by address."""
+    port = free_port()
+    text = (DEPLOY / "nginx.conf").read_text()
+    one, two = replicas
+    server = next(line for line in text.splitlines() if line.strip().startswith("server twokeys:8000"))
+    how = server.partition(" resolve ")[2]
+    config = replaced(
+        text,
+        ("access_log off;", "access_log off; error_log stderr;"),
+        ("worker_processes auto;", "worker_processes 1; daemon off;"),
+        ("resolver 127.0.0.11 valid=5s;", ""),
+        (server, f"server 127.0.0.1:{one.port} {how} server 127.0.0.1:{two.port} {how}"),
+        ("listen 8080;", f"listen 127.0.0.1:{port};"),
+    )
+    file = folder / "nginx.conf"
+    file.write_text(config.replace("/tmp/", f"{folder}/"))  # noqa: S108 - the container's
+    # It learns from failing, and a server that is back is tried again after fail_timeout.
+    with _process(["nginx", "-c", str(file)], f"http://127.0.0.1:{port}", folder) as address:
+        yield Proxy(address, lambda: True)
+
+
+@contextmanager
+def _process(command: list[str], address: str, folder: Path) -> Iterator[str]:
+    program = shutil.which(command[0])
+    assert program
+    with (folder / "proxy.log").open("wb") as log:
+        process = subprocess.Popen([program, *command[1:]], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + _WITHIN
+        while not _answers(address):
+            assert process.poll() is None, (folder / "proxy.log").read_text()
+            assert time.monotonic() < deadline, (folder / "proxy.log").read_text()
+            time.sleep(0.05)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/healthz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
