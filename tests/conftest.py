@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from pydantic import SecretStr
 
 from app.infrastructure.database import Database
@@ -21,6 +23,10 @@ from tests.support.people import KEY
 from tests.support.postgres import Server, start_server
 
 _numbers = itertools.count()
+
+# How long an example takes says how busy the machine is. On CI its own profile, which draws the same each time, stays.
+examples.register_profile("patient", examples(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("patient")
 
 
 class SetClock:
