@@ -1,0 +1,279 @@
+"""`kill -9` at each step of each act: before each statement, before and during COMMIT, before the answer."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.infrastructure.settings import Settings
+from app.main import build_house
+from tests.support.acts import ACTS, Act, Scene
+from tests.support.documented import must_be_documented
+from tests.support.mail_sink import MailSink
+from tests.support.mortal import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS
+from tests.support.people import KEY, NEW_PASSWORD
+from tests.support.postgres import Server
+from tests.support.remains import Changes, changes, is_at_work, remains, unexplained
+from tests.support.service import free_port, over, wait_until_ready
+from tests.support.twins import Person, SteppedClock, Twins
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+EVERY_STEP = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
+LEASE = timedelta(seconds=31)
+_LINK = re.compile(r"#/password-reset/(tkr_[A-Za-z0-9_-]{43})")
+_WITHIN = 30.0
+_CLAIM, _MARK = "before WITH due", "before UPDATE outbox"
+
+
+@dataclass(frozen=True)
+class Mortals:
+    """One process after the other; `twins` speaks to the one that lives, and `sink` gets their mail."""
+
+    twins: Twins
+    sink: MailSink
+
+    async def send_mail(self, **headers: str) -> httpx.Response:
+        return await self.twins.call("POST", MAIL_ROUND, headers=headers)
+
+    def mails_to(self, person: Person) -> list[str]:
+        """The id of each mail that the server took."""
+        return [str(each["Message-ID"]) for each in self.sink.messages if str(each["To"]) == person.email]
+
+    async def settle(self) -> None:
+        """Until the server is done with whatever the dead one began."""
+        async with asyncio.timeout(_WITHIN):
+            while await is_at_work(self.twins):  # noqa: ASYNC110 - another program has no event
+                await asyncio.sleep(0.002)
+
+
+@contextmanager
+def _serving(port: int, env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    with (folder / "output.log").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.mortal", str(port), str(folder / "clock")],
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mortals]:
+    name = f"crashes_{os.getpid()}"
+    url = await postgres.clone(name)
+    folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
+    clock, port = SteppedClock(folder / "clock"), free_port()
+    settings = Settings(
+        _env_file=None,
+        database_url=SecretStr(url),
+        secret_keys=(SecretStr(KEY),),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+    )
+    house = build_house(settings, clock)
+    async with MailSink().running() as sink:
+        env = over(
+            url,
+            TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8",
+            TWOKEYS_RUN_WORKER="false",
+            TWOKEYS_CONSOLE="false",
+            TWOKEYS_MAIL="on",
+            TWOKEYS_SMTP_URL=sink.url,
+        )
+        address = f"http://127.0.0.1:{port}"
+        # A connection that is kept would lead to a process that has died meanwhile.
+        client = httpx.AsyncClient(
+            base_url=address,
+            timeout=_WITHIN,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            event_hooks={"response": [must_be_documented]},
+        )
+        with _serving(port, env, folder) as process:
+            await asyncio.to_thread(wait_until_ready, address, process, folder)
+            async with client:
+                yield Mortals(Twins((address,), (client,), clock, house, url, folder), sink)
+    await house.close()
+    await postgres.drop(name)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an act does where nobody dies, and the steps that it takes."""
+
+    steps: list[str]
+    changes: Changes
+    alive: list[bool]
+
+    @property
+    def last_commit(self) -> int | None:
+        """The number of the step in which COMMIT is under way; None where single statements are all there is."""
+        found = [number for number, step in enumerate(self.steps, 1) if step == COMMITTING]
+        return found[-1] if found else None
+
+    def chosen(self) -> list[int]:
+        """All steps, or those around the last COMMIT."""
+        last = self.last_commit
+        if EVERY_STEP or last is None:
+            return list(range(1, len(self.steps) + 1))
+        return [last - 1, last, last + 1]
+
+    def may_be(self, dies_at: int) -> set[bool]:
+        """Whether the act has happened once its process died there."""
+        last = self.last_commit
+        if last is None or dies_at == last:
+            return {True, False}
+        return {dies_at > last}
+
+
+async def alive(twins: Twins, scene: Scene) -> list[bool]:
+    return [await twins.alive(token) for token in scene.watched]
+
+
+async def undisturbed(mortals: Mortals, act: Act) -> Outcome:
+    twins = mortals.twins
+    scene = await act.prepare(twins)
+    before = await remains(twins, scene.person)
+    answer = await scene.play(twins)
+    assert answer.status_code == act.done, answer.text
+    found = changes(before, await remains(twins, scene.person))
+    assert found, "it changes something"
+    return Outcome(answer.headers[STEPS].split(", "), found, await alive(twins, scene))
+
+
+async def kill(twins: Twins, answer: httpx.Response) -> None:
+    """The process that has just given this answer."""
+    process = int(answer.headers[PROCESS])
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+        async with asyncio.timeout(_WITHIN):
+            while True:
+                os.kill(process, 0)
+                await asyncio.sleep(0.001)
+
+
+async def die_at(mortals: Mortals, act: Act, step: int, outcome: Outcome) -> bool:
+    """Returns whether the act had happened."""
+    twins = mortals.twins
+    scene = await act.prepare(twins)
+    before, living = await remains(twins, scene.person), await alive(twins, scene)
+    assert all(living)
+    with pytest.raises(httpx.TransportError):
+        await scene.play(twins, **{DIES_AT: str(step)})
+    await mortals.settle()
+
+    left = changes(before, await remains(twins, scene.person))
+    happened = left == outcome.changes
+    assert happened or not left, f"done by half: {left} of {outcome.changes}"
+    assert happened in outcome.may_be(step)
+    assert await alive(twins, scene) == (outcome.alive if happened else living)
+
+    repeated = await scene.play(twins)
+    assert repeated.status_code == (act.again if happened else act.done), repeated.text
+    await kill(twins, repeated)
+    if not happened:
+        assert changes(before, await remains(twins, scene.person)) == outcome.changes, "a 2xx was lost"
+        assert await alive(twins, scene) == outcome.alive
+    once_more = await scene.play(twins)
+    assert once_more.status_code == act.again, once_more.text
+    # What has ended stays ended, whatever came after.
+    assert not any(now and not then for now, then in zip(await alive(twins, scene), outcome.alive, strict=True))
+    await all_letters_leave_once(mortals, scene.person)
+    return happened
+
+
+async def all_letters_leave_once(mortals: Mortals, person: Person) -> None:
+    # The clocks of two processes differ by some microseconds.
+    mortals.twins.clock.advance(timedelta(seconds=1))
+    await mortals.send_mail()
+    letters = await mortals.twins.letters(person)
+    mails = mortals.mails_to(person)
+    assert len(mails) == len(set(mails))
+    # A deletion takes the letters along, sent or not.
+    assert len(mails) == len(letters) or not letters
+
+
+@pytest.mark.parametrize("act", [act for act in ACTS if act.brief or EVERY_STEP], ids=str)
+async def test_a_process_killed_at_any_step_leaves_an_act_whole_or_undone(mortals: Mortals, act: Act) -> None:
+    outcome = await undisturbed(mortals, act)
+    happened = [await die_at(mortals, act, step, outcome) for step in outcome.chosen()]
+    # Shown by `pytest -rP`, for docs/reliability.md.
+    print(f"{act}: {len(happened)} kills at {outcome.steps}; {sum(happened)} had happened")
+    assert {True, False} == set(happened), "killed on both sides of the moment in which it happens"
+    assert await unexplained(mortals.twins) == []
+
+
+async def test_a_mail_leaves_once_wherever_the_worker_dies_and_twice_where_it_had_just_left(mortals: Mortals) -> None:
+    twins = mortals.twins
+    await mortals.send_mail()
+
+    async def a_wish() -> Person:
+        person = await twins.someone(session=False)
+        assert (await twins.post("/v1/password-reset", {"email": person.email})).status_code == 202
+        return person
+
+    await a_wish()
+    steps = (await mortals.send_mail()).headers[STEPS].split(", ")
+    # The wish becomes a letter; the letter is claimed, sent, and marked as sent.
+    written = steps.index(COMMITTING) + 1
+    claimed, marking = steps.index(_CLAIM) + 1, steps.index(_MARK) + 1
+    chosen = range(1, len(steps) + 1) if EVERY_STEP else [written - 1, written, written + 1, claimed + 1, marking]
+    for step in chosen:
+        person = await a_wish()
+        with pytest.raises(httpx.TransportError):
+            await mortals.send_mail(**{DIES_AT: str(step)})
+        await mortals.settle()
+        assert len(mortals.mails_to(person)) == (step >= marking)
+        for _ in range(2):
+            # A letter that the dead one had claimed is free again then.
+            twins.clock.advance(LEASE)
+            await mortals.send_mail()
+        mails = mortals.mails_to(person)
+        assert len(mails) == (2 if step == marking else 1)
+        assert len(set(mails)) == 1, "a second copy has the id of the first, so that a mailbox may drop it"
+        links = {found for each in mortals.sink.messages for found in _LINK.findall(text_of(each, person))}
+        assert len(links) == 1
+        body = {"token": links.pop(), "new_password": NEW_PASSWORD}
+        assert (await twins.post("/v1/password-reset/confirm", body)).status_code == 200
+    print(f"worker: {len(chosen)} kills at {steps}")
+
+
+def text_of(message: EmailMessage, person: Person) -> str:
+    """Empty for a mail to somebody else."""
+    part = message.get_body(("plain",))
+    return part.get_content() if part is not None and str(message["To"]) == person.email else ""
+
+
+async def test_whoever_can_kill_the_process_wins_no_guess(mortals: Mortals) -> None:
+    """The attempt is counted before the look, so it stays counted where nobody lived to see the code refused."""
+    twins = mortals.twins
+    person = await twins.someone(two_factor=True)
+    body = {"email": person.email, "password": person.password, "code": twins.wrong_code(person)}
+    refused = await twins.post("/v1/login", body)
+    assert refused.json()["attempts_remaining"] == 9
+    # The refusal is recorded in the only transaction; before it begins, the code has been looked at.
+    looked = refused.headers[STEPS].split(", ").index("before COMMIT")
+    for _ in range(9):
+        with pytest.raises(httpx.TransportError):
+            await twins.post("/v1/login", body, headers={DIES_AT: str(looked)})
+    right = await twins.log_in(person, code=twins.code(person))
+    assert (right.status_code, right.json()["code"]) == (429, "too_many_attempts")

@@ -1,0 +1,127 @@
+"""A service that dies where a request tells it to: `python -m tests.support.mortal PORT CLOCK_FILE`.
+
+The steps of a request are found by listening to SQLAlchemy and to the answer, from outside: the service that runs in
+production holds no failpoint. `X-Dies-At: 3` kills the process, as `kill -9` does, at the third step of this request;
+the answer's `X-Steps` names those that were passed. The next process takes over at once, a fork of one that has put the
+app together and serves nobody, and so has nothing to remember.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import Pool
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from app.infrastructure.logs import configure_logs
+from app.infrastructure.settings import load_settings
+from app.main import create_app
+from app.serving.server import listen, run
+from tests.support.replica import FileClock
+
+DIES_AT, STEPS, PROCESS = "x-dies-at", "x-steps", "x-process"
+MAIL_ROUND = "/mail-round"
+"""One round of the worker's mail, as a request, so that it dies where it is told to as well."""
+COMMITTING, COMMITTED = "COMMIT under way", "connection put back"
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass
+class _Life:
+    """What one request has lived through, and where it ends."""
+
+    dies_at: int
+    steps: list[str] = field(default_factory=list)
+
+    def reach(self, step: str, *, die: Any = _die) -> None:
+        self.steps.append(step)
+        if len(self.steps) == self.dies_at:
+            die()
+
+
+_life: ContextVar[_Life | None] = ContextVar("life", default=None)
+
+
+def _on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    if life := _life.get():
+        life.reach(f"before {' '.join(statement.split()[:2])}")
+
+
+def _on_commit(_connection: Any) -> None:
+    if life := _life.get():
+        life.reach("before COMMIT")
+        # By the next turn of the loop COMMIT has been sent, and nobody has heard back.
+        life.reach(COMMITTING, die=partial(asyncio.get_running_loop().call_soon, _die))
+
+
+def _on_checkin(*_: Any) -> None:
+    if life := _life.get():
+        life.reach(COMMITTED)
+
+
+class Mortal:
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"])
+        life = _Life(int(given.get(DIES_AT.encode(), b"0")))
+        _life.set(life)
+
+        async def send_with_steps(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                life.reach("before the answer")
+                told = {STEPS: ", ".join(life.steps), PROCESS: str(os.getpid())}
+                more = [(name.encode(), value.encode()) for name, value in told.items()]
+                message["headers"] = [*message["headers"], *more]
+            await send(message)
+
+        if scope["path"] == MAIL_ROUND:
+            await self._app.state.house.upkeep.send_mail()
+            await Response(status_code=204)(scope, receive, send_with_steps)
+            return
+        await self._app(scope, receive, send_with_steps)
+
+
+def main(port: str, clock_file: str) -> int:
+    settings = load_settings()
+    configure_logs(settings.log_level, as_json=True)
+    event.listen(Engine, "before_cursor_execute", _on_statement)
+    event.listen(Engine, "commit", _on_commit)
+    event.listen(Pool, "checkin", _on_checkin)
+    app = Mortal(create_app(settings, FileClock(Path(clock_file))))
+    # It stays open over all deaths, so that whoever comes in between waits for the next process.
+    listening = listen("127.0.0.1", int(port))
+    ours, theirs = Pipe()
+    # What is here now no process need look at again.
+    gc.collect()
+    gc.freeze()
+    while True:
+        child = os.fork()
+        if child == 0:
+            ours.close()
+            os._exit(run(app, listening, lifeline=theirs))
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
