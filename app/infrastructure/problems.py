@@ -156,7 +156,7 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
-def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
+async def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's handlers take any exception
     extra: dict[str, Any] = {}
     if refusal.__cause__ is not None and isinstance(refusal, Unavailable):
@@ -175,13 +175,13 @@ def _oauth_error(refusal: Refusal) -> str:
     return "unauthorized_client" if isinstance(refusal, NotAllowed) else "invalid_request"
 
 
-def _on_field_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_field_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FieldError)  # noqa: S101
     errors = [{"pointer": error.pointer, "message": error.message}]
     return problem(request_id_of(request), 422, InvalidRequest(), errors=errors)
 
 
-def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     if any(item["loc"][:1] == ("path",) for item in error.errors()):
         return problem(request_id_of(request), 404, NotFound())
@@ -198,7 +198,7 @@ def _allowed_methods(request: Request) -> str:
     return ", ".join(fits)
 
 
-def _on_http(request: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     refusal: Refusal = {404: NotFound, 405: MethodNotAllowed, 400: MalformedRequest}.get(
         error.status_code, InternalError
@@ -210,6 +210,8 @@ def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 
 def answer_with_problems(app: FastAPI) -> None:
+    # Each is a coroutine, though it waits for nothing: Starlette takes a plain function to a thread, and a flood of
+    # refusals would queue there, behind the hashes.
     app.add_exception_handler(Refusal, _on_refusal)
     app.add_exception_handler(FieldError, _on_field_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

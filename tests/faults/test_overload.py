@@ -1,0 +1,193 @@
+"""A flood of log-ins from many addresses: what is too much is told so at once, and nobody else notices."""
+
+import asyncio
+import json
+import os
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+
+from app.clients.domain import Role
+from app.infrastructure.settings import Settings
+from app.kernel.clock import SystemClock
+from app.main import House, build_house
+from tests.support.ledger import somewhere
+from tests.support.people import EMAIL, PASSWORD, an_account
+from tests.support.service import free_port, output_of, over, running, wait_until_ready
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+LONG = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
+LOG_INS, CONNECTIONS = (100_000, 200) if LONG else (1_500, 100)
+THREADS, QUEUE = 2, 16
+MOST_MEMORY = 200 * 2**20
+RECOVERED_WITHIN = 30.0
+
+
+@dataclass
+class Flood:
+    """Log-ins over some connections, the next as soon as one is answered, each from an address of its own."""
+
+    port: int
+    left: int
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    impolite: int = 0
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    async def run(self, connections: int) -> None:
+        await asyncio.gather(*(self._pour() for _ in range(connections)))
+
+    def _request(self) -> bytes:
+        number = next(self._numbers)
+        body = f'{{"email": "stranger{number}@example.com", "password": "{PASSWORD}"}}'
+        return (
+            f"POST /v1/login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 11.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+            f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+    async def _pour(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        while self.left > 0:
+            self.left -= 1
+            began = time.perf_counter()
+            writer.write(self._request())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = json.loads(await reader.readexactly(length))
+            status = int(head[9:12])
+            self.statuses[status] += 1
+            self.seconds.setdefault(status, []).append(time.perf_counter() - began)
+            if status == 503 and (body["code"] != "overloaded" or b"\r\nretry-after: " not in head):
+                self.impolite += 1
+        writer.close()
+
+
+@dataclass
+class Watch:
+    """What others see meanwhile: checks of a live token, and the memory of the process."""
+
+    api: httpx.AsyncClient
+    token: str
+    checker: httpx.BasicAuth
+    process: psutil.Process
+    seconds: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    memory: int = 0
+
+    async def look(self) -> None:
+        began = time.perf_counter()
+        answer = await self.api.post("/v1/introspect", data={"token": self.token}, auth=self.checker)
+        self.seconds.append(time.perf_counter() - began)
+        if answer.status_code != 200 or not answer.json()["active"]:
+            self.failed.append(f"{answer.status_code} {answer.text}")
+        self.memory = max(self.memory, self.process.memory_info().rss)
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[None]:
+        async def go_on() -> None:
+            while True:
+                await self.look()
+                await asyncio.sleep(0.02)
+
+        task = asyncio.create_task(go_on())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+async def rooms(settings: Settings) -> AsyncIterator[House]:
+    house = build_house(settings, SystemClock())
+    yield house
+    await house.close()
+
+
+def told(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    return f"median {statistics.median(ordered) * 1000:.1f} ms, p99 {ordered[len(ordered) * 99 // 100] * 1000:.1f} ms"
+
+
+async def test_no_refusal_waits_for_a_thread(api: httpx.AsyncClient) -> None:
+    before = set(threading.enumerate())
+    unknown = await api.get("/v1/nowhere")
+    malformed = await api.post("/v1/login", json={})
+    nobody = await api.get("/v1/me")
+    address = await api.post("/v1/login", json={"email": "@", "password": PASSWORD})
+    assert [answer.status_code for answer in (unknown, malformed, nobody, address)] == [404, 422, 401, 422]
+    assert set(threading.enumerate()) <= before
+
+
+async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
+    database_url: str, rooms: House, tmp_path: Path
+) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    env = over(
+        database_url,
+        TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8",
+        TWOKEYS_ARGON2_MEMORY_KIB="19456",
+        TWOKEYS_ARGON2_TIME_COST="2",
+        TWOKEYS_HASH_THREADS=str(THREADS),
+        TWOKEYS_HASH_QUEUE=str(QUEUE),
+        TWOKEYS_METRICS="true",
+    )
+    await an_account(rooms)
+    made = await rooms.clients.create("checker", (Role.INTROSPECT,))
+    checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+    with running("serve", "--port", str(port), env=env, cwd=tmp_path) as process:
+        await asyncio.to_thread(wait_until_ready, address, process, tmp_path)
+        async with httpx.AsyncClient(base_url=address, timeout=60) as api:
+
+            async def log_in() -> httpx.Response:
+                return await api.post("/v1/login", json={"email": EMAIL, "password": PASSWORD}, headers=somewhere())
+
+            token = (await log_in()).json()["access_token"]
+            watch = Watch(api, token, checker, psutil.Process(process.pid))
+            # Both threads have hashed, and keep the memory of it, before it is measured.
+            await asyncio.gather(log_in(), log_in(), log_in())
+            for _ in range(50):
+                await watch.look()
+            calm, before, watch.seconds = told(watch.seconds), watch.memory, []
+            flood = Flood(port, LOG_INS)
+            began = time.monotonic()
+            async with watch.looking():
+                await flood.run(CONNECTIONS)
+            ended = time.monotonic()
+            while (await log_in()).status_code != 200:
+                assert time.monotonic() - ended < RECOVERED_WITHIN
+                await asyncio.sleep(0.05)
+            recovered = time.monotonic() - ended
+            metrics = (await api.get("/metrics")).text
+    served = [json.loads(line) for line in output_of(tmp_path).splitlines() if '"/v1/login"' in line]
+    inside = [line["ms"] / 1000 for line in served if line["status"] == 503]
+    print(
+        f"{sum(flood.statuses.values())} log-ins {dict(flood.statuses)} in {ended - began:.1f} s; shed, as the client"
+        f" sees it: {told(flood.seconds[503])}, in the service: {told(inside)}; {len(watch.seconds)} checks,"
+        f" {len(watch.failed)} failed, {told(watch.seconds)} (calm: {calm}); memory {before >> 20} MiB, at most"
+        f" {watch.memory >> 20} MiB; log-in again after {recovered:.2f} s"
+    )
+    assert set(flood.statuses) == {401, 503}
+    assert flood.impolite == 0
+    assert watch.failed == []
+    assert statistics.median(inside) < 2
+    assert watch.memory - before < MOST_MEMORY
+    assert "twokeys_hash_queue_depth 0.0" in metrics
+    # What was shed was counted nowhere: whoever was looked at has one row.
+    connection = await asyncpg.connect(database_url)
+    looked_at = await connection.fetchval("SELECT count(*) FROM password_attempts")
+    await connection.close()
+    assert looked_at == flood.statuses[401] + sum(line["status"] == 200 for line in served)
