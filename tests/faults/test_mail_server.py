@@ -1,37 +1,140 @@
-"""The mail server is absent or refuses: the mail goes out when it is back, once."""
+"""The mail server is absent, refuses, falls silent or vanishes: nobody waits for it, and the mail goes out later."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
+import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 
+from app.activity.delivery import Delivery
+from app.infrastructure.mailer import SmtpMailer
 from app.infrastructure.settings import Settings
-from app.main import build_house
+from app.main import House, build_house, create_app
 from tests.conftest import SetClock
+from tests.support.faltering_smtp import STEPS, FalteringSmtp
 from tests.support.mail_sink import MailSink
 from tests.support.people import EMAIL, an_account
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+# A worker that sends gives up after so long; in production it is 10 s.
+_PATIENCE = 0.3
+_FOR_EVER = 600.0
+_WITHIN = 30.0
+
+
+def to(url: str, settings: Settings) -> Settings:
+    return settings.model_copy(update={"smtp_url": SecretStr(url)})
+
+
+@pytest.fixture
+async def sink() -> MailSink:
+    """A server that is not there yet, and will be under this address."""
+    made = MailSink()
+    async with made.running():
+        pass
+    return made
+
+
+@pytest.fixture
+async def rooms(settings: Settings, clock: SetClock, sink: MailSink) -> AsyncIterator[House]:
+    """With an invitation to send."""
+    house = build_house(to(sink.url, settings), clock)
+    await an_account(house, EMAIL, None)
+    yield house
+    await house.close()
+
+
+def impatient(house: House, url: str) -> Delivery:
+    return replace(house.delivery, mailer=SmtpMailer(SecretStr(url), timeout_seconds=_PATIENCE))
+
+
+async def metrics(house: House) -> dict[str, int]:
+    """What `/metrics` says of the outbox after the round."""
+    await house.upkeep.send_mail()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(house.settings, house.clock)), base_url="http://test"
+    ) as api:
+        lines = (await api.get("/metrics")).text.splitlines()
+    found = dict(line.split(" ") for line in lines if line.startswith("twokeys_outbox"))
+    return {name.removeprefix("twokeys_outbox_"): int(float(number)) for name, number in found.items()}
 
 
 @pytest.mark.parametrize("trouble", ["absent", "refuses for now"])
-async def test_mail_waits_for_its_server_and_is_sent_once(settings: Settings, clock: SetClock, trouble: str) -> None:
-    sink = MailSink()
-    async with sink.running():
-        pass
-    house = build_house(settings.model_copy(update={"smtp_url": SecretStr(sink.url)}), clock)
-    await an_account(house, EMAIL, None)
+async def test_mail_waits_for_its_server_and_is_sent_once(
+    rooms: House, clock: SetClock, sink: MailSink, trouble: str
+) -> None:
     if trouble == "absent":
-        await house.upkeep.send_mail()
+        await rooms.upkeep.send_mail()
     else:
         sink.content_answer = "451 later"
         async with sink.running():
-            await house.upkeep.send_mail()
+            await rooms.upkeep.send_mail()
         sink.content_answer = "250 OK"
     assert sink.messages == []
     clock.advance(timedelta(seconds=5))
     async with sink.running():
-        await house.upkeep.send_mail()
-        await house.upkeep.send_mail()
+        await rooms.upkeep.send_mail()
+        await rooms.upkeep.send_mail()
     assert sink.recipients == [EMAIL]
-    await house.close()
+
+
+async def test_a_server_that_falters_costs_an_attempt_and_no_mail(
+    rooms: House, clock: SetClock, sink: MailSink
+) -> None:
+    """At each step of the conversation it falls silent once, and vanishes once."""
+    troubles = [(step, cuts) for step in STEPS for cuts in (False, True)]
+    for attempt, (step, cuts) in enumerate(troubles, 1):
+        async with FalteringSmtp(step, cuts).running() as server:
+            with structlog.testing.capture_logs() as logs:
+                assert await impatient(rooms, server.url).deliver_due() == 1
+            assert server.connections == 1
+        assert [(line["event"], line["attempts"]) for line in logs] == [("mail_deferred", attempt)]
+        clock.advance(timedelta(seconds=5))
+    async with sink.running():
+        await rooms.upkeep.send_mail()
+        await rooms.upkeep.send_mail()
+    assert sink.recipients == [EMAIL]
+
+
+async def test_whoever_asks_for_a_reset_never_waits_for_the_mail_server(settings: Settings, clock: SetClock) -> None:
+    """No request speaks to it: the worker does, and while it hangs there requests are answered all the same."""
+    async with FalteringSmtp("DATA", cuts=False).running() as server:
+        app = create_app(to(server.url, settings), clock)
+        house: House = app.state.house
+        known = await an_account(house)
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=_WITHIN) as api:
+            asking = {"email": known.address}
+            first = await api.post("/v1/password-reset", json=asking)
+            assert (first.status_code, server.connections) == (202, 0)
+            patient = replace(house.delivery, mailer=SmtpMailer(SecretStr(server.url), timeout_seconds=_FOR_EVER))
+            worker = asyncio.create_task(replace(house.upkeep, delivery=patient).send_mail())
+            async with asyncio.timeout(_WITHIN):
+                await server.faltered.wait()
+            for email in (known.address, "nobody@example.com"):
+                answer = await api.post("/v1/password-reset", json={"email": email})
+                assert (answer.status_code, answer.json()) == (first.status_code, first.json())
+            assert not worker.done(), "it still waits for the server"
+            assert server.connections == 1, "and it alone has spoken to it"
+            worker.cancel()
+            await asyncio.wait([worker])
+        await house.close()
+
+
+async def test_a_mail_given_up_is_seen_in_the_metrics_the_log_and_the_outbox(rooms: House, sink: MailSink) -> None:
+    sink.recipient_answer = f"550 5.1.1 <{EMAIL}> unknown"
+    async with sink.running():
+        with structlog.testing.capture_logs() as logs:
+            assert await metrics(rooms) == {"pending": 0, "oldest_seconds": 0, "dead": 1}
+    [line] = [line for line in logs if line["event"] == "mail_given_up"]
+    assert (line["log_level"], line["letter"], line["reason"]) == ("error", "invitation", "recipient refused with 550")
+    assert EMAIL not in str(line)
+
+
+async def test_a_mail_that_waits_is_seen_with_its_age(rooms: House, clock: SetClock) -> None:
+    clock.advance(timedelta(minutes=7))
+    assert await metrics(rooms) == {"pending": 1, "oldest_seconds": 420, "dead": 0}
