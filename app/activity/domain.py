@@ -97,7 +97,7 @@ class QueuedLetter:
     id: UUID
     account_id: UUID
     letter: str
-    sealed: bytes
+    sealed: bytes = field(repr=False)
     created_at: datetime
     attempts: int
     give_up_at: datetime

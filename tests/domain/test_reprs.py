@@ -1,0 +1,30 @@
+"""No value of a domain prints what is secret: a log line or a traceback may hold its `repr` at any time."""
+
+import typing
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+import app
+
+SECRET_NAMES = {"secret", "password_hash", "recovery_codes", "otpauth_uri", "qr_svg", "qr_png", "facts"}
+DOMAINS = sorted(file.parent.name for file in Path(app.__file__).parent.glob("*/domain.py"))
+
+
+def test_there_are_domains() -> None:
+    assert {"accounts", "tokens", "two_factor", "login"} <= set(DOMAINS)
+
+
+@pytest.mark.parametrize("room", DOMAINS)
+def test_no_value_prints_a_secret(room: str) -> None:
+    module = import_module(f"app.{room}.domain")
+    for value in vars(module).values():
+        if not (isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__):
+            continue
+        kinds = typing.get_type_hints(value)
+        for each in fields(value):
+            if kinds[each.name] is bytes or each.name in SECRET_NAMES:
+                assert not each.repr or kinds[each.name] is SecretStr, f"{value.__name__}.{each.name}"
