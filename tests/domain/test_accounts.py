@@ -1,10 +1,13 @@
-"""Addresses: what is one, and which two are the same."""
+"""Addresses: what is one, and which two are the same; accounts."""
+
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.accounts.domain import read_address
+from app.accounts.domain import Account, Status, read_address
+from app.kernel.chance import new_id
 from app.kernel.refusal import FieldError
 
 
@@ -56,8 +59,48 @@ def test_an_address_is_kept_as_written_and_compared_folded(text: str, shown: str
     ],
 )
 def test_what_is_no_address_of_ours_is_refused(text: str) -> None:
-    with pytest.raises(FieldError):
+    with pytest.raises(FieldError) as refused:
         read_address(text)
+    assert refused.value.pointer == "/email"
+    assert refused.value.message.startswith("Must be a mail address")
+
+
+def test_the_refusal_leads_to_the_field_that_was_asked_for() -> None:
+    for text in ("nonsense", "x" * 255):
+        with pytest.raises(FieldError) as refused:
+            read_address(text, pointer="/to")
+        assert refused.value.pointer == "/to"
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [(254, None), (255, "Must be a mail address of at most 254 characters.")],
+)
+def test_an_address_has_at_most_254_characters(length: int, message: str | None) -> None:
+    domain = f"{'d' * 63}.{'e' * 63}.{'f' * 63}.com"
+    text = "a" * (length - len(domain) - 1) + "@" + domain
+    assert len(text) == length
+    if message is None:
+        assert read_address(text).text == text
+        return
+    with pytest.raises(FieldError) as refused:
+        read_address(text)
+    assert refused.value.message == message
+
+
+def test_what_is_no_address_is_told_in_our_words() -> None:
+    with pytest.raises(FieldError) as refused:
+        read_address("ada")
+    assert refused.value.message == "Must be a mail address."
+
+
+def test_an_account_is_active_or_not_and_compared_folded() -> None:
+    at = datetime(2026, 3, 14, tzinfo=UTC)
+    account = Account(new_id(), "Ada.Lovelace@example.com", Status.ACTIVE, 3, at, "$argon2id$hash")
+    assert account.is_active
+    assert account.folded_address == "ada.lovelace@example.com"
+    assert "$argon2id$hash" not in repr(account)
+    assert not Account(new_id(), "ada@example.com", Status.DISABLED, 0, at, None).is_active
 
 
 @given(st.text())

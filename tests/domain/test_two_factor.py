@@ -1,5 +1,6 @@
 """Codes and their states, without I/O. The vectors of RFC 6238 are in test_totp.py."""
 
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +28,26 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 code = TypeAdapter(GivenCode)
 
 
+def test_what_is_shown_of_a_second_factor() -> None:
+    soon, earlier = AT + timedelta(minutes=10), AT - timedelta(days=3)
+    pending = Enrollment(new_id(), new_id(), Status.PENDING, b"sealed", soon, None, None, None, 0)
+    shown = state_of(pending, AT)
+    assert (shown.status, shown.enrollment_expires_at, shown.enabled_at) == (Status.PENDING, soon, None)
+    enabled = Enrollment(new_id(), new_id(), Status.ENABLED, b"sealed", None, earlier, 7, AT, 9)
+    shown = state_of(enabled, AT)
+    assert (shown.enabled_at, shown.last_used_at, shown.enrollment_expires_at) == (earlier, AT, None)
+    assert (pending.is_enabled, enabled.is_enabled) == (False, True)
+    assert (DISABLED.status, DISABLED.recovery_codes_remaining) == (Status.DISABLED, 0)
+
+
+def test_an_enrollment_has_expired_at_its_end_and_an_enabled_one_never() -> None:
+    end = AT + timedelta(minutes=10)
+    pending = an_enrollment(Status.PENDING, end)
+    assert not pending.has_expired(end - timedelta(microseconds=1))
+    assert pending.has_expired(end)
+    assert not an_enrollment(Status.ENABLED).has_expired(AT + timedelta(days=9000))
+
+
 def an_enrollment(status: Status, expires_at: datetime | None = None) -> Enrollment:
     on = status is Status.ENABLED
     return Enrollment(new_id(), new_id(), status, b"sealed", expires_at, AT if on else None, 1 if on else None, None, 7)
@@ -43,6 +64,12 @@ def test_case_and_dashes_do_not_matter(data: st.DataObject) -> None:
     [code, *_] = new_recovery_codes()
     dressed = "".join(data.draw(st.sampled_from([char, char.lower(), f"-{char}"])) for char in code.replace("-", ""))
     assert recovery_code_digest(dressed) == recovery_code_digest(code)
+
+
+def test_a_recovery_code_is_kept_as_the_sha_256_of_its_plain_capitals() -> None:
+    """It stands in the databases of every house: another one would end all recovery codes."""
+    kept = recovery_code_digest("vwk4-7qzd-XN2M-3RBT-H5YC-6ALE")
+    assert kept == hashlib.sha256(b"VWK47QZDXN2M3RBTH5YC6ALE").digest()
 
 
 @given(st.text(max_size=70))

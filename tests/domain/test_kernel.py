@@ -1,0 +1,106 @@
+"""The words that all rooms share: time, pages, refusals, secrets, origins."""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from app.kernel.chance import new_id, random_bytes, random_text
+from app.kernel.clock import SystemClock, rfc3339
+from app.kernel.origin import NOWHERE, Origin
+from app.kernel.page import cut_page
+from app.kernel.refusal import Delayed, FieldError, InvalidToken, NotFound, Overloaded, RateLimited, Refusal
+from app.kernel.secret import SecretKind, digest, digest_if, fingerprint, new_secret
+
+
+def test_a_moment_is_shown_in_utc_to_the_millisecond() -> None:
+    plus_two = timezone(timedelta(hours=2))
+    assert rfc3339(datetime(2026, 3, 14, 17, 9, 26, 535897, tzinfo=plus_two)) == "2026-03-14T15:09:26.535Z"
+    assert rfc3339(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)) == "2026-03-14T15:09:26.000Z"
+
+
+def test_the_systems_clock_tells_an_instant_in_utc() -> None:
+    now = SystemClock().now()
+    assert now.tzinfo is UTC
+    assert SystemClock().now() >= now
+
+
+@given(st.lists(st.integers(), unique=True, max_size=12), st.integers(1, 10))
+def test_a_page_is_cut_from_one_row_too_many(numbers: list[int], limit: int) -> None:
+    ids = {number: new_id() for number in numbers}
+    page = cut_page(numbers[: limit + 1], limit, ids.__getitem__)
+    assert list(page.items) == numbers[:limit]
+    assert page.next_after == (ids[numbers[limit - 1]] if len(numbers) > limit else None)
+
+
+def test_a_refusal_says_what_is_true_unless_it_says_more() -> None:
+    assert (NotFound().detail, str(NotFound())) == (NotFound.title, NotFound.title)
+    told = NotFound("There is no account with this address.", place="here")
+    assert (told.detail, str(told)) == ("There is no account with this address.",) * 2
+    assert told.members == {"place": "here"}
+    assert InvalidToken().members == {}
+
+
+@pytest.mark.parametrize(("given_seconds", "told"), [(-5, 1), (0, 1), (1, 1), (2, 2), (900, 900)])
+def test_a_delay_is_a_second_at_least(given_seconds: int, told: int) -> None:
+    refusal = RateLimited(retry_after=given_seconds, limit=60)
+    assert refusal.retry_after == told
+    assert refusal.detail == RateLimited.title
+    assert refusal.members == {"limit": 60}
+
+
+def test_a_delay_may_say_more() -> None:
+    refusal = Overloaded("Later.", retry_after=2)
+    assert (refusal.detail, refusal.retry_after) == ("Later.", 2)
+    assert isinstance(refusal, Delayed)
+    assert isinstance(refusal, Refusal)
+
+
+def test_a_fault_of_a_field_says_where_and_what() -> None:
+    fault = FieldError("/email", "Must be a mail address.")
+    assert (fault.pointer, fault.message, str(fault)) == ("/email", "Must be a mail address.", fault.message)
+
+
+@given(st.integers(1, 64))
+def test_lots_are_as_long_as_asked(count: int) -> None:
+    assert len(random_bytes(count)) == count
+    # Base64 without padding: four characters for three bytes.
+    assert len(random_text(count)) == -(-count * 4 // 3)
+
+
+def test_ids_are_uuids_of_version_7_and_sort_by_their_making() -> None:
+    made = [new_id() for _ in range(100)]
+    assert {each.version for each in made} == {7}
+    assert made == sorted(made)
+
+
+def test_a_secret_is_its_kind_and_256_bits() -> None:
+    assert {kind: kind.value for kind in SecretKind} == {
+        SecretKind.SESSION: "tks_",
+        SecretKind.PERSONAL: "tkp_",
+        SecretKind.CHALLENGE: "tkc_",
+        SecretKind.RESET: "tkr_",
+        SecretKind.CLIENT: "tki_",
+    }
+    for kind in SecretKind:
+        assert re.fullmatch(kind + "[A-Za-z0-9_-]{43}", new_secret(kind).get_secret_value())
+
+
+def test_a_digest_is_the_sha_256_of_the_whole_secret() -> None:
+    """It stands in the databases of every house: another one would end all tokens."""
+    text = "tks_" + "a" * 43
+    assert digest(SecretStr(text)) == digest_if(text, SecretKind.SESSION) == hashlib.sha256(text.encode()).digest()
+
+
+def test_a_fingerprint_keeps_its_parts_apart() -> None:
+    assert fingerprint("client", "192.0.2.1") == hashlib.sha256(b"client\n192.0.2.1").digest()
+    assert fingerprint("ab", "c") != fingerprint("a", "bc")
+
+
+def test_nowhere_is_no_address() -> None:
+    assert Origin(None, None) == NOWHERE
+    assert NOWHERE.network == "unknown"
