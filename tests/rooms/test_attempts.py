@@ -1,0 +1,130 @@
+"""What counts as an attempt, whose it is, and whom it shuts out (contract, section 10)."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.main import House
+from tests.conftest import SetClock
+from tests.support.answers import granted, refused
+from tests.support.marks import given_settings
+from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, begin, enroll, totp_code
+
+pytestmark = pytest.mark.anyio
+
+WRONG = "a wrong one entirely"
+HOME = "198.51.100.7"
+STEP = timedelta(seconds=30)
+
+
+async def log_in_from(
+    api: httpx.AsyncClient, address: str, password: str = PASSWORD, *, email: str = EMAIL, **more: str
+) -> httpx.Response:
+    body = {"email": email, "password": password, **more}
+    return await api.post("/v1/login", json=body, headers={"X-Forwarded-For": address})
+
+
+async def strangers_guess(api: httpx.AsyncClient, times: int, email: str = EMAIL) -> None:
+    """Each from an address of its own."""
+    for number in range(times):
+        refused(await log_in_from(api, f"203.0.113.{number}", WRONG, email=email), 401, "invalid_credentials")
+
+
+def wrong_code(secret: str, clock: SetClock) -> str:
+    near = {totp_code(secret, clock.now(), steps=steps) for steps in range(-20, 21)}
+    return next(code for code in map("{:06d}".format, range(100)) if code not in near)
+
+
+@given_settings(wrong_passwords_per_account=12)
+async def test_one_address_alone_shuts_nobody_out(api: httpx.AsyncClient, house: House) -> None:
+    """What its own budget refuses is not counted against everybody."""
+    await an_account(house)
+    answers = [await log_in_from(api, "203.0.113.1", WRONG) for _ in range(20)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 10
+    granted(await log_in_from(api, HOME))
+
+
+@given_settings(requests_per_client_minute=5, wrong_passwords_per_client=8)
+async def test_a_request_too_many_is_no_wrong_password(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    answers = [await log_in_from(api, HOME, WRONG) for _ in range(20)]
+    assert [answer.json()["code"] for answer in answers] == ["invalid_credentials"] * 5 + ["rate_limited"] * 15
+    clock.advance(timedelta(seconds=61))
+    granted(await log_in_from(api, HOME))
+
+
+@given_settings(wrong_passwords_per_account=3)
+async def test_an_address_is_known_for_thirty_days(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    granted(await log_in_from(api, HOME))
+    clock.advance(timedelta(days=29))
+    await strangers_guess(api, 3)
+    granted(await log_in_from(api, HOME))
+    clock.advance(timedelta(days=30))
+    await strangers_guess(api, 3)
+    refused(await log_in_from(api, HOME), 429, "too_many_attempts")
+
+
+@given_settings(wrong_passwords_per_account=3)
+async def test_an_address_is_known_to_its_own_account_alone(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    await an_account(house, "eve@example.com")
+    granted(await log_in_from(api, "192.0.2.66", email="eve@example.com"))
+    await strangers_guess(api, 3)
+    refused(await log_in_from(api, "192.0.2.66"), 429, "too_many_attempts")
+
+
+@given_settings(wrong_passwords_per_account=3)
+async def test_a_password_alone_makes_no_address_known_where_a_code_is_wanted(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    await enroll(api, await a_session(api), clock.now())
+    assert granted(await log_in_from(api, "192.0.2.66"))["status"] == "two_factor_required"
+    await strangers_guess(api, 3)
+    refused(await log_in_from(api, "192.0.2.66"), 429, "too_many_attempts")
+
+
+async def test_right_passwords_use_up_no_budget(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    device = await enroll(api, await a_session(api), clock.now())
+    for _ in range(12):
+        assert granted(await log_in_from(api, HOME))["status"] == "two_factor_required"
+    clock.advance(STEP)
+    granted(await log_in_from(api, HOME, code=totp_code(device.secret, clock.now())))
+
+
+@given_settings(wrong_codes_per_account=1)
+async def test_a_limit_of_one_wrong_code_locks_at_once(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    device = await enroll(api, await a_session(api), clock.now())
+    clock.advance(STEP)
+    wrong = refused(await log_in_from(api, HOME, code=wrong_code(device.secret, clock)), 401, "invalid_code")
+    assert wrong["attempts_remaining"] == 0
+    right = totp_code(device.secret, clock.now())
+    locked = await log_in_from(api, HOME, code=right)
+    refused(locked, 429, "too_many_attempts")
+    assert locked.headers["Retry-After"] == "900"
+
+
+async def test_wrong_codes_at_a_confirm_are_counted_and_end_in_a_lock(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = bearer(await a_session(api))
+    secret = (await begin(api, session["Authorization"].removeprefix("Bearer ")))["secret"]
+    for left in range(9, -1, -1):
+        body = {"code": wrong_code(secret, clock)}
+        answer = refused(await api.post("/v1/me/2fa/confirm", json=body, headers=session), 403, "invalid_code")
+        assert answer["attempts_remaining"] == left
+    body = {"code": totp_code(secret, clock.now())}
+    refused(await api.post("/v1/me/2fa/confirm", json=body, headers=session), 429, "too_many_attempts")
+
+
+async def test_a_log_in_to_nobody_is_recorded_under_nobody(api: httpx.AsyncClient, house: House) -> None:
+    refused(await log_in_from(api, HOME, email="nobody@example.com"), 401, "invalid_credentials")
+    found = await house.admin.events(account_id=None, type=None, after=None, limit=10)
+    assert [(event.type, event.account_id, event.origin.address) for event in found.items] == [
+        ("login.failed", None, HOME)
+    ]
