@@ -77,14 +77,18 @@ class Hasher:
         """Whether the costs have changed since this hash was made."""
         return bool(self._scheme.needs_update(stored))
 
+    def refuse_when_full(self) -> None:
+        """Raises Overloaded where `place` would."""
+        if self._taken >= self._room:
+            raise Overloaded(retry_after=_RETRY_AFTER_SECONDS)
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place in the queue, taken before anything is counted or read, so that what is shed costs nothing.
 
         `hash` and `verify` are called by whoever has one. Raises Overloaded.
         """
-        if self._taken >= self._room:
-            raise Overloaded(retry_after=_RETRY_AFTER_SECONDS)
+        self.refuse_when_full()
         self._taken += 1
         _depth.inc()
         try:
