@@ -11,6 +11,7 @@ from math import ceil
 from sqlalchemy import ARRAY, Column, DateTime, Integer, LargeBinary, PrimaryKeyConstraint, Table, text
 
 from app.infrastructure.database import Connection, Database, metadata
+from app.infrastructure.prepared import Prepared
 from app.infrastructure.settings import Settings
 from app.kernel.origin import Origin
 from app.kernel.refusal import RateLimited, TooManyAttempts
@@ -58,7 +59,7 @@ _TAKEN_REQUEST = """
     WHERE (SELECT count(*) FROM unnest(r.asked_at) AS m WHERE m > :minute_ago) < :requests
     RETURNING 1
 """
-_TAKE_REQUEST = text(_TAKEN_REQUEST)
+_TAKE_REQUEST = Prepared(_TAKEN_REQUEST)
 _OLDEST_REQUEST = text(
     "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :asker AND m > :minute_ago"
 )
@@ -90,12 +91,12 @@ _TAKEN_PASSWORD = """
         RETURNING 1
     )
 """
-_TAKE_PASSWORD = text(f"""
+_TAKE_PASSWORD = Prepared(f"""
     WITH allowed AS (SELECT 1), {_TAKEN_PASSWORD}
-    SELECT (SELECT count(*) FROM streak) = 1
+    SELECT (SELECT count(*) FROM streak) = 1 AS counted
 """)  # noqa: S608 - put together from our own words
 # A log-in is a request and an attempt: what the first limit refuses is not counted by the second.
-_TAKE_LOGIN = text(f"""
+_TAKE_LOGIN = Prepared(f"""
     WITH allowed AS ({_TAKEN_REQUEST}), {_TAKEN_PASSWORD}
     SELECT (SELECT count(*) FROM allowed) = 1 AS asked, (SELECT count(*) FROM streak) = 1 AS counted
 """)  # noqa: S608
@@ -105,16 +106,16 @@ _PASSWORD_WAIT = text("""
         (SELECT CASE WHEN count(*) >= :most THEN min(m) + make_interval(secs => :window) END
             FROM password_attempts, unnest(wrong_at) AS m WHERE subject = :subject AND client = :client AND m > :since))
 """)
-_FORGIVE = text("""
+_FORGIVE = Prepared("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
     WHERE subject = :subject AND client = :client
 """)
-_REMEMBER = text("""
+_REMEMBER = Prepared("""
     INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
     ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at)
 """)
-_ADMIT = text("""
+_ADMIT = Prepared("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject),
          known AS (INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
                    ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at))
@@ -170,7 +171,7 @@ class Attempts:
         """Raises RateLimited when this client has asked too often within a minute."""
         given = self._request(origin, at)
         async with self.database.reading() as connection:
-            if (await connection.execute(_TAKE_REQUEST, given)).first() is None:
+            if await _TAKE_REQUEST.first(connection, given) is None:
                 raise await self._rate_limited(connection, given, at)
 
     async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
@@ -178,7 +179,8 @@ class Attempts:
         attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
         given = self._password(attempt)
         async with self.database.reading() as connection:
-            if not await connection.scalar(_TAKE_PASSWORD, given):
+            (taken,) = await _TAKE_PASSWORD.all(connection, given)
+            if not taken.counted:
                 raise await self._too_many(connection, given, at)
         return attempt
 
@@ -187,10 +189,10 @@ class Attempts:
         attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
         given = self._request(origin, at) | self._password(attempt)
         async with self.database.reading() as connection:
-            asked, counted = (await connection.execute(_TAKE_LOGIN, given)).one()
-            if not asked:
+            (taken,) = await _TAKE_LOGIN.all(connection, given)
+            if not taken.asked:
                 raise await self._rate_limited(connection, given, at)
-            if not counted:
+            if not taken.counted:
                 raise await self._too_many(connection, given, at)
         return attempt
 
@@ -223,16 +225,16 @@ class Attempts:
 
     async def forgive(self, connection: Connection, attempt: Attempt) -> None:
         """The password was right: nothing was guessed here, and no streak goes on."""
-        await connection.execute(_FORGIVE, vars(attempt))
+        await _FORGIVE.all(connection, vars(attempt))
 
     async def admit(self, connection: Connection, attempt: Attempt) -> None:
         """Forgives and remembers at once: the password was all that it took."""
-        await connection.execute(_ADMIT, vars(attempt))
+        await _ADMIT.all(connection, vars(attempt))
 
     async def remember(self, connection: Connection, folded_address: str, origin: Origin, at: datetime) -> None:
         """This client has logged in to this account, and for a month no stranger can shut it out."""
         client = fingerprint("client", origin.network)
-        await connection.execute(_REMEMBER, {"subject": subject_of(folded_address), "client": client, "at": at})
+        await _REMEMBER.all(connection, {"subject": subject_of(folded_address), "client": client, "at": at})
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""

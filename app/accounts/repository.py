@@ -24,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.domain import Account, Address, Status
-from app.infrastructure.database import Connection, metadata
+from app.infrastructure.database import Connection, Record, metadata
+from app.infrastructure.prepared import Prepared
 from app.kernel.page import PageOf, cut_page
 
 accounts = Table(
@@ -53,7 +54,7 @@ COLUMNS = (
 )
 
 
-def account_of(row: Row[*tuple[Any, ...]]) -> Account:
+def account_of(row: Row[*tuple[Any, ...]] | Record) -> Account:
     """The account whose COLUMNS begin this row."""
     id, address, status, epoch, created_at, password_hash = row[: len(COLUMNS)]
     return Account(id, address, Status(status), epoch, created_at, password_hash)
@@ -66,6 +67,7 @@ _unchanged = select(accounts.c.id).where(
 )
 HOLD = _unchanged.with_for_update(read=True)
 """Locks the account while it is as it was read, which `held` names: for `AccountRows.hold`, or as a part of more."""
+_hold = Prepared(HOLD)
 
 
 def held(id: UUID, epoch: int) -> dict[str, object]:
@@ -118,7 +120,7 @@ class AccountRows:
 
         Every transaction locks the account's row before any other row of the account, so none deadlocks.
         """
-        return (await self.connection.execute(HOLD, held(id, epoch))).first() is not None
+        return await _hold.first(self.connection, held(id, epoch)) is not None
 
     async def keep(self, id: UUID | None) -> UUID | None:
         """Keeps the account from being deleted until the transaction ends; None where there is none any more.

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
     delete,
     func,
     insert,
@@ -28,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.activity.domain import Event, EventType, Letter, OutboxState, QueuedLetter
 from app.infrastructure.database import Connection, metadata
+from app.infrastructure.prepared import Prepared
 from app.kernel.origin import Origin
 from app.kernel.page import PageOf, cut_page
 
@@ -93,6 +95,8 @@ _QUEUED = (
     outbox.c.give_up_at,
 )
 
+_record = Prepared(insert(events).values({each.name: bindparam(each.name, type_=each.type) for each in events.c}))
+
 
 def _event_of(row: Row[Any]) -> Event:
     origin = Origin(row.ip, row.user_agent)
@@ -115,7 +119,7 @@ class EventRows:
             "details": event.details,
             "client_id": event.client_id,
         }
-        await self.connection.execute(insert(events), values)
+        await _record.all(self.connection, values)
 
     async def page(
         self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int

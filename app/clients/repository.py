@@ -27,6 +27,7 @@ from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
 from app.clients.domain import Answered, Client, Question, Role
 from app.infrastructure.database import Connection, metadata
+from app.infrastructure.prepared import Prepared
 from app.tokens.domain import Caller
 from app.tokens.repository import COLUMNS as TOKEN_COLUMNS
 from app.tokens.repository import LIVES, token_of, tokens
@@ -66,7 +67,7 @@ _asked = (
     .render_derived()
 )
 _holder = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
-_answers = (
+_answers = Prepared(
     select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *(each.label(f"client_{each.name}") for each in _COLUMNS))
     .select_from(
         _asked.outerjoin(
@@ -98,7 +99,7 @@ class Introspections:
                 else None,
                 caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
             )
-            for row in await self.connection.execute(_answers, given)
+            for row in await _answers.all(self.connection, given)
         ]
 
 

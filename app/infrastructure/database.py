@@ -1,11 +1,12 @@
 """The way to Postgres: one pool, transactions, and single reads outside of any."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 from prometheus_client import Counter
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -60,9 +61,10 @@ _faults = Counter("twokeys_database_faults", "Faults of the database that were a
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The driver's own exception behind SQLAlchemy's."""
+    """The driver's own exception behind SQLAlchemy's, or behind ours where we could not connect."""
     original = getattr(error, "orig", None) or error
-    return original.__cause__ or original
+    # The driver's tell themselves what they are, whatever they were caused by.
+    return original if isinstance(original, asyncpg.PostgresError) else original.__cause__ or original
 
 
 def _sqlstate(error: BaseException) -> str:
@@ -104,6 +106,68 @@ class _BehindPgbouncer(asyncpg.Connection):  # type: ignore[misc] # published wi
             await super().set_type_codec(*args, **kwargs)
 
 
+class Record(asyncpg.Record):  # type: ignore[misc]
+    """A row from the driver; its columns are known by place and by name, as those of SQLAlchemy's rows are."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _driver_of(connection: Connection) -> Any:
+    """The asyncpg connection that the pool lent out."""
+    return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
+
+
+async def ask_driver(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+    """Runs a statement past SQLAlchemy, which takes several times as long; the pool learns of faults all the same."""
+    driver = _driver_of(connection)
+    try:
+        rows: Sequence[Record] = await driver.fetch(statement, *given)
+    except BaseException as error:
+        await _part_with(connection, driver, error)
+        raise
+    return rows
+
+
+async def _tell_driver(connection: Connection, command: str) -> None:
+    """BEGIN and the like, sent as it is: pgbouncer may give a prepared one to two servers."""
+    driver = _driver_of(connection)
+    try:
+        await driver.execute(command)
+    except BaseException as error:
+        await _part_with(connection, driver, error)
+        raise
+
+
+async def _part_with(connection: Connection, driver: Any, error: BaseException) -> None:
+    """Does after a fault what SQLAlchemy does: only a connection that Postgres itself answered on stays in use."""
+    if driver.is_closed() or isinstance(error, TimeoutError | asyncpg.InternalClientError):
+        # As in `_give_up_the_unanswering`.
+        await connection.run_sync(_give_up_its_age, error)
+    elif not isinstance(error, Exception):
+        # Somebody went away in the middle of a statement.
+        await connection.invalidate()
+
+
+def _give_up_its_age(connection: SyncConnection, error: BaseException) -> None:
+    pool = connection.engine.pool
+    pool._invalidate(connection.connection, error)  # noqa: SLF001 - offered to the engine only
+    connection.invalidate(error)
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Where that can't be done, the connection is thrown away, and Postgres rolls back by itself."""
+    if connection.invalidated:
+        return
+    try:
+        await _tell_driver(connection, "ROLLBACK")
+    except _FAULTS:
+        await connection.invalidate()
+
+
 def _unnamed() -> str:
     """Parsed anew each time and never left behind on a server connection that somebody else gets next."""
     return ""
@@ -123,7 +187,11 @@ class Database:
         async def connect(**_: Any) -> Any:
             try:
                 return await asyncpg.connect(
-                    dsn=dsn, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS, **driver
+                    dsn=dsn,
+                    timeout=_CONNECT_SECONDS,
+                    command_timeout=_STATEMENT_SECONDS,
+                    record_class=Record,
+                    **driver,
                 )
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 # Whatever keeps us out, be it a start-up, a standby or a password: nothing was done.
@@ -148,8 +216,18 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commits at the end, rolls back on any exception. A COMMIT that nobody heard back from is `Unavailable`."""
-        async with self._told_plainly(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        async with self._told_plainly(), self._single.connect() as connection:
+            await _tell_driver(connection, "BEGIN")
+            try:
+                yield connection
+                await _tell_driver(connection, "COMMIT")
+            except Exception:
+                await _roll_back(connection)
+                raise
+            except BaseException:
+                # Whoever was waiting has gone away, and would not wait for a ROLLBACK either.
+                await connection.invalidate()
+                raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -164,13 +242,14 @@ class Database:
     @asynccontextmanager
     async def _kept_together(self) -> AsyncIterator[Connection]:
         """A transaction that keeps what was done before a refusal, as single statements do."""
-        async with self._told_plainly(), self._engine.connect() as connection:
+        refusal: Refusal | None = None
+        async with self.transaction() as connection:
             try:
                 yield connection
-            except Refusal:
-                await connection.commit()
-                raise
-            await connection.commit()
+            except Refusal as refused:
+                refusal = refused
+        if refusal is not None:
+            raise refusal
 
     @asynccontextmanager
     async def _told_plainly(self) -> AsyncIterator[None]:

@@ -27,6 +27,7 @@ from app.accounts.domain import Account, Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import HOLD, account_of, accounts, held
 from app.infrastructure.database import Connection, metadata
+from app.infrastructure.prepared import Prepared
 from app.login.domain import Challenge
 from app.two_factor.domain import Status as Enrolled
 from app.two_factor.repository import COLUMNS as ENROLLMENT_COLUMNS
@@ -50,7 +51,7 @@ challenges = Table(
 
 # Named like no column: an UPDATE or INSERT takes parameters that are for values of its own.
 _digest, _at = bindparam("presented", type_=LargeBinary), bindparam("at", type_=DateTime(timezone=True))
-_open = (
+_open = Prepared(
     insert(challenges)
     .from_select(
         ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at"],
@@ -65,7 +66,7 @@ _open = (
     .returning(challenges.c.account_id)
 )
 _held = HOLD.cte("held")
-_spend = (
+_spend = Prepared(
     update(challenges)
     .where(
         challenges.c.digest == _digest,
@@ -100,7 +101,7 @@ _counted = (
     .cte("challenge")
 )
 _attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
-_count_attempt = select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true()))
+_count_attempt = Prepared(select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true())))
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Challenges:
     async def open(self, digest: bytes, account: Account, at: datetime, expires_at: datetime) -> bool:
         """Also holds the account as `AccountRows.hold` does; False where it is no longer as it was read."""
         given = {"presented": digest, "at": at, "until": expires_at} | held(account.id, account.epoch)
-        return (await self.connection.execute(_open, given)).first() is not None
+        return await _open.first(self.connection, given) is not None
 
     async def count_attempt(self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits) -> Challenge | None:
         """Counts a code as wrong before the look, on the challenge and on the account.
@@ -118,7 +119,7 @@ class Challenges:
         None for a challenge that is unknown, spent, over, or exhausted.
         """
         given = {"presented": digest, "most_here": most} | limits.given(at)
-        row = (await self.connection.execute(_count_attempt, given)).first()
+        row = await _count_attempt.first(self.connection, given)
         if row is None:
             return None
         return Challenge(digest, row.wrong_codes, account_of(row), enrollment_of(row), row.in_a_row)
@@ -126,7 +127,7 @@ class Challenges:
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
         """Also holds the account as `AccountRows.hold` does; False where it was spent, or the account changed."""
         given = {"presented": digest, "at": at} | held(account.id, account.epoch)
-        return (await self.connection.execute(_spend, given)).first() is not None
+        return await _spend.first(self.connection, given) is not None
 
     async def delete_old(self, before: datetime) -> None:
         await self.connection.execute(delete(challenges).where(challenges.c.expires_at <= before))

@@ -37,7 +37,8 @@ from sqlalchemy import (
 from app.accounts.domain import Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
-from app.infrastructure.database import Connection, metadata
+from app.infrastructure.database import Connection, Record, metadata
+from app.infrastructure.prepared import Prepared
 from app.kernel.page import PageOf, cut_page
 from app.tokens.domain import Caller, Kind, Revoked, Token
 
@@ -123,7 +124,7 @@ _named = (
 COLUMNS = (*(tokens.c[name].label(f"token_{name}") for name in _named), ENDS_AT.label("token_ends_at"))
 
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
-_caller_with = (
+_caller_with = Prepared(
     select(*ACCOUNT_COLUMNS, *COLUMNS)
     .select_from(_with_account)
     .where(tokens.c.digest == bindparam("digest", type_=LargeBinary), LIVES)
@@ -138,7 +139,9 @@ _surplus = (
     .offset(bindparam("keep", type_=Integer))
 )
 _new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
-_add_session = delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("opened"))
+_add_session = Prepared(
+    delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("opened"))
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class TokenRows:
         return {"at": at, "idle": self.idle}
 
     async def caller_with(self, digest: bytes, at: datetime) -> Caller | None:
-        row = (await self.connection.execute(_caller_with, self._given(at) | {"digest": digest})).first()
+        row = await _caller_with.first(self.connection, self._given(at) | {"digest": digest})
         return Caller(account_of(row), token_of(row)) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
@@ -171,7 +174,7 @@ class TokenRows:
         # The DELETE does not see the new session yet.
         surplus = {"owner": account_id, "keep": keep - 1}
         given = {f"new_{name}": value for name, value in values.items()}
-        await self.connection.execute(_add_session, given | surplus | self._given(at))
+        await _add_session.all(self.connection, given | surplus | self._given(at))
 
     @staticmethod
     def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
@@ -256,7 +259,7 @@ class TokenRows:
         return (await self.connection.execute(_DELETE_DEAD, given)).rowcount
 
 
-def token_of(row: Row[*tuple[Any, ...]]) -> Token:
+def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:
     return Token(
         id=row.token_id,
         kind=Kind(row.token_kind),

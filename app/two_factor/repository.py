@@ -32,7 +32,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.accounts.domain import Account
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
-from app.infrastructure.database import Connection, metadata
+from app.infrastructure.database import Connection, Record, metadata
+from app.infrastructure.prepared import Prepared
 from app.two_factor.domain import Enrollment, Status
 
 enrollments = Table(
@@ -98,7 +99,7 @@ COLUMNS = (
 )
 
 
-def enrollment_of(row: Row[*tuple[Any, ...]]) -> Enrollment:
+def enrollment_of(row: Row[*tuple[Any, ...]] | Record) -> Enrollment:
     return Enrollment(
         id=row.enrollment_id,
         account_id=row.enrolled_account_id,
@@ -114,13 +115,13 @@ def enrollment_of(row: Row[*tuple[Any, ...]]) -> Enrollment:
 
 # Statements are put together once: building one costs more than running it.
 _of = select(*COLUMNS).where(enrollments.c.account_id == bindparam("account_id", type_=Uuid))
-_holder = (
+_holder = Prepared(
     select(*ACCOUNT_COLUMNS, *COLUMNS)
     .select_from(accounts.outerjoin(enrollments, enrollments.c.account_id == accounts.c.id))
     .where(accounts.c.folded_address == bindparam("folded", type_=Text))
 )
 _forgiven = delete(code_attempts).where(code_attempts.c.account_id == bindparam("owner", type_=Uuid))
-_spend_step = (
+_spend_step = Prepared(
     update(enrollments)
     .where(
         enrollments.c.account_id == bindparam("owner", type_=Uuid),
@@ -154,7 +155,7 @@ class Enrollments:
 
     async def holder_with(self, folded_address: str) -> tuple[Account | None, Enrollment | None]:
         """The account with this address, and its enrollment."""
-        row = (await self.connection.execute(_holder, {"folded": folded_address})).first()
+        row = await _holder.first(self.connection, {"folded": folded_address})
         if row is None:
             return None, None
         return account_of(row), enrollment_of(row) if row.enrollment_id else None
@@ -186,7 +187,7 @@ class Enrollments:
 
     async def spend_step(self, account_id: UUID, step: int, at: datetime) -> Enrollment | None:
         """As it is then, and the wrong codes before it forgiven; None where this step or a later one was accepted."""
-        row = (await self.connection.execute(_spend_step, {"owner": account_id, "step": step, "at": at})).first()
+        row = await _spend_step.first(self.connection, {"owner": account_id, "step": step, "at": at})
         return enrollment_of(row) if row else None
 
     async def spend_recovery_code(self, account_id: UUID, digest: bytes, at: datetime) -> Enrollment | None:

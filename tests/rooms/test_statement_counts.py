@@ -1,6 +1,6 @@
 """How often the hot calls ask Postgres: each statement is there for a guarantee that some other test would miss."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import event
 
 from app.clients.domain import Role
+from app.infrastructure import prepared
+from app.infrastructure.database import Connection, Record, ask_driver
 from app.main import House
 from tests.conftest import SetClock
 from tests.support.people import a_session, an_account, bearer, enroll, log_in, totp_code
@@ -25,10 +27,16 @@ def executed(house: House) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     def note(_connection: Any, _cursor: Any, statement: str, parameters: tuple[Any, ...], *_: Any) -> None:
         sent.append((statement, parameters))
 
+    async def ask(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+        sent.append((statement, tuple(given)))
+        return await ask_driver(connection, statement, given)
+
     engine = house.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield sent
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(prepared, "ask_driver", ask)
+            yield sent
     finally:
         event.remove(engine, "before_cursor_execute", note)
 

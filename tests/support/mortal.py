@@ -1,9 +1,9 @@
 """A service that dies where a request tells it to: `python -m tests.support.mortal PORT CLOCK_FILE`.
 
-The steps of a request are found by listening to SQLAlchemy and to the answer, from outside: the service that runs in
-production holds no failpoint. `X-Dies-At: 3` kills the process, as `kill -9` does, at the third step of this request;
-the answer's `X-Steps` names those that were passed. The next process takes over at once, a fork of one that has put the
-app together and serves nobody, and so has nothing to remember.
+The steps of a request are found from outside, by listening to SQLAlchemy, to what goes past it and to the answer: the
+service that runs in production holds no failpoint. `X-Dies-At: 3` kills the process, as `kill -9` does, at the third
+step of this request; the answer's `X-Steps` names those that were passed. The next process takes over at once, a fork
+of one that has put the app together and serves nobody, and so has nothing to remember.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,8 @@ from sqlalchemy.pool import Pool
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from app.infrastructure import database, prepared
+from app.infrastructure.database import Connection, Record
 from app.infrastructure.logs import configure_logs
 from app.infrastructure.settings import load_settings
 from app.main import create_app
@@ -61,11 +64,20 @@ def _on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> No
         life.reach(f"before {' '.join(statement.split()[:2])}")
 
 
-def _on_commit(_connection: Any) -> None:
-    if life := _life.get():
+async def _ask_driver(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+    _on_statement(connection, None, statement)
+    return await database.ask_driver(connection, statement, given)
+
+
+_tell_for_good = database._tell_driver
+
+
+async def _tell_driver(connection: Connection, command: str) -> None:
+    if command == "COMMIT" and (life := _life.get()):
         life.reach("before COMMIT")
         # By the next turn of the loop COMMIT has been sent, and nobody has heard back.
         life.reach(COMMITTING, die=partial(asyncio.get_running_loop().call_soon, _die))
+    await _tell_for_good(connection, command)
 
 
 def _on_checkin(*_: Any) -> None:
@@ -104,7 +116,8 @@ def main(port: str, clock_file: str) -> int:
     settings = load_settings()
     configure_logs(settings.log_level, as_json=True)
     event.listen(Engine, "before_cursor_execute", _on_statement)
-    event.listen(Engine, "commit", _on_commit)
+    prepared.ask_driver = _ask_driver  # type: ignore[attr-defined]
+    database._tell_driver = _tell_driver
     event.listen(Pool, "checkin", _on_checkin)
     app = Mortal(create_app(settings, FileClock(Path(clock_file))))
     # It stays open over all deaths, so that whoever comes in between waits for the next process.
