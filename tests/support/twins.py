@@ -4,7 +4,7 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -251,14 +251,17 @@ class Twins:
 
 
 @contextmanager
-def _replica(number: int, clock_file: Path, env: dict[str, str], logs: Path) -> Iterator[str]:
+def replica(
+    number: int, clock_file: Path, env: Mapping[str, str], logs: Path
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """One process and its address; `number` names the folder of its log."""
     port = free_port()
     folder = logs / str(number)
     folder.mkdir()
     with (folder / "output.log").open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.replica", str(port), str(clock_file)],
-            env=env,
+            env=dict(env),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -267,7 +270,7 @@ def _replica(number: int, clock_file: Path, env: dict[str, str], logs: Path) -> 
         )
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", process, folder)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process
         finally:
             process.terminate()
             try:
@@ -292,7 +295,7 @@ async def twins(database_url: str, folder: Path, settings: Settings, **changes: 
     )
     house = build_house(settings, clock)
     with ExitStack() as stack:
-        found = [stack.enter_context(_replica(each, folder / "clock", env, folder)) for each in range(2)]
+        found = [stack.enter_context(replica(each, folder / "clock", env, folder))[0] for each in range(2)]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(

@@ -1,0 +1,525 @@
+"""A random walk through everything that proves something, on two processes, beside a reference that has no database.
+
+Each answer is compared with the reference's: status, code, attempts left, how many tokens died. After each act the
+other process is asked about every token, and how each account stands. `make test` walks the same few ways each time;
+`make test-long` many new ones.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import NAMESPACE_OID, uuid5
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from tests.attacks.conftest import LONG
+from tests.support.model import ABSENT, Challenge, Enrollment, Limits, Link, Reference, Said, Token
+from tests.support.pair import Pair, pair
+from tests.support.people import NEW_PASSWORD, PASSWORD, totp_code
+from tests.support.postgres import Server
+
+# The last one is weak.
+PASSWORDS = (PASSWORD, NEW_PASSWORD, "onyx-otter-canal-88-drift", "velvet-anchor-thistle-303", "password1")
+WRONG = "never-anybodys-password-77"
+SEED = 1
+FIXED_WALKS, FIXED_STEPS = (60, 60) if LONG else (6, 40)
+_numbers = count(1)
+MET = {
+    (409, "two_factor_already_enabled"),
+    (409, "two_factor_not_enabled"),
+    (409, "no_pending_enrollment"),
+    (401, "invalid_code"),
+    (403, "invalid_code"),
+    (401, "challenge_expired"),
+    (401, "invalid_credentials"),
+    (401, "invalid_token"),
+    (403, "wrong_password"),
+    (403, "session_required"),
+    (404, "not_found"),
+    (410, "reset_token_invalid"),
+    (422, "weak_password"),
+}
+"""What the fixed walks are known to meet, so that none of them stands still."""
+Thing = TypeVar("Thing")
+Seen = tuple[str, int, str | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One act of a walk; each takes what it needs of the rest."""
+
+    act: str
+    who: int = 0
+    on: int = 0
+    """Which of the two processes."""
+    which: str = "session"
+    other: str = "session"
+    age: int = 0
+    code: str | None = None
+    right: bool = True
+    new: int = 0
+    flag: bool = True
+
+
+ACTS = {
+    "log_in": 8,
+    "prove": 4,
+    "log_out": 1,
+    "look": 1,
+    "enroll": 3,
+    "cancel": 1,
+    "confirm": 4,
+    "disable": 2,
+    "replace_codes": 1,
+    "change_password": 2,
+    "ask_for_link": 2,
+    "follow_link": 2,
+    "create_token": 2,
+    "revoke": 2,
+    "revoke_all": 2,
+    "revoke_presented": 1,
+    "operator_disables": 1,
+    "operator_enables": 3,
+    "operator_resets": 1,
+    "operator_revokes": 1,
+    "time_passes": 4,
+    "clock_steps_back": 2,
+    "restart": 1,
+}
+CODES = ["now"] * 8 + ["before", "after", "stale", "early", "far", "wrong", "wrong", "recovery", "bare", "old", "lost"]
+CHOICES: dict[str, Sequence[Any]] = {
+    "act": [act for act, weight in ACTS.items() for _ in range(weight)],
+    "who": [0, 1],
+    "on": [0, 1],
+    "which": ["session"] * 6 + ["other", "personal", "dead", "nobody"],
+    "other": ["session"] * 3 + ["other", "personal", "dead", "nobody"],
+    "age": [0, 0, 0, 1, 2, 5],
+    "code": [None, None, None, None, *CODES],
+    "right": [True, True, True, True, False],
+    "new": [0, 1, 2, 3, -1],
+    "flag": [True, False],
+}
+STEPS = st.builds(Step, **{name: st.sampled_from(choices) for name, choices in CHOICES.items()})
+STARTS = st.lists(st.sampled_from(["bare", "pending", "enabled", "enabled"]), min_size=2, max_size=2)
+OFFSETS = {"now": 0, "before": -1, "after": 1, "stale": -2, "early": 2, "far": -9}
+FORWARD = (30, 1, 30, 61, 301, 601, 901, 1801, 3601, 86401)
+BACK = (1, 10, 30, 61)
+AGES = (None, 8, 90, 5000)
+
+
+def fixed_step(walk: str, number: int) -> Step:
+    """The same at each run, and spread evenly, which the first few examples of hypothesis are not."""
+    dice = hashlib.sha256(f"{walk} {number}".encode()).digest()
+    return Step(**{name: choices[dice[at] % len(choices)] for at, (name, choices) in enumerate(CHOICES.items())})
+
+
+def pick(things: Sequence[Thing], age: int, otherwise: Thing) -> Thing:
+    """The newest has age 0."""
+    return things[-1 - age % len(things)] if things else otherwise
+
+
+def code_of(person: Reference, how: str, at: datetime) -> str:
+    found = person.enrollment
+    if how == "lost" and person.old_secrets:
+        return totp_code(person.old_secrets[-1], at)
+    if how == "old" and person.old_codes:
+        return person.old_codes[-1]
+    if found is None:
+        return "123456"
+    if how in OFFSETS:
+        return totp_code(found.secret, at, steps=OFFSETS[how])
+    if how in {"recovery", "bare"} and found.recovery_codes:
+        code = found.recovery_codes[0]
+        return code if how == "recovery" else code.replace("-", "").lower()
+    near = {totp_code(found.secret, at, steps=steps) for steps in range(-20, 21)}
+    return next(code for code in map("{:06d}".format, range(1000)) if code not in near)
+
+
+def must_hold(part: Mapping[str, Any], whole: Mapping[str, Any], said: str) -> None:
+    for name, value in part.items():
+        if value is ABSENT:
+            assert name not in whole, f"{name} is there: {said}"
+        elif isinstance(value, Mapping):
+            must_hold(value, whole[name], said)
+        else:
+            assert whole[name] == value, f"{name} should be {value}: {said}"
+
+
+class Walk(RuleBasedStateMachine):
+    def __init__(self, service: Pair, limits: Limits, seen: Counter[Seen]) -> None:
+        super().__init__()
+        self.service, self.limits, self.seen = service, limits, seen
+        self.at = service.clock.at
+        self.last = 0
+        """The process that answered last."""
+        self.looks = 0
+        self.known_dead: set[str] = set()
+        self.people = [self._person() for _ in range(2)]
+
+    def _person(self) -> Reference:
+        email = f"walker{next(_numbers)}@example.com"
+        answer = self._operator(0, "POST", "/v1/admin/accounts", {"email": email, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        return Reference(self.limits, email, PASSWORD, answer.json()["id"])
+
+    def _operator(self, on: int, method: str, path: str, body: Any = None) -> httpx.Response:
+        self.last = on
+        return self.service.call(on, method, path, body, auth=self.service.client)
+
+    def _same(self, person: Reference, said: Said, answer: httpx.Response) -> None:
+        """The service said what the reference says; what it opened gets its secret."""
+        request = answer.request
+        path = re.sub("[0-9a-f]{8}-[0-9a-f-]{27}", "{id}", request.url.path)
+        body = answer.json() if answer.content else {}
+        self.seen[f"{request.method} {path}", answer.status_code, body.get("code")] += 1
+        told = f"{request.method} {path} said {answer.status_code} {answer.text}, not {said}"
+        assert (answer.status_code, body.get("code")) == (said.status, said.code), told
+        must_hold(said.members, body, told)
+        if isinstance(said.opened, Token):
+            grant = body.get("grant", body)
+            said.opened.secret, said.opened.id = grant["access_token"], grant["token"]["id"]
+        elif isinstance(said.opened, Challenge):
+            said.opened.secret = body["challenge"]
+        elif isinstance(said.opened, Enrollment) and "secret" in body:
+            said.opened.secret = body["secret"]
+        if "recovery_codes" in body:
+            assert person.enrollment is not None
+            person.enrollment.recovery_codes = list(body["recovery_codes"])
+
+    def _call(self, step: Step, method: str, path: str, body: Any = None, token: Token | None = None) -> httpx.Response:
+        self.last = step.on
+        return self.service.call(step.on, method, path, body, token=token.secret if token else None)
+
+    def _token(self, person: Reference, which: str) -> Token:
+        """Mostly one that may act, so that a walk gets somewhere."""
+        nobodys = Token("session", -1, (), self.at, self.at, secret="tks_" + "A" * 43)
+        live = person.live(self.at)
+        sessions = [token for token in live if token.kind == "session"]
+        found = {
+            "session": sessions,
+            "other": sessions[:-1],
+            "personal": [token for token in live if token.kind == "personal"],
+            "dead": [token for token in person.tokens if token not in live],
+            "nobody": [],
+        }[which]
+        return pick(found, 0, nobodys)
+
+    @initialize(starts=STARTS)
+    def begin_somewhere(self, starts: list[str]) -> None:
+        for who, how in enumerate(starts):
+            acts = {
+                "bare": [],
+                "pending": ["log_in", "enroll", "create_token", "ask_for_link"],
+                "enabled": ["log_in", "enroll", "confirm", "create_token", "log_in", "ask_for_link"],
+            }[how]
+            for act in acts:
+                self.step(Step(act, who, code="now" if act == "confirm" else None))
+
+    @rule(step=STEPS)
+    def step(self, step: Step) -> None:
+        getattr(self, step.act)(step, self.people[step.who])
+
+    # Getting in.
+
+    def log_in(self, step: Step, person: Reference) -> None:
+        body = {"email": person.email, "password": person.password if step.right else WRONG}
+        if step.code is not None:
+            body["code"] = code_of(person, step.code, self.at)
+        said = person.log_in(body["password"], body.get("code"), self.at)
+        self._same(person, said, self._call(step, "POST", "/v1/login", body))
+        if isinstance(said.opened, Challenge) and step.flag:
+            self.prove(replace(step, age=0, on=1 - step.on), person)
+
+    def prove(self, step: Step, person: Reference) -> None:
+        """Now and then with the code of the other account."""
+        challenge = pick(person.challenges, step.age, Challenge(-1, self.at, secret="tkc_" + "A" * 43))
+        whose = person if step.right else self.people[1 - step.who]
+        code = code_of(whose, step.code or "now", self.at)
+        said = person.prove(challenge, code, self.at)
+        body = {"challenge": challenge.secret, "code": code}
+        self._same(person, said, self._call(step, "POST", "/v1/login/two-factor", body))
+
+    def log_out(self, step: Step, person: Reference) -> None:
+        token = self._token(person, step.which)
+        said = person.log_out(token, self.at)
+        self._same(person, said, self._call(step, "POST", "/v1/logout", token=token))
+
+    def look(self, step: Step, person: Reference) -> None:
+        token = self._token(person, step.which)
+        said = person.look(token, self.at)
+        self._same(person, said, self._call(step, "GET", "/v1/me", token=token))
+        if said.status == 200:
+            listed = self._call(step, "GET", "/v1/me/tokens?limit=200", token=token).json()["items"]
+            assert {item["id"] for item in listed} == {one.id for one in person.live(self.at)}
+
+    # The second factor.
+
+    def enroll(self, step: Step, person: Reference) -> None:
+        token, password = self._token(person, step.which), person.password if step.right else WRONG
+        said = person.begin(token, password, self.at)
+        self._same(person, said, self._call(step, "POST", "/v1/me/2fa/enrollment", {"password": password}, token))
+
+    def cancel(self, step: Step, person: Reference) -> None:
+        token = self._token(person, step.which)
+        said = person.cancel(token, self.at)
+        self._same(person, said, self._call(step, "DELETE", "/v1/me/2fa/enrollment", token=token))
+
+    def confirm(self, step: Step, person: Reference) -> None:
+        token, code = self._token(person, step.which), code_of(person, step.code or "now", self.at)
+        said = person.confirm(token, code, self.at)
+        self._same(person, said, self._call(step, "POST", "/v1/me/2fa/confirm", {"code": code}, token))
+
+    def disable(self, step: Step, person: Reference) -> None:
+        token, password = self._token(person, step.which), person.password if step.right else WRONG
+        body = {"password": password}
+        if step.code is not None:
+            body["code"] = code_of(person, step.code, self.at)
+        said = person.disable(token, password, body.get("code"), self.at)
+        self._same(person, said, self._call(step, "POST", "/v1/me/2fa/disable", body, token))
+
+    def replace_codes(self, step: Step, person: Reference) -> None:
+        token, password = self._token(person, step.which), person.password if step.right else WRONG
+        said = person.replace_codes(token, password, self.at)
+        answer = self._call(step, "POST", "/v1/me/2fa/recovery-codes", {"password": password}, token)
+        self._same(person, said, answer)
+
+    # The password.
+
+    def change_password(self, step: Step, person: Reference) -> None:
+        token, current = self._token(person, step.which), person.password if step.right else WRONG
+        new, weak = PASSWORDS[step.new], step.new < 0
+        said = person.change_password(token, current, new, self.at, weak=weak)
+        body = {"current_password": current, "new_password": new}
+        self._same(person, said, self._call(step, "POST", "/v1/me/password", body, token))
+
+    def ask_for_link(self, step: Step, person: Reference) -> None:
+        link = person.ask_for_link(self.at)
+        answer = self._call(step, "POST", "/v1/password-reset", {"email": person.email})
+        self._same(person, Said(202), answer)
+        mailed = self.service.links(person.id)
+        assert len(mailed) == len(person.links), "a link went out, or did not"
+        if link is not None:
+            link.secret = mailed[-1]
+
+    def follow_link(self, step: Step, person: Reference) -> None:
+        link = pick(person.links, step.age, Link(-1, self.at, self.at, secret="tkr_" + "A" * 43))
+        new, weak = PASSWORDS[step.new], step.new < 0
+        body = {"token": link.secret, "new_password": new}
+        if step.code is not None:
+            body["code"] = code_of(person, step.code, self.at)
+        said = person.follow(link, new, body.get("code"), self.at, weak=weak)
+        self._same(person, said, self._call(step, "POST", "/v1/password-reset/confirm", body))
+
+    # Tokens.
+
+    def create_token(self, step: Step, person: Reference) -> None:
+        token, max_age = self._token(person, step.which), AGES[step.new]
+        said = person.create_token(token, max_age, self.at, extends=step.flag)
+        body = {"description": "made on a walk", "max_age_seconds": max_age, "extend_when_used": step.flag}
+        self._same(person, said, self._call(step, "POST", "/v1/me/tokens", body, token))
+
+    def revoke(self, step: Step, person: Reference) -> None:
+        """Now and then one of the other account's."""
+        whose = person if step.right else self.people[1 - step.who]
+        token, other = self._token(person, step.which), self._token(whose, step.other)
+        said = person.revoke(token, other, self.at)
+        id = other.id or uuid5(NAMESPACE_OID, "nobody's")
+        self._same(person, said, self._call(step, "DELETE", f"/v1/me/tokens/{id}", token=token))
+
+    def revoke_all(self, step: Step, person: Reference) -> None:
+        token = self._token(person, step.which)
+        said = person.revoke_all(token, self.at, keep_current=step.flag)
+        body = {"keep_current": step.flag}
+        self._same(person, said, self._call(step, "POST", "/v1/me/tokens/revoke-all", body, token))
+
+    def revoke_presented(self, step: Step, person: Reference) -> None:
+        token, self.last = self._token(person, step.which), step.on
+        client, form = self.service.client, {"token": token.secret}
+        answer = self.service.call(step.on, "POST", "/v1/revoke", auth=client, data=form)
+        self._same(person, person.revoke_presented(token, self.at), answer)
+
+    # An operator.
+
+    def operator_disables(self, step: Step, person: Reference) -> None:
+        self._set_status(step, person, "disabled")
+
+    def operator_enables(self, step: Step, person: Reference) -> None:
+        self._set_status(step, person, "active")
+
+    def _set_status(self, step: Step, person: Reference, status: str) -> None:
+        said = person.set_active(self.at, active=status == "active")
+        answer = self._operator(step.on, "PATCH", f"/v1/admin/accounts/{person.id}", {"status": status})
+        self._same(person, said, answer)
+
+    def operator_resets(self, step: Step, person: Reference) -> None:
+        path = f"/v1/admin/accounts/{person.id}/2fa/reset"
+        said = person.operator_resets(self.at)
+        self._same(person, said, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
+
+    def operator_revokes(self, step: Step, person: Reference) -> None:
+        path = f"/v1/admin/accounts/{person.id}/tokens/revoke"
+        said = person.operator_revokes(self.at)
+        self._same(person, said, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
+
+    # Time, and processes.
+
+    def time_passes(self, step: Step, _: Reference) -> None:
+        by = FORWARD[step.new + 1 + 5 * (step.age == 5)]
+        self._set_clock(timedelta(seconds=by), timedelta(seconds=1))
+
+    def clock_steps_back(self, step: Step, _: Reference) -> None:
+        self._set_clock(-timedelta(seconds=BACK[step.new]), -timedelta(seconds=1))
+
+    def _set_clock(self, by: timedelta, more: timedelta) -> None:
+        self._settle()
+        ends = {end for person in self.people for end in person.deadlines()}
+        self.at += by
+        while self.at in ends:
+            self.at += more
+        self.service.clock.set(self.at)
+
+    def _settle(self) -> None:
+        """What was noted in a process's memory is in the database, so that what comes next depends on no chance."""
+        used = {
+            token.id: token.secret
+            for person in self.people
+            for token in person.live(self.at)
+            if token.used is not None and token.used >= self.at
+        }
+        if used:
+            for person in self.people:
+                for token in person.live(self.at):
+                    if token.id in used:
+                        token.use(self.at)
+            self.service.let_uses_be_written(used, self.at)
+
+    def restart(self, step: Step, _: Reference) -> None:
+        self._settle()
+        self.service.restart(hard=step.flag)
+
+    # What must always hold.
+
+    @invariant()
+    def everything_lives_as_it_should(self) -> None:
+        """Asks about what lives, what just died, and a few of the dead in turn; at the end about all."""
+        mine = list(self._tokens())
+        dead = [token for token in mine if not self._lives(token)]
+        for_long = [token for token in dead if token.id in self.known_dead]
+        again = for_long if len(for_long) <= 3 else [for_long[(self.looks + each) % len(for_long)] for each in range(3)]
+        just_died = [token for token in dead if token.id not in self.known_dead]
+        self.looks += 3
+        self.known_dead = {token.id for token in dead}
+        self._ask_about([*again, *just_died, *(one for one in mine if one not in dead and not one.left_alone)])
+
+    def _tokens(self) -> Iterator[Token]:
+        return (token for person in self.people for token in person.tokens)
+
+    def _lives(self, token: Token) -> bool:
+        return any(token in person.tokens and person.lives(token, self.at) for person in self.people)
+
+    def _ask_about(self, tokens: Sequence[Token]) -> None:
+        """The process that did not answer last is asked."""
+        secrets, ids = [token.secret for token in tokens], [person.id for person in self.people]
+        answers, accounts = self.service.look(1 - self.last, secrets, ids)
+        owners = {id(token): person for person in self.people for token in person.tokens}
+        for token, answer in zip(tokens, answers, strict=True):
+            person = owners[id(token)]
+            if not person.lives(token, self.at):
+                assert answer == {"active": False}, f"{token} should be dead: {answer}"
+                continue
+            assert answer["active"], f"{token} should live"
+            token.use(self.at)
+            acr = "aal2" if "mfa" in token.amr else "aal1"
+            said = (answer["sub"], answer["username"], answer["kind"], tuple(answer["amr"]), answer["acr"])
+            assert said == (person.id, person.email, token.kind, token.amr, acr)
+            assert answer["jti"] == token.id
+        for person, found in zip(self.people, accounts, strict=True):
+            assert found["status"] == ("active" if person.active else "disabled")
+            must_hold(person.two_factor(self.at), found["two_factor"], f"{found}")
+
+    def teardown(self) -> None:
+        """What is over stays over, whatever is tried: right codes at dead challenges, good passwords at dead links."""
+        self._ask_about(list(self._tokens()))
+        for person in self.people:
+            for challenge in person.challenges:
+                if not person.opens(challenge, self.at):
+                    body = {"challenge": challenge.secret, "code": code_of(person, "now", self.at)}
+                    answer = self._call(Step("", on=1 - self.last), "POST", "/v1/login/two-factor", body)
+                    self._same(person, Said(401, "challenge_expired"), answer)
+            for link in person.links:
+                if not person.leads_on(link, self.at):
+                    body = {"token": link.secret, "new_password": PASSWORDS[0]}
+                    answer = self._call(Step("", on=1 - self.last), "POST", "/v1/password-reset/confirm", body)
+                    self._same(person, Said(410, "reset_token_invalid"), answer)
+
+
+@pytest.fixture(scope="module", params=[False, True] if LONG else [False], ids=str)
+def limits(request: pytest.FixtureRequest) -> Limits:
+    return Limits(careful=request.param)
+
+
+@pytest.fixture(scope="module")
+def service(postgres: Server, tmp_path_factory: pytest.TempPathFactory, limits: Limits) -> Iterator[Pair]:
+    name = f"model_{os.getpid()}_{next(_numbers)}"
+    url = asyncio.run(postgres.clone(name))
+    folder = tmp_path_factory.mktemp("pair")
+    with pair(url, folder, limits.as_settings(), restarts=20 if LONG else 1) as started:
+        yield started
+    asyncio.run(postgres.drop(name))
+
+
+def test_fixed_walks_end_where_the_reference_does(service: Pair, limits: Limits) -> None:
+    seen: Counter[Seen] = Counter()
+    for number in range(FIXED_WALKS):
+        walk = Walk(service, limits, seen)
+        walk.begin_somewhere(["enabled", ["bare", "pending", "enabled"][number % 3]])
+        for step in range(FIXED_STEPS):
+            walk.step(fixed_step(f"{SEED} {number}", step))
+            walk.everything_lives_as_it_should()
+        walk.teardown()
+    show(seen)
+    missed = MET - {(status, code) for _, status, code in seen}
+    assert not missed, f"the walks went nowhere near {missed}"
+
+
+def test_random_walks_end_where_the_reference_does(service: Pair, limits: Limits) -> None:
+    seen: Counter[Seen] = Counter()
+
+    class ThisWalk(Walk):
+        def __init__(self) -> None:
+            super().__init__(service, limits, seen)
+
+    try:
+        run_state_machine_as_test(
+            ThisWalk,
+            settings=settings(
+                max_examples=300 if LONG else 3,
+                stateful_step_count=60 if LONG else 20,
+                derandomize=not LONG,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+                phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
+            ),
+        )
+    finally:
+        show(seen)
+
+
+def show(seen: Counter[Seen]) -> None:
+    """For `pytest -rP`: how often each call was answered how."""
+    print(f"{sum(seen.values())} answers compared")  # noqa: T201
+    for (call, status, code), times in sorted(seen.items(), key=str):
+        print(f"{times:6} {call} {status} {code or ''}")  # noqa: T201

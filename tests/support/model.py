@@ -1,0 +1,525 @@
+"""What the contract says, once more and small: no database, no hash, no second process, every rule in one place.
+
+The state machine of `tests/attacks/test_model.py` drives the service beside it and compares. Times are whole seconds;
+nothing here may be copied from the service, or the two would be wrong together.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.support.people import totp_code
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+ABSENT = object()
+"""Stands for a member that an answer must not have."""
+
+_PWD = ("pwd",)
+_OTP = ("pwd", "otp", "mfa")
+_RECOVERY = ("pwd", "recovery_code", "mfa")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Section 10, smaller, so that a short walk meets each limit; `careful` are the two strict choices."""
+
+    careful: bool = False
+    session_idle: int = 3600
+    session_max: int = 86400
+    challenge: int = 300
+    enrollment: int = 600
+    reset: int = 1800
+    codes_per_challenge: int = 3
+    codes_in_a_row: int = 5
+    codes_lock: int = 900
+    codes_until_reset: int = 12
+    passwords: int = 4
+    passwords_window: int = 300
+    links_open: int = 2
+    mails_an_hour: int = 4
+    personal_tokens: int = 3
+
+    def as_settings(self) -> dict[str, str]:
+        numbers = {
+            "SESSION_IDLE_SECONDS": self.session_idle,
+            "SESSION_MAX_SECONDS": self.session_max,
+            "CHALLENGE_SECONDS": self.challenge,
+            "ENROLLMENT_SECONDS": self.enrollment,
+            "PASSWORD_RESET_SECONDS": self.reset,
+            "WRONG_CODES_PER_CHALLENGE": self.codes_per_challenge,
+            "WRONG_CODES_PER_ACCOUNT": self.codes_in_a_row,
+            "WRONG_CODES_LOCK_SECONDS": self.codes_lock,
+            "WRONG_CODES_UNTIL_RESET": self.codes_until_reset,
+            "WRONG_PASSWORDS_PER_CLIENT": self.passwords,
+            "WRONG_PASSWORDS_PER_CLIENT_SECONDS": self.passwords_window,
+            "RESET_LINKS_OPEN": self.links_open,
+            "RESET_MAILS_PER_HOUR": self.mails_an_hour,
+            "PERSONAL_TOKENS_PER_ACCOUNT": self.personal_tokens,
+            # These two are not modelled, and out of reach.
+            "WRONG_PASSWORDS_PER_ACCOUNT": 100_000,
+            "REQUESTS_PER_CLIENT_MINUTE": 100_000,
+            "DISABLE_REQUIRES_CODE": str(self.careful).lower(),
+            "PASSWORD_RESET_POLICY": "requires_second_factor" if self.careful else "clears_two_factor",
+        }
+        return {f"TWOKEYS_{name}": str(value) for name, value in numbers.items()}
+
+
+@dataclass
+class Token:
+    kind: str
+    epoch: int
+    amr: tuple[str, ...]
+    created: datetime
+    expires: datetime | None
+    max_age: int | None = None
+    extends: bool = False
+    used: datetime | None = None
+    revoked: bool = False
+    left_alone: bool = False
+    """The checks after each act don't ask about it, since asking is a use: this one can grow idle."""
+    id: str = ""
+    secret: str = ""
+
+    def end(self, idle: int) -> datetime:
+        idle_end = (self.used or self.created) + timedelta(seconds=idle) if self.kind == "session" else NEVER
+        return min(self.expires or NEVER, idle_end)
+
+    def use(self, at: datetime) -> None:
+        if self.used is not None and self.used >= at:
+            return
+        self.used = at
+        if self.extends and self.max_age is not None:
+            self.expires = at + timedelta(seconds=self.max_age)
+
+
+@dataclass
+class Challenge:
+    epoch: int
+    expires: datetime
+    wrong: int = 0
+    spent: bool = False
+    secret: str = ""
+
+
+@dataclass
+class Link:
+    epoch: int
+    created: datetime
+    expires: datetime
+    spent: bool = False
+    secret: str = ""
+
+
+@dataclass
+class Enrollment:
+    expires: datetime
+    enabled: bool = False
+    last_step: int = -1
+    secret: str = ""
+    recovery_codes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the service must answer. `members` is a part of its JSON; `opened` waits for its secret from there."""
+
+    status: int
+    code: str | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
+    opened: Token | Challenge | Enrollment | None = None
+
+
+_DEAD_TOKEN = Said(401, "invalid_token")
+_TOO_MANY = Said(429, "too_many_attempts")
+_WRONG_PASSWORD = Said(403, "wrong_password")
+_EXPIRED = Said(401, "challenge_expired")
+
+
+def _step(at: datetime) -> int:
+    return int(at.timestamp()) // 30
+
+
+@dataclass
+class Reference:
+    """One account and everything that proves anything about it. Acts are named after the calls."""
+
+    limits: Limits
+    email: str
+    password: str
+    id: str = ""
+    epoch: int = 0
+    active: bool = True
+    tokens: list[Token] = field(default_factory=list)
+    challenges: list[Challenge] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    enrollment: Enrollment | None = None
+    codes_wrong: int = 0
+    codes_locked_until: datetime | None = None
+    passwords_wrong: list[datetime] = field(default_factory=list)
+    old_secrets: list[str] = field(default_factory=list)
+    old_codes: list[str] = field(default_factory=list)
+    """Recovery codes that were spent or replaced, and the TOTP codes that were accepted."""
+
+    # What is true.
+
+    def lives(self, token: Token, at: datetime) -> bool:
+        if token.revoked or token.epoch != self.epoch or not self.active:
+            return False
+        return at < token.end(self.limits.session_idle)
+
+    def live(self, at: datetime) -> list[Token]:
+        return [token for token in self.tokens if self.lives(token, at)]
+
+    def opens(self, challenge: Challenge, at: datetime) -> bool:
+        spent = challenge.spent or challenge.wrong >= self.limits.codes_per_challenge
+        return not spent and challenge.expires > at and challenge.epoch == self.epoch and self.active and self.has_2fa
+
+    def leads_on(self, link: Link, at: datetime) -> bool:
+        return not link.spent and link.expires > at and link.epoch == self.epoch and self.active
+
+    @property
+    def has_2fa(self) -> bool:
+        return self.enrollment is not None and self.enrollment.enabled
+
+    def two_factor(self, at: datetime) -> dict[str, Any]:
+        found = self.enrollment
+        if found is None or (not found.enabled and found.expires <= at):
+            return {"status": "disabled", "recovery_codes_remaining": 0}
+        status = "enabled" if found.enabled else "pending"
+        return {"status": status, "recovery_codes_remaining": len(found.recovery_codes)}
+
+    def deadlines(self) -> Iterator[datetime]:
+        """The seconds at which something ends; a clock that stands on one of them would leave it open."""
+        window, hour = timedelta(seconds=self.limits.passwords_window), timedelta(hours=1)
+        yield from (token.end(self.limits.session_idle) for token in self.tokens)
+        yield from (challenge.expires for challenge in self.challenges)
+        for link in self.links:
+            yield link.expires
+            yield link.created + hour
+        yield from (moment + window for moment in self.passwords_wrong)
+        if self.enrollment:
+            yield self.enrollment.expires
+        if self.codes_locked_until:
+            yield self.codes_locked_until
+
+    # Proofs.
+
+    def _password_is(self, given: str, at: datetime) -> bool | None:
+        """None where nobody looks any more."""
+        since = at - timedelta(seconds=self.limits.passwords_window)
+        recent = [moment for moment in self.passwords_wrong if moment > since]
+        if len(recent) >= self.limits.passwords:
+            return None
+        right = given == self.password and self.active
+        self.passwords_wrong = recent if right else [*recent, at]
+        return right
+
+    def _count_code(self, at: datetime) -> int | None:
+        """None where nobody looks any more."""
+        if self.codes_locked_until and self.codes_locked_until > at:
+            return None
+        self.codes_wrong += 1
+        self.codes_locked_until = None
+        if self.codes_wrong % self.limits.codes_in_a_row == 0:
+            self.codes_locked_until = at + timedelta(seconds=self.limits.codes_lock)
+        if self.codes_wrong >= self.limits.codes_until_reset:
+            self.codes_locked_until = NEVER
+        return self.codes_wrong
+
+    def _left(self, counted: int) -> int:
+        to_the_lock = -counted % self.limits.codes_in_a_row
+        return min(to_the_lock, max(0, self.limits.codes_until_reset - counted))
+
+    def _forgive_codes(self) -> None:
+        self.codes_wrong, self.codes_locked_until = 0, None
+
+    def _spend(self, code: str, at: datetime) -> tuple[str, ...] | None:
+        """What the code proves, and it proves it once."""
+        found = self.enrollment
+        assert found is not None
+        if len(code) == 6:
+            steps = [_step(at) + off for off in (-1, 0, 1) if totp_code(found.secret, at, steps=off) == code]
+            fresh = [step for step in steps if step > found.last_step]
+            if not fresh:
+                return None
+            found.last_step = max(fresh)
+            self.old_codes.append(code)
+            self._forgive_codes()
+            return _OTP
+        plain = code.replace("-", "").upper()
+        for mine in found.recovery_codes:
+            if mine.replace("-", "") == plain:
+                found.recovery_codes.remove(mine)
+                self.old_codes.append(mine)
+                self._forgive_codes()
+                return _RECOVERY
+        return None
+
+    def _prove_code(self, code: str, at: datetime, status: int) -> tuple[str, ...] | Said:
+        counted = self._count_code(at)
+        if counted is None:
+            return _TOO_MANY
+        return self._spend(code, at) or Said(status, "invalid_code", {"attempts_remaining": self._left(counted)})
+
+    # What follows from a change.
+
+    def _turn(self, at: datetime) -> dict[str, int]:
+        """Everything older dies; how many tokens that were."""
+        died = [token.kind for token in self.live(at)]
+        self.epoch += 1
+        return {"sessions": died.count("session"), "personal_tokens": died.count("personal")}
+
+    def _session(self, amr: tuple[str, ...], at: datetime) -> Token:
+        expires = at + timedelta(seconds=self.limits.session_max)
+        token = Token("session", self.epoch, amr, at, expires, left_alone=len(self.tokens) % 3 == 2)
+        self.tokens.append(token)
+        return token
+
+    def _granted(self, amr: tuple[str, ...], at: datetime) -> Said:
+        grant = self._grant(token := self._session(amr, at), at)
+        return Said(200, members=grant, opened=token)
+
+    def _grant(self, token: Token, at: datetime) -> dict[str, Any]:
+        account = {"id": self.id, "email": self.email, "status": "active", "two_factor": self.two_factor(at)}
+        about = {"kind": "session", "amr": list(token.amr), "current": True}
+        return {"status": "authenticated", "account": account, "token": about, "expires_in": self.limits.session_max}
+
+    def _drop_enrollment(self) -> None:
+        if self.enrollment:
+            self.old_secrets.append(self.enrollment.secret)
+            self.old_codes.extend(self.enrollment.recovery_codes)
+        self.enrollment = None
+
+    def _as_session(self, token: Token, at: datetime) -> Said | None:
+        """What a caller without a live session is told."""
+        if not self.lives(token, at):
+            return _DEAD_TOKEN
+        token.use(at)
+        return None if token.kind == "session" else Said(403, "session_required")
+
+    # Calls.
+
+    def log_in(self, password: str, code: str | None, at: datetime) -> Said:
+        right = self._password_is(password, at)
+        if right is None:
+            return _TOO_MANY
+        if not right:
+            return Said(401, "invalid_credentials")
+        if not self.has_2fa:
+            return self._granted(_PWD, at)
+        if code is None:
+            challenge = Challenge(self.epoch, at + timedelta(seconds=self.limits.challenge))
+            self.challenges.append(challenge)
+            return Said(200, members={"status": "two_factor_required", "expires_in": 300}, opened=challenge)
+        proved = self._prove_code(code, at, 401)
+        return proved if isinstance(proved, Said) else self._granted(proved, at)
+
+    def prove(self, challenge: Challenge, code: str, at: datetime) -> Said:
+        if not self.opens(challenge, at):
+            return _EXPIRED
+        counted = self._count_code(at)
+        if counted is None:
+            return _TOO_MANY
+        challenge.wrong += 1
+        amr = self._spend(code, at)
+        if amr is not None:
+            challenge.spent = True
+            return self._granted(amr, at)
+        left = self.limits.codes_per_challenge - challenge.wrong
+        if left == 0:
+            return _EXPIRED
+        return Said(401, "invalid_code", {"attempts_remaining": min(left, self._left(counted))})
+
+    def log_out(self, token: Token, at: datetime) -> Said:
+        if not self.lives(token, at):
+            return _DEAD_TOKEN
+        token.revoked = True
+        return Said(204)
+
+    def begin(self, token: Token, password: str, at: datetime) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        if self.has_2fa:
+            return Said(409, "two_factor_already_enabled")
+        right = self._password_is(password, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        self._drop_enrollment()
+        self.enrollment = Enrollment(at + timedelta(seconds=self.limits.enrollment))
+        return Said(201, opened=self.enrollment)
+
+    def cancel(self, token: Token, at: datetime) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        if not self.has_2fa:
+            self._drop_enrollment()
+        return Said(204)
+
+    def confirm(self, token: Token, code: str, at: datetime) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        found = self.enrollment
+        if found is None or found.enabled:
+            return Said(409, "no_pending_enrollment")
+        if found.expires <= at:
+            return Said(410, "enrollment_expired")
+        proved = self._prove_code(code, at, 403)
+        if isinstance(proved, Said):
+            skew = self._skew(found, code, at)
+            about = {} if proved is _TOO_MANY else {"clock_skew_seconds": ABSENT if skew is None else skew}
+            return Said(proved.status, proved.code, {**proved.members, **about})
+        revoked = self._turn(at)
+        found.enabled = True
+        found.recovery_codes = [""] * 10
+        fresh = self._session(_OTP, at)
+        members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
+        return Said(200, members=members, opened=fresh)
+
+    @staticmethod
+    def _skew(found: Enrollment, code: str, at: datetime) -> int | None:
+        if len(code) != 6:
+            return None
+        offs = [off for off in range(-10, 11) if totp_code(found.secret, at, steps=off) == code]
+        return max(offs) * 30 if offs and abs(max(offs)) > 1 else None
+
+    def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        if code is None and self.limits.careful:
+            return Said(422, "invalid_request")
+        if not self.has_2fa:
+            return Said(409, "two_factor_not_enabled")
+        right = self._password_is(password, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if code is not None:
+            proved = self._prove_code(code, at, 403)
+            if isinstance(proved, Said):
+                return proved
+        revoked = self._turn(at)
+        self._drop_enrollment()
+        fresh = self._session(_PWD, at)
+        members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
+        return Said(200, members=members, opened=fresh)
+
+    def replace_codes(self, token: Token, password: str, at: datetime) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        if not self.has_2fa:
+            return Said(409, "two_factor_not_enabled")
+        right = self._password_is(password, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        assert self.enrollment is not None
+        self.old_codes.extend(self.enrollment.recovery_codes)
+        return Said(201, opened=self.enrollment)
+
+    def change_password(self, token: Token, current: str, new: str, at: datetime, *, weak: bool) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        right = self._password_is(current, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if weak:
+            return Said(422, "weak_password")
+        revoked = self._turn(at)
+        self.password = new
+        if not self.has_2fa:
+            self._drop_enrollment()
+        fresh = self._session(token.amr, at)
+        return Said(200, members={"revoked": revoked, "grant": self._grant(fresh, at)}, opened=fresh)
+
+    def ask_for_link(self, at: datetime) -> Link | None:
+        """The answer tells nothing; a link is in the mail, or not."""
+        still_open = [link for link in self.links if self.leads_on(link, at)]
+        of_the_hour = [link for link in self.links if link.created > at - timedelta(hours=1)]
+        full = len(still_open) >= self.limits.links_open or len(of_the_hour) >= self.limits.mails_an_hour
+        if full or not self.active:
+            return None
+        link = Link(self.epoch, at, at + timedelta(seconds=self.limits.reset))
+        self.links.append(link)
+        return link
+
+    def follow(self, link: Link, new: str, code: str | None, at: datetime, *, weak: bool) -> Said:
+        if not self.leads_on(link, at):
+            return Said(410, "reset_token_invalid")
+        if weak:
+            return Said(422, "weak_password")
+        keeps = self.limits.careful and self.has_2fa
+        if keeps:
+            if code is None:
+                return Said(403, "second_factor_required")
+            proved = self._prove_code(code, at, 403)
+            if isinstance(proved, Said):
+                return proved
+        outcome = "kept" if keeps else "disabled" if self.has_2fa else "not_enabled"
+        revoked = self._turn(at)
+        link.spent = True
+        self.password = new
+        self.passwords_wrong = []
+        self._forgive_codes()
+        if not keeps:
+            self._drop_enrollment()
+        return Said(200, members={"two_factor": outcome, "revoked": revoked})
+
+    def create_token(self, token: Token, max_age: int | None, at: datetime, *, extends: bool) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        if sum(one.kind == "personal" for one in self.live(at)) >= self.limits.personal_tokens:
+            return Said(409, "token_limit_reached")
+        expires = at + timedelta(seconds=max_age) if max_age else None
+        alone = len(self.tokens) % 3 == 2
+        made = Token("personal", self.epoch, token.amr, at, expires, max_age, extends, left_alone=alone)
+        self.tokens.append(made)
+        about = {"kind": "personal", "amr": list(token.amr), "extend_when_used": extends}
+        return Said(201, members={"token": about}, opened=made)
+
+    def revoke(self, token: Token, other: Token, at: datetime) -> Said:
+        """`other` may be anybody's: only one's own live ones are found."""
+        if refused := self._as_session(token, at):
+            return refused
+        if other not in self.tokens or not self.lives(other, at):
+            return Said(404, "not_found")
+        other.revoked = True
+        return Said(204)
+
+    def revoke_presented(self, token: Token, at: datetime) -> Said:
+        """RFC 7009: 200 for whatever it was."""
+        token.revoked = token.revoked or self.lives(token, at)
+        return Said(200)
+
+    def revoke_all(self, token: Token, at: datetime, *, keep_current: bool) -> Said:
+        if refused := self._as_session(token, at):
+            return refused
+        if not keep_current:
+            return Said(200, members={"revoked": self._turn(at)})
+        others = [one for one in self.live(at) if one is not token]
+        kinds = [one.kind for one in others]
+        for one in others:
+            one.revoked = True
+        revoked = {"sessions": kinds.count("session"), "personal_tokens": kinds.count("personal")}
+        return Said(200, members={"revoked": revoked})
+
+    def look(self, token: Token, at: datetime) -> Said:
+        if not self.lives(token, at):
+            return _DEAD_TOKEN
+        token.use(at)
+        return Said(200, members={"id": self.id, "status": "active", "two_factor": self.two_factor(at)})
+
+    # An operator's acts.
+
+    def set_active(self, at: datetime, *, active: bool) -> Said:
+        if self.active and not active:
+            self._turn(at)
+        self.active = active
+        return Said(200, members={"id": self.id, "status": "active" if active else "disabled"})
+
+    def operator_resets(self, at: datetime) -> Said:
+        revoked = self._turn(at)
+        self._drop_enrollment()
+        self._forgive_codes()
+        return Said(200, members={"two_factor": self.two_factor(at), "revoked": revoked})
+
+    def operator_revokes(self, at: datetime) -> Said:
+        return Said(200, members={"revoked": self._turn(at)})

@@ -1,0 +1,177 @@
+"""Two processes that can be ended and started again while a test walks through them; the worker's part is done here."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from pydantic import SecretStr
+
+from app.activity.service import unpack
+from app.clients.domain import Role
+from app.infrastructure.settings import Settings
+from app.main import House, build_house
+from tests.support.documented import must_be_documented
+from tests.support.people import KEY, bearer
+from tests.support.service import over
+from tests.support.twins import SteppedClock, replica
+
+_WRITTEN_WITHIN = 60.0
+# Long before the five seconds after which the server closes what is idle: a request must not meet a closing door.
+_LIMITS = httpx.Limits(keepalive_expiry=1)
+
+
+@dataclass(frozen=True)
+class _Running:
+    stack: ExitStack
+    process: subprocess.Popen[str]
+    api: httpx.AsyncClient
+    bare: httpx.AsyncClient
+    """Knows the client's secret, and holds nothing against the document: the same few answers, thousands of times."""
+
+
+@dataclass
+class Pair:
+    """Calls are plain functions, so that a state machine of hypothesis can make them."""
+
+    portal: BlockingPortal
+    database_url: str
+    folder: Path
+    env: dict[str, str]
+    clock: SteppedClock
+    house: House
+    restarts: int
+    """How many are left: each takes seconds."""
+    client: httpx.BasicAuth
+    _names: Iterator[int] = field(default_factory=count)
+    _running: list[_Running] = field(default_factory=list)
+
+    def start(self) -> None:
+        stack = ExitStack()
+        address, process = stack.enter_context(replica(next(self._names), self.folder / "clock", self.env, self.folder))
+        hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
+        api = httpx.AsyncClient(base_url=address, timeout=60, limits=_LIMITS, event_hooks=hooks)
+        bare = httpx.AsyncClient(base_url=address, timeout=60, limits=_LIMITS, auth=self.client)
+        self._running.append(_Running(stack, process, api, bare))
+
+    def stop(self, *, hard: bool = False) -> None:
+        """The one that has run longest."""
+        ended = self._running.pop(0)
+        if hard:
+            ended.process.kill()
+        ended.stack.close()
+        self.portal.call(ended.api.aclose)
+        self.portal.call(ended.bare.aclose)
+
+    def restart(self, *, hard: bool) -> None:
+        if self.restarts:
+            self.restarts -= 1
+            self.stop(hard=hard)
+            self.start()
+
+    def close(self) -> None:
+        while self._running:
+            self.stop()
+
+    def call(
+        self, process: int, method: str, path: str, body: Any = None, *, token: str | None = None, **more: Any
+    ) -> httpx.Response:
+        headers = {"X-Forwarded-For": "10.9.8.7", **(bearer(token) if token else {})}
+
+        async def ask() -> httpx.Response:
+            return await self._running[process].api.request(method, path, json=body, headers=headers, **more)
+
+        return self.portal.call(ask)
+
+    def look(
+        self, process: int, tokens: Sequence[str], accounts: Sequence[str]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What this process says of tokens, by introspection, and of accounts, to an operator: all at once."""
+        api = self._running[process].bare
+
+        async def ask() -> list[httpx.Response]:
+            asked = [api.post("/v1/introspect", data={"token": token}) for token in tokens]
+            return await asyncio.gather(*asked, *(api.get(f"/v1/admin/accounts/{id}") for id in accounts))
+
+        answers = self.portal.call(ask)
+        assert {answer.status_code for answer in answers} <= {200}
+        said = [answer.json() for answer in answers]
+        return said[: len(tokens)], said[len(tokens) :]
+
+    def links(self, account_id: str) -> list[str]:
+        """The secrets in the mails, once the worker has answered; the oldest first."""
+        owner = UUID(account_id)
+
+        async def read() -> list[str]:
+            while await self.house.password_reset.answer_requests():
+                pass
+            connection = await asyncpg.connect(self.database_url)
+            try:
+                query = "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = 'password_reset'"
+                rows = await connection.fetch(f"{query} ORDER BY id", owner)
+            finally:
+                await connection.close()
+            letters = [unpack(self.house.vault.open(row[0], owner=owner), at=row[1]) for row in rows]
+            return [str(letter.facts["link"]).rpartition("/")[2] for letter in letters]
+
+        return self.portal.call(read)
+
+    def let_uses_be_written(self, tokens: Mapping[str, str], since: datetime) -> None:
+        """Returns once each of these live tokens (id and secret) was used at `since` or later, as the database says.
+
+        Uses are noted in the memory of a process and written a moment later. A list writes them at once; where the
+        other process wrote the same row at that moment, a use is passed over and made once more.
+        """
+        deadline = time.monotonic() + _WRITTEN_WITHIN
+        unwritten = list(tokens)
+        while unwritten:
+            for process in range(len(self._running)):
+                self.call(process, "GET", "/v1/me/tokens?limit=1", token=tokens[unwritten[0]])
+            unwritten = self.portal.call(self._unwritten, unwritten, since)
+            assert time.monotonic() < deadline, f"{len(unwritten)} uses are not written"
+
+    async def _unwritten(self, ids: Sequence[str], since: datetime) -> list[str]:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            query = "SELECT id FROM tokens WHERE id = ANY($1) AND (last_used_at IS NULL OR last_used_at < $2)"
+            return [str(row[0]) for row in await connection.fetch(query, [UUID(id) for id in ids], since)]
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def pair(database_url: str, folder: Path, settings: dict[str, str], *, restarts: int) -> Iterator[Pair]:
+    """`settings` are the environment's; a client with both roles is made here."""
+    clock = SteppedClock(folder / "clock")
+    env = over(database_url, TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false", **settings)
+    given: dict[str, Any] = {name.removeprefix("TWOKEYS_").lower(): value for name, value in settings.items()}
+    ours = Settings(
+        _env_file=None,
+        database_url=SecretStr(database_url),
+        secret_keys=(SecretStr(KEY),),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+        **given,
+    )
+    with start_blocking_portal() as portal:
+        house = build_house(ours, clock)
+        made = portal.call(house.clients.create, "model", tuple(Role))
+        auth = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+        found = Pair(portal, database_url, folder, env, clock, house, restarts, auth)
+        try:
+            for _ in range(2):
+                found.start()
+            yield found
+        finally:
+            found.close()
+            portal.call(house.close)
