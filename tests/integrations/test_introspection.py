@@ -15,7 +15,17 @@ from app.main import House, create_app
 from tests.conftest import SetClock
 from tests.integrations.clients import Known, a_client, introspect
 from tests.support.answers import granted, mannered, refused
-from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, enroll, log_in, totp_code
+from tests.support.people import (
+    EMAIL,
+    PASSWORD,
+    a_session,
+    an_account,
+    bearer,
+    enroll,
+    log_in,
+    totp_code,
+    until_use_is_written,
+)
 
 pytestmark = pytest.mark.anyio
 BOTH = pytest.mark.parametrize("path", ["/v1/introspect", "/v1/revoke"])
@@ -98,7 +108,7 @@ async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: House, clo
     for _ in range(47):
         clock.advance(timedelta(minutes=30))
         await introspect(api, shop, token)
-        await house.tokens.note_uses()
+        await until_use_is_written(house, token)
     found = await introspect(api, shop, token)
     assert found["exp"] == seconds(began + timedelta(days=1))
     clock.advance(timedelta(seconds=found["exp"] - seconds(clock.now()) - 1))

@@ -1,5 +1,6 @@
 """Builders: accounts, log-ins, enrolled devices, all by way of the API where people would go that way."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -10,10 +11,12 @@ from typing import Any
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from app.accounts.domain import Account
 from app.admin.domain import Operator
 from app.kernel.origin import NOWHERE
+from app.kernel.secret import digest
 from app.main import House
 
 KEY = base64.urlsafe_b64encode(bytes(range(100, 132))).decode()
@@ -72,3 +75,13 @@ async def enroll(api: httpx.AsyncClient, token: str, at: datetime, password: str
     assert answer.status_code == 200, answer.text
     body = answer.json()
     return Enrolled(secret, body["grant"]["access_token"], body["recovery_codes"], body)
+
+
+async def until_use_is_written(house: House, token: str) -> None:
+    """The loop beside the requests may have taken this moment's use with it, and be on its way to the database."""
+    await house.tokens.note_uses()
+    written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")
+    given = {"at": house.clock.now(), "digest": digest(SecretStr(token))}
+    async with asyncio.timeout(60), house.database.reading() as connection:
+        while not await connection.scalar(written, given):  # noqa: ASYNC110 - the database has no event
+            await asyncio.sleep(0.01)
