@@ -132,11 +132,11 @@ async def ask_driver(connection: Connection, statement: str, given: Sequence[Any
     return rows
 
 
-async def _tell_driver(connection: Connection, command: str) -> None:
-    """BEGIN and the like, sent as it is: pgbouncer may give a prepared one to two servers."""
+async def _tell_driver(connection: Connection, command: str) -> str:
+    """BEGIN and the like, sent as it is: pgbouncer may give a prepared one to two servers. Returns what was done."""
     driver = _driver_of(connection)
     try:
-        await driver.execute(command)
+        return str(await driver.execute(command))
     except BaseException as error:
         await _part_with(connection, driver, error)
         raise
@@ -220,7 +220,9 @@ class Database:
             await _tell_driver(connection, "BEGIN")
             try:
                 yield connection
-                await _tell_driver(connection, "COMMIT")
+                if await _tell_driver(connection, "COMMIT") != "COMMIT":
+                    # What Postgres says to a COMMIT after a statement whose fault nobody raised.
+                    raise RuntimeError("A transaction was rolled back where it was to be committed.")
             except Exception:
                 await _roll_back(connection)
                 raise

@@ -1,8 +1,10 @@
 """Statements that go past SQLAlchemy: what the driver makes of them, and what becomes of a connection after a fault."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -95,6 +97,19 @@ async def test_a_statement_that_fails_takes_its_transaction_along(database: Data
     with pytest.raises(Exception, match="duplicate key"):
         await add_twice()
     assert not await is_there(database, b"twice")
+
+
+async def test_a_fault_that_nobody_raised_is_never_taken_for_a_commit(database: Database) -> None:
+    async def overlook() -> None:
+        async with database.transaction() as connection:
+            await _add.all(connection, {"client": b"overlooked"})
+            with suppress(asyncpg.UniqueViolationError):
+                await _add.all(connection, {"client": b"overlooked"})
+
+    with pytest.raises(RuntimeError, match="rolled back"):
+        await overlook()
+    assert not await is_there(database, b"overlooked")
+    assert database.pool_in_use() == 0
 
 
 async def test_both_ways_share_a_transaction(database: Database, house: House) -> None:
