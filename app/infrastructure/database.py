@@ -158,6 +158,12 @@ def _give_up_its_age(connection: SyncConnection, error: BaseException) -> None:
     connection.invalidate(error)
 
 
+async def _commit(connection: Connection) -> None:
+    if await _tell_driver(connection, "COMMIT") != "COMMIT":
+        # What Postgres does with a COMMIT after a statement whose fault nobody raised.
+        raise RuntimeError("A transaction was rolled back where it was to be committed.")
+
+
 async def _roll_back(connection: Connection) -> None:
     """Where that can't be done, the connection is thrown away, and Postgres rolls back by itself."""
     if connection.invalidated:
@@ -220,9 +226,7 @@ class Database:
             await _tell_driver(connection, "BEGIN")
             try:
                 yield connection
-                if await _tell_driver(connection, "COMMIT") != "COMMIT":
-                    # What Postgres says to a COMMIT after a statement whose fault nobody raised.
-                    raise RuntimeError("A transaction was rolled back where it was to be committed.")
+                await _commit(connection)
             except Exception:
                 await _roll_back(connection)
                 raise
