@@ -1,0 +1,141 @@
+"""The disk is full, of Postgres or of `make run`: nothing is half done, and freed space is all that it takes."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.infrastructure.migrations import migrate
+from app.infrastructure.settings import Settings
+from app.kernel.clock import SystemClock
+from app.main import House, build_house
+from tests.support.cluster import SUPERUSER, Node, nodes
+from tests.support.ledger import at_work, check, recovered
+from tests.support.people import KEY, a_session, an_account, bearer, log_in
+from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
+from tests.support.small_disk import SmallDisk, small_disk, why_not
+
+FULL = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
+_WITHIN = 60.0
+needs_a_small_disk = pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one")
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+
+
+@pytest.fixture(params=["data"])
+def small(request: pytest.FixtureRequest) -> Iterator[tuple[Node, SmallDisk]]:
+    """A server that has a small disk for its data, or for its write-ahead log, and a large one for the rest."""
+    with nodes(1) as [node]:
+        places = {"data": node.data, "log": node.folder / "log-ahead"}
+        for place in places.values():
+            place.mkdir()
+        with small_disk(places[request.param], megabytes=40) as disk:
+            for place in places.values():
+                # Postgres wants it closed to others.
+                place.chmod(0o700)
+                node.user.take(place)
+            fixed = ("--locale=C", "--encoding=UTF8", "--auth=trust", "--no-sync", "--no-instructions")
+            where = (f"--pgdata={node.data}", f"--waldir={places['log']}", "--wal-segsize=1")
+            done = node.user.run(node.programs / "initdb", *where, f"--username={SUPERUSER}", *fixed)
+            assert done.returncode == 0, done.stdout
+            node.settings |= {"min_wal_size": "2MB"}
+            node.start()
+            asyncio.run(migrate(node.url))
+            yield node, disk
+            node.stop()
+
+
+@asynccontextmanager
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House]]:
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    cheap = {"argon2_memory_kib": 8, "argon2_time_cost": 1}
+    settings = Settings.model_validate({"database_url": url, "secret_keys": (SecretStr(KEY),)} | cheap)
+    house = build_house(settings, SystemClock())
+    env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8")
+    with running("serve", "--port", str(port), env=env, cwd=folder) as process:
+        await asyncio.to_thread(wait_until_ready, address, process, folder)
+        async with httpx.AsyncClient(base_url=address, timeout=30) as api:
+            yield api, house
+    await house.close()
+
+
+async def write_much(url: str) -> None:
+    """Some megabytes of write-ahead log; more than there is room for, so this ends with an error."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("CREATE TABLE much AS SELECT repeat('x', 1000) FROM generate_series(1, 50000)")
+    finally:
+        await connection.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_WITHIN):
+        while not condition():  # noqa: ASYNC110 - another program has no event
+            await asyncio.sleep(0.05)
+
+
+@needs_a_small_disk
+async def test_a_full_disk_is_a_503_until_there_is_room(small: tuple[Node, SmallDisk], tmp_path: Path) -> None:
+    node, disk = small
+    async with service(node.url, tmp_path) as (api, house):
+        account = await an_account(house, "reader@example.com")
+        token = await a_session(api, account.address)
+        async with at_work(api, house) as (ledger, _):
+            await until(lambda: ledger.statuses[200] > 0)
+            disk.fill()
+            await until(lambda: ledger.statuses[503] >= 20)
+            # What needs no room is answered all the while.
+            assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
+            assert (await api.get("/readyz")).status_code == 200
+            disk.free()
+            await recovered(ledger, time.monotonic())
+        assert "DiskFull" in output_of(tmp_path)
+        await check(api, ledger, node.url)
+        assert (await log_in(api, account.address)).status_code == 200
+
+
+@needs_a_small_disk
+@pytest.mark.skipif(not FULL, reason="the long form: make test-faults")
+@pytest.mark.parametrize("small", ["log"], indirect=True)
+async def test_no_room_for_the_write_ahead_log_ends_postgres_and_nothing_more(
+    small: tuple[Node, SmallDisk], tmp_path: Path
+) -> None:
+    """Postgres gives up there, and goes on where it was once somebody has made room and started it."""
+    node, disk = small
+    async with service(node.url, tmp_path) as (api, house):
+        async with at_work(api, house) as (ledger, _):
+            await until(lambda: ledger.statuses[200] > 0)
+            disk.fill()
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await write_much(node.url)
+            await until(lambda: node.child is None or node.child.poll() is not None)
+            assert "No space left on device" in node.log
+            refused = ledger.statuses[503]
+            await until(lambda: ledger.statuses[503] >= refused + 20)
+            disk.free()
+            node.start()
+            await recovered(ledger, time.monotonic())
+        await check(api, ledger, node.url)
+
+
+@needs_a_small_disk
+@pytest.mark.parametrize("megabytes", [1, 20, 38] if FULL else [20])
+def test_make_run_on_a_full_disk_says_so_in_one_line(tmp_path: Path, megabytes: int) -> None:
+    """Too small for the log of what `initdb` begins with, for what it makes, and for the start of it."""
+    # Postgres runs as somebody else, who cannot pass through pytest's folder.
+    with TemporaryDirectory(prefix="twokeys-small-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        with small_disk(Path(folder), megabytes=megabytes):
+            where = ("--data", f"{folder}/kept", "--port", str(free_port()))
+            done = twokeys("dev", *where, env=environment(), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no space left on device" in done.stderr.lower()
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
