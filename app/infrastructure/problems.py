@@ -69,6 +69,12 @@ class BodyTooLarge(MalformedRequest):
     title = "The body is over 64 KiB."
 
 
+class HeadTooLarge(MalformedRequest):
+    status = 431
+    code = "headers_too_large"
+    title = "The request line and headers are over 64 KiB."
+
+
 class WrongContentType(MalformedRequest):
     status = 415
     code = "unsupported_media_type"

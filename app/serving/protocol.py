@@ -1,27 +1,38 @@
-"""HTTP/1.1 on one connection: uvicorn's, with a limit for slow senders and for the number of connections."""
+"""HTTP/1.1 on one connection: uvicorn's, with limits for slow senders, long headers and the number of connections."""
 
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.infrastructure.health import DRAINING
-from app.infrastructure.http import Manners
-from app.infrastructure.problems import MalformedRequest, problem
+from app.infrastructure.http import Manners, standing_headers
+from app.infrastructure.problems import HeadTooLarge, MalformedRequest, problem
 from app.kernel.chance import new_id
 from app.kernel.refusal import Overloaded
 
 _RETRY_AFTER_SECONDS = 1
 _CLOSING = {"Connection": "close"}
 
-try:
-    import resource
+_MOST_CONNECTIONS = 10_000
+# For the database, the logs and the connections that are told that we are full.
+_SPARE_DESCRIPTORS = 256
 
-    # Some descriptors stay for the database, the logs and the connections that are told that we are full.
-    _SPARE_DESCRIPTORS = 256
-    _MOST_CONNECTIONS = min(10_000, max(64, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS))
-except ImportError:  # Windows counts no descriptors.
-    _MOST_CONNECTIONS = 10_000
+
+def room_for_connections() -> int:
+    """How many there may be, after raising the limit of descriptors as far as we may; often it is 1,024 at first."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none, and counts no descriptors
+    except ImportError:
+        return _MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_CONNECTIONS + _SPARE_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(_MOST_CONNECTIONS, max(64, soft - _SPARE_DESCRIPTORS))
 
 
 async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
@@ -33,11 +44,18 @@ _FULL: Any = Manners(_say_that_we_are_full, trusted_proxies=())
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are not whole in time: uvicorn would wait for ever."""
+    """Closes a connection whose request line and headers are not whole in time, or have no end.
+
+    uvicorn would wait for ever, and keep all of them.
+    """
 
     headers_within_seconds = 10.0
     most_connections = _MOST_CONNECTIONS
+    """See `room_for_connections`."""
+    largest_head = 64 * 1024
     _deadline: asyncio.TimerHandle | None = None
+    _head = 0
+    """Bytes of the message under way that are not its body; those of the read that it began in don't count."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -45,9 +63,23 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.most_connections:
             self.app = _FULL
 
+    def data_received(self, data: bytes) -> None:
+        if self._is_idle:
+            # uvicorn stops its own clock for idle connections here, though all that came may be an empty line.
+            self._expect_headers()
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > self.largest_head:
+            self._refuse_head()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._head = 0
         self._expect_headers()
+
+    def on_body(self, body: bytes) -> None:
+        self._head -= len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
@@ -61,16 +93,29 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not a problem document
-        """What is not HTTP at all never reaches the application, and is answered in its manners all the same."""
+        self._refuse(MalformedRequest("The request is not valid HTTP."))
+
+    def _refuse_head(self) -> None:
+        if self._is_idle:
+            self._refuse(HeadTooLarge())
+        else:
+            # In the middle of an answer, or of a body whose trailers have no end, there is nothing to say.
+            self.transport.abort()
+
+    def _refuse(self, refusal: MalformedRequest) -> None:
+        """What is not HTTP for us never reaches the application, and is answered in its manners all the same."""
         self._stop_waiting()
         request_id = new_id().hex
-        standing = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
-        answer = problem(
-            request_id, 400, MalformedRequest("The request is not valid HTTP."), headers=standing | _CLOSING
-        )
+        headers = standing_headers(request_id) | _CLOSING
+        answer = problem(request_id, refusal.status, refusal, headers=headers)
         head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body))
+        self.transport.write(STATUS_LINE[refusal.status] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        under_way: RequestResponseCycle | None = self.cycle
+        return under_way is None or under_way.response_complete
 
     def _expect_headers(self) -> None:
         if self._deadline is None:

@@ -19,11 +19,9 @@ from starlette.types import ASGIApp
 from app.infrastructure.health import DRAINING
 
 try:
-    from app.serving.protocol import BoundedProtocol
-
-    _HTTP: type[asyncio.Protocol] | str = BoundedProtocol
+    from app.serving.protocol import BoundedProtocol, room_for_connections
 except ImportError:  # On Windows there is no httptools; a proxy in front must hold slow senders off.
-    _HTTP = "h11"
+    BoundedProtocol = None  # type: ignore[assignment,misc]
 
 # From the signal on: first requests still come, then none does.
 _FINISH_SECONDS = 8
@@ -33,6 +31,7 @@ _LAST_SECONDS = 0.3
 _END_SECONDS = 9.7
 _KEEP_ALIVE_SECONDS = 5
 _BACKLOG = 2048
+_UNREAD_SECONDS = 20
 # How long a thread that draws a QR code may keep the event loop waiting for the interpreter; Python's own 5 ms is what
 # a check takes altogether.
 SWITCH_SECONDS = 0.001
@@ -48,11 +47,15 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         # asyncio and socket add the address to the text, which stands in ours already.
         why = (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
         raise CannotServe(f"Port {port} on {host} can't be used: {why}. Choose another with --port.") from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Inherited by each connection. Without it, who asks and never reads holds on to the answer for ever.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_SECONDS * 1000)
+    return listening
 
 
 class _Server(uvicorn.Server):
@@ -128,6 +131,12 @@ class _Server(uvicorn.Server):
         self.handle_exit(signal.SIGTERM, None)
 
 
+def _protocol() -> type[asyncio.Protocol] | str:
+    if BoundedProtocol is None:
+        return "h11"
+    return type("Protocol", (BoundedProtocol,), {"most_connections": room_for_connections()})
+
+
 def put_off_the_end() -> None:
     """For whoever still has something to put away after `run`."""
     for ending in (signal.SIGTERM, signal.SIGINT):
@@ -149,7 +158,7 @@ def run(
     """
     config = uvicorn.Config(
         app,
-        http=_HTTP,
+        http=_protocol(),
         ws="none",
         lifespan="on",
         # Whom to believe about the client's address is decided once, in infrastructure/client_address.py.
