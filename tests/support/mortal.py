@@ -72,12 +72,12 @@ async def _ask_driver(connection: Connection, statement: str, given: Sequence[An
 _tell_for_good = database._tell_driver
 
 
-async def _tell_driver(connection: Connection, command: str) -> None:
+async def _tell_driver(connection: Connection, command: str) -> str:
     if command == "COMMIT" and (life := _life.get()):
         life.reach("before COMMIT")
         # By the next turn of the loop COMMIT has been sent, and nobody has heard back.
         life.reach(COMMITTING, die=partial(asyncio.get_running_loop().call_soon, _die))
-    await _tell_for_good(connection, command)
+    return await _tell_for_good(connection, command)
 
 
 def _on_checkin(*_: Any) -> None:
