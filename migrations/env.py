@@ -1,37 +1,68 @@
-"""Alembic's way to the database: one connection, one lock, one transaction for all migrations."""
+"""Alembic's way to the database: one at a time, each revision in a transaction of its own, giving way to the service."""
 
 import asyncio
 
 import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app import tables
 from app.infrastructure.settings import load_settings
 
 _LOCK = 0x2FA
-_LOCK_WAIT = "5s"
+# A migration that waits for a table holds up everybody who comes after it, and the service gives up after 3 s. So it
+# steps back before that, lets them through, and tries again.
+_LOCK_WAIT = "1s"
+_ATTEMPTS = 30
+_PAUSE_SECONDS = 1.0
+# lock_not_available, deadlock_detected
+_IN_THE_WAY = ("55P03", "40P01")
 
 
 def _run(connection: Connection) -> None:
-    # Held to the end of the transaction, so two that start at once take turns.
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    # A migration must not queue behind a long transaction and hold up everything behind itself.
-    connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'"))
-    context.configure(connection=connection, target_metadata=tables.metadata, compare_server_default=True)
-    context.run_migrations()
+    context.configure(
+        connection=connection,
+        target_metadata=tables.metadata,
+        compare_server_default=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _engine(dsn: str, **session: str) -> AsyncEngine:
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda **_: asyncpg.connect(dsn=dsn, server_settings=session),
+        poolclass=NullPool,
+    )
+
+
+async def _give_way(dsn: str) -> None:
+    engine = _engine(dsn, lock_timeout=_LOCK_WAIT)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_run)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY or attempt == _ATTEMPTS:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 async def _migrate() -> None:
     dsn = context.config.attributes.get("dsn") or load_settings().database_dsn()
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda **_: asyncpg.connect(dsn=dsn), poolclass=NullPool
-    )
-    async with engine.begin() as connection:
-        await connection.run_sync(_run)
-    await engine.dispose()
+    engine = _engine(dsn)
+    # Held by a session of its own, so two that start at once take turns, and the second finds nothing to do.
+    async with engine.connect() as turn:
+        await turn.execution_options(isolation_level="AUTOCOMMIT")
+        await turn.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        await _give_way(dsn)
 
 
 asyncio.run(_migrate())

@@ -52,8 +52,8 @@ class Flood:
         number = next(self._numbers)
         body = f'{{"email": "stranger{number}@example.com", "password": "{PASSWORD}"}}'
         return (
-            f"POST /v1/login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 11.{number >> 16}.{number >> 8 & 255}.{number & 255}"
-            f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            f"POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            f"X-Forwarded-For: 11.{number >> 16}.{number >> 8 & 255}.{number & 255}\r\n\r\n{body}"
         ).encode()
 
     async def _pour(self) -> None:
