@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -21,6 +22,16 @@ def test_a_moment_is_shown_in_utc_to_the_millisecond() -> None:
     plus_two = timezone(timedelta(hours=2))
     assert rfc3339(datetime(2026, 3, 14, 17, 9, 26, 535897, tzinfo=plus_two)) == "2026-03-14T15:09:26.535Z"
     assert rfc3339(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)) == "2026-03-14T15:09:26.000Z"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows keeps one zone for a process")
+def test_a_moment_is_shown_in_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        shown = rfc3339(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC))
+    time.tzset()
+    assert shown == "2026-03-14T15:09:26.000Z"
 
 
 def test_the_systems_clock_tells_an_instant_in_utc() -> None:

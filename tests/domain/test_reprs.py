@@ -1,6 +1,7 @@
-"""No value of a domain prints what is secret: a log line or a traceback may hold its `repr` at any time."""
+"""Values of a domain never change, and none prints what is secret: a log line may hold its `repr` at any time."""
 
 import typing
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,12 +19,22 @@ def test_there_are_domains() -> None:
     assert {"accounts", "tokens", "two_factor", "login"} <= set(DOMAINS)
 
 
-@pytest.mark.parametrize("room", DOMAINS)
-def test_no_value_prints_a_secret(room: str) -> None:
+def values_of(room: str) -> Iterator[type]:
     module = import_module(f"app.{room}.domain")
     for value in vars(module).values():
-        if not (isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__):
-            continue
+        if isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__:
+            yield value
+
+
+@pytest.mark.parametrize("room", DOMAINS)
+def test_every_value_is_frozen(room: str) -> None:
+    for value in values_of(room):
+        assert value.__dataclass_params__.frozen, value.__name__  # type: ignore[attr-defined] # typeshed has no name for it
+
+
+@pytest.mark.parametrize("room", DOMAINS)
+def test_no_value_prints_a_secret(room: str) -> None:
+    for value in values_of(room):
         kinds = typing.get_type_hints(value)
         for each in fields(value):
             if kinds[each.name] is bytes or each.name in SECRET_NAMES:

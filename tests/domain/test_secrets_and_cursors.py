@@ -1,10 +1,12 @@
 """Secrets by their kind, seals by their owner, cursors by their check."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.infrastructure.vault import SealBroken, Vault
+from app.infrastructure.vault import SealBroken, Vault, key_id
 from app.infrastructure.wire import read_cursor, write_cursor
 from app.kernel.chance import new_id, random_bytes
 from app.kernel.refusal import FieldError
@@ -62,6 +64,25 @@ def test_an_older_key_opens_and_the_newest_seals() -> None:
     assert both.is_current(both.seal(b"secret", owner=owner))
     with pytest.raises(SealBroken):
         Vault((new,)).open(sealed, owner=owner)
+
+
+def test_a_seal_begins_with_the_name_of_its_key() -> None:
+    """Names stand in the databases of every house: other ones would make every seal unreadable."""
+    key = bytes(range(32))
+    name = hashlib.sha256(b"twokeys key id" + key).digest()[:4]
+    vault = Vault((key,))
+    assert key_id(key) == vault.seal(b"secret", owner=new_id())[:4] == name
+    assert vault.knows(name)
+    assert not vault.knows(key_id(bytes(range(1, 33))))
+
+
+def test_a_broken_seal_says_whether_the_key_is_gone() -> None:
+    old, new, owner = random_bytes(32), random_bytes(32), new_id()
+    sealed = Vault((old,)).seal(b"secret", owner=owner)
+    with pytest.raises(SealBroken, match=r"^sealed with a key that is not among ours$"):
+        Vault((new,)).open(sealed, owner=owner)
+    with pytest.raises(SealBroken, match=r"^not what was sealed for this owner$"):
+        Vault((new, old)).open(sealed, owner=new_id())
 
 
 def test_a_cursor_leads_back() -> None:

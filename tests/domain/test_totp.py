@@ -79,3 +79,10 @@ def test_oathtool_generates_the_same_codes() -> None:
         code = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         assert totp.matching_step(secret, code, at, after=None) == totp.step_at(at)
         at += timedelta(hours=1)
+
+
+def test_the_address_for_an_app_names_issuer_and_account() -> None:
+    uri = totp.provisioning_uri("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", account_name="ada@example.com", issuer="Two keys")
+    assert uri == (
+        "otpauth://totp/Two%20keys:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Two%20keys"
+    )
