@@ -8,7 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import ARRAY, Column, DateTime, Integer, LargeBinary, PrimaryKeyConstraint, Table, text
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.infrastructure.database import Connection, Database, metadata
 from app.infrastructure.prepared import Prepared
@@ -111,17 +128,32 @@ _FORGIVE = Prepared("""
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
     WHERE subject = :subject AND client = :client
 """)
-_REMEMBER = Prepared("""
-    INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
-    ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at)
-""")
-_ADMIT = Prepared("""
-    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject),
-         known AS (INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :client, :at)
-                   ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, :at))
-    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
-    WHERE subject = :subject AND client = :client
-""")
+# Parts of the statement that opens a session, done only where `held` finds the account.
+_subject, _client = bindparam("subject", type_=LargeBinary), bindparam("client", type_=LargeBinary)
+_at = bindparam("at", type_=_MOMENT)
+
+
+def remembering(held: CTE) -> CTE:
+    """This client has logged in to this account, and for a month no stranger can shut it out."""
+    known = upsert(known_clients).from_select(
+        ["subject", "client", "last_login_at"], select(_subject, _client, _at).select_from(held)
+    )
+    newest = func.greatest(known_clients.c.last_login_at, known.excluded.last_login_at)
+    return known.on_conflict_do_update(
+        index_elements=[known_clients.c.subject, known_clients.c.client], set_={"last_login_at": newest}
+    ).cte("known")
+
+
+def forgiving(held: CTE) -> tuple[CTE, CTE]:
+    """`Attempts.forgive`: what is to be read from, so that it comes first, and what follows."""
+    attempts = update(password_attempts).where(
+        password_attempts.c.subject == _subject, password_attempts.c.client == _client, exists(select(held.c.id))
+    )
+    forgiven = attempts.values(wrong_at=func.array_remove(password_attempts.c.wrong_at, _at))
+    streak = delete(password_streaks).where(password_streaks.c.subject == _subject, exists(select(held.c.id)))
+    return forgiven.returning(password_attempts.c.subject).cte("forgiven"), streak.cte("streak")
+
+
 _UNLOCK = text("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
     DELETE FROM password_attempts WHERE subject = :subject
@@ -150,6 +182,10 @@ class Attempt:
     at: datetime
 
 
+def attempt_at(folded_address: str, origin: Origin, at: datetime) -> Attempt:
+    return Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
+
+
 def _seconds_until(moment: datetime | None, at: datetime) -> int:
     return ceil((moment - at).total_seconds()) if moment else 1
 
@@ -176,7 +212,7 @@ class Attempts:
 
     async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
         """Counts an attempt as wrong until it is forgiven. Raises TooManyAttempts."""
-        attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
+        attempt = attempt_at(folded_address, origin, at)
         given = self._password(attempt)
         async with self.database.reading() as connection:
             (taken,) = await _TAKE_PASSWORD.all(connection, given)
@@ -186,7 +222,7 @@ class Attempts:
 
     async def take_login(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
-        attempt = Attempt(subject_of(folded_address), fingerprint("client", origin.network), at)
+        attempt = attempt_at(folded_address, origin, at)
         given = self._request(origin, at) | self._password(attempt)
         async with self.database.reading() as connection:
             (taken,) = await _TAKE_LOGIN.all(connection, given)
@@ -226,15 +262,6 @@ class Attempts:
     async def forgive(self, connection: Connection, attempt: Attempt) -> None:
         """The password was right: nothing was guessed here, and no streak goes on."""
         await _FORGIVE.all(connection, vars(attempt))
-
-    async def admit(self, connection: Connection, attempt: Attempt) -> None:
-        """Forgives and remembers at once: the password was all that it took."""
-        await _ADMIT.all(connection, vars(attempt))
-
-    async def remember(self, connection: Connection, folded_address: str, origin: Origin, at: datetime) -> None:
-        """This client has logged in to this account, and for a month no stranger can shut it out."""
-        client = fingerprint("client", origin.network)
-        await _REMEMBER.all(connection, {"subject": subject_of(folded_address), "client": client, "at": at})
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     CheckConstraint,
     Column,
     DateTime,
@@ -95,7 +96,27 @@ _QUEUED = (
     outbox.c.give_up_at,
 )
 
-_record = Prepared(insert(events).values({each.name: bindparam(each.name, type_=each.type) for each in events.c}))
+_new = {each.name: bindparam(f"event_{each.name}", type_=each.type) for each in events.c}
+_record = Prepared(insert(events).values(_new))
+
+
+def recording(held: CTE) -> CTE:
+    """`EventRows.add` as a part of another statement, done only where `held` finds the account."""
+    return insert(events).from_select(list(_new), select(*_new.values()).select_from(held)).cte("recorded")
+
+
+def new_event(event: Event) -> Mapping[str, object]:
+    """What `recording` asks for."""
+    return {
+        "event_id": event.id,
+        "event_account_id": event.account_id,
+        "event_type": event.type,
+        "event_occurred_at": event.occurred_at,
+        "event_ip": event.origin.address,
+        "event_user_agent": event.origin.user_agent,
+        "event_details": event.details,
+        "event_client_id": event.client_id,
+    }
 
 
 def _event_of(row: Row[Any]) -> Event:
@@ -109,17 +130,7 @@ class EventRows:
     connection: Connection
 
     async def add(self, event: Event) -> None:
-        values = {
-            "id": event.id,
-            "account_id": event.account_id,
-            "type": event.type,
-            "occurred_at": event.occurred_at,
-            "ip": event.origin.address,
-            "user_agent": event.origin.user_agent,
-            "details": event.details,
-            "client_id": event.client_id,
-        }
-        await _record.all(self.connection, values)
+        await _record.all(self.connection, new_event(event))
 
     async def page(
         self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int

@@ -55,8 +55,15 @@ class Journal:
         **details: object,
     ) -> None:
         """`details` are what JSON can hold: how and why, never a secret."""
-        await EventRows(connection).add(Event(new_id(), account_id, type, at, origin, details, client_id))
-        _events.labels(type.value, str(details.get("reason", "")) if type in _OUR_REASONS else "").inc()
+        event = Event(new_id(), account_id, type, at, origin, details, client_id)
+        await EventRows(connection).add(event)
+        self.count(event)
+
+    @staticmethod
+    def count(event: Event) -> None:
+        """For the metrics; `record` does it by itself."""
+        reason = str(event.details.get("reason", "")) if event.type in _OUR_REASONS else ""
+        _events.labels(event.type.value, reason).inc()
 
     async def post(
         self,

@@ -1,5 +1,6 @@
 """Challenges: a right password that waits for its code, spent once, dead of wrong codes, time, or its epoch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,12 +24,16 @@ from sqlalchemy import (
     update,
 )
 
+from app.accounts.attempts import Attempt, forgiving, remembering
 from app.accounts.domain import Account, Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import HOLD, account_of, accounts, held
+from app.activity.domain import Event
+from app.activity.repository import new_event, recording
 from app.infrastructure.database import Connection, metadata
 from app.infrastructure.prepared import Prepared
 from app.login.domain import Challenge
+from app.tokens.repository import opening
 from app.two_factor.domain import Status as Enrolled
 from app.two_factor.repository import COLUMNS as ENROLLMENT_COLUMNS
 from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, enrollment_of, enrollments
@@ -51,21 +56,25 @@ challenges = Table(
 
 # Named like no column: an UPDATE or INSERT takes parameters that are for values of its own.
 _digest, _at = bindparam("presented", type_=LargeBinary), bindparam("at", type_=DateTime(timezone=True))
-_open = Prepared(
+_held = HOLD.cte("held")
+_forgiven, _streak = forgiving(_held)
+_opened = (
     insert(challenges)
     .from_select(
         ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at"],
-        HOLD.add_columns(
+        select(
+            _held.c.id,
             _digest,
-            accounts.c.credential_epoch,
+            bindparam("held_epoch", type_=Integer),
             literal_column("0"),
             _at,
             bindparam("until", type_=DateTime(timezone=True)),
         ),
     )
     .returning(challenges.c.account_id)
+    .cte("opened")
 )
-_held = HOLD.cte("held")
+_open = Prepared(select(_opened.c.account_id).select_from(_opened.outerjoin(_forgiven, true())).add_cte(_streak))
 _spend = Prepared(
     update(challenges)
     .where(
@@ -103,14 +112,45 @@ _counted = (
 _attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
 _count_attempt = Prepared(select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true())))
 
+# What a log-in is granted is one statement: the account is held first, since all the rest asks for it.
+_known = remembering(_held)
+_granted = (*opening(_held), recording(_held), _known)
+_grant_for_code = Prepared(select(_held.c.id).add_cte(*_granted))
+_grant_for_password = Prepared(
+    select(_held.c.id).select_from(_held.outerjoin(_forgiven, true())).add_cte(_streak, *_granted)
+)
+
+
+@dataclass(frozen=True)
+class Grants:
+    """The session, its event, and the client that will be known again."""
+
+    connection: Connection
+
+    async def for_password(
+        self, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
+    ) -> bool:
+        """Also forgives the attempts; False, and nothing done, where the account is no longer as it was read."""
+        return await self._grant(_grant_for_password, account, attempt, session, event)
+
+    async def for_code(self, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event) -> bool:
+        """False, and nothing done, where the account is no longer as it was read."""
+        return await self._grant(_grant_for_code, account, attempt, session, event)
+
+    async def _grant(
+        self, grant: Prepared, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
+    ) -> bool:
+        given = {**session, **new_event(event), **vars(attempt), **held(account.id, account.epoch)}
+        return await grant.first(self.connection, given) is not None
+
 
 @dataclass(frozen=True)
 class Challenges:
     connection: Connection
 
-    async def open(self, digest: bytes, account: Account, at: datetime, expires_at: datetime) -> bool:
-        """Also holds the account as `AccountRows.hold` does; False where it is no longer as it was read."""
-        given = {"presented": digest, "at": at, "until": expires_at} | held(account.id, account.epoch)
+    async def open(self, digest: bytes, account: Account, attempt: Attempt, expires_at: datetime) -> bool:
+        """Also forgives the attempt; False, and nothing done, where the account is no longer as it was read."""
+        given = {"presented": digest, "until": expires_at, **vars(attempt), **held(account.id, account.epoch)}
         return await _open.first(self.connection, given) is not None
 
     async def count_attempt(self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits) -> Challenge | None:

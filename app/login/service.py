@@ -7,19 +7,20 @@ from typing import Any
 from prometheus_client import Counter
 from pydantic import SecretStr
 
-from app.accounts.attempts import Attempt
+from app.accounts.attempts import Attempt, attempt_at
 from app.accounts.domain import Account, Address
 from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
-from app.activity.domain import EventType
+from app.activity.domain import Event, EventType
 from app.activity.service import Journal
 from app.infrastructure.database import Connection, Database
 from app.infrastructure.settings import Settings
+from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.login.domain import Challenge, ChallengeExpired, InvalidCredentials, SecondFactorAsked
-from app.login.repository import Challenges
+from app.login.repository import Challenges, Grants
 from app.tokens.domain import BY_PASSWORD
 from app.tokens.service import Tokens
 from app.two_factor.codes import AlreadySpent, Codes
@@ -102,27 +103,22 @@ class Login:
     async def _grant_by_password(
         self, account: Account, enrollment: Enrollment | None, attempt: Attempt, origin: Origin, at: datetime
     ) -> Grant:
-        async with self.database.transaction() as connection:
-            if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+        session = self.tokens.begin_session(account, BY_PASSWORD, origin, at)
+        event = self._success(account, BY_PASSWORD, origin, at)
+        async with self.database.reading() as connection:
+            if not await Grants(connection).for_password(account, attempt, session.given, event):
                 raise InvalidCredentials
-            await self.accounts.attempts.admit(connection, attempt)
-            grant = Grant(
-                await self.tokens.open_session(connection, account, BY_PASSWORD, origin, at),
-                account,
-                state_of(enrollment, at),
-            )
-            await self._record_success(connection, account, BY_PASSWORD, origin, at)
+        self.journal.count(event)
         _logins.labels("granted", "password").inc()
-        return grant
+        return Grant(session.opened, account, state_of(enrollment, at))
 
     async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> SecondFactorAsked:
         secret = new_secret(SecretKind.CHALLENGE)
         life = self.settings.challenge_seconds
-        async with self.database.transaction() as connection:
+        async with self.database.reading() as connection:
             expires_at = at + timedelta(seconds=life)
-            if not await Challenges(connection).open(digest(secret), account, at, expires_at):
+            if not await Challenges(connection).open(digest(secret), account, attempt, expires_at):
                 raise InvalidCredentials
-            await self.accounts.attempts.forgive(connection, attempt)
         _logins.labels("second_factor_asked", "password").inc()
         return SecondFactorAsked(secret, at, life)
 
@@ -140,13 +136,16 @@ class Login:
                 # The challenge goes first: who loses the race for it burns no recovery code.
                 await self._hold(connection, account, challenge, at)
                 enrollment = await self.codes.spend(connection, account, proof, origin, at)
-                opened = await self.tokens.open_session(connection, account, proof.amr, origin, at)
-                await self.accounts.attempts.remember(connection, account.folded_address, origin, at)
-                await self._record_success(connection, account, proof.amr, origin, at)
+                session = self.tokens.begin_session(account, proof.amr, origin, at)
+                event = self._success(account, proof.amr, origin, at)
+                attempt = attempt_at(account.folded_address, origin, at)
+                if not await Grants(connection).for_code(account, attempt, session.given, event):
+                    raise InvalidCredentials
         except AlreadySpent:
             raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+        self.journal.count(event)
         _logins.labels("granted", proof.amr[1]).inc()
-        return Grant(opened, account, state_of(enrollment, at))
+        return Grant(session.opened, account, state_of(enrollment, at))
 
     @staticmethod
     async def _hold(connection: Connection, account: Account, challenge: Challenge | None, at: datetime) -> None:
@@ -159,11 +158,9 @@ class Login:
         if challenge is not None and not await Challenges(connection).spend(challenge.digest, account, at):
             raise ChallengeExpired
 
-    async def _record_success(
-        self, connection: Connection, account: Account, amr: tuple[str, ...], origin: Origin, at: datetime
-    ) -> None:
-        event = EventType.LOGIN_SUCCEEDED
-        await self.journal.record(connection, event, account_id=account.id, at=at, origin=origin, amr=list(amr))
+    @staticmethod
+    def _success(account: Account, amr: tuple[str, ...], origin: Origin, at: datetime) -> Event:
+        return Event(new_id(), account.id, EventType.LOGIN_SUCCEEDED, at, origin, {"amr": list(amr)}, None)
 
     async def _refuse(self, account: Account | None, origin: Origin, at: datetime) -> InvalidCredentials:
         """Recorded for an unknown address too, under no account: the same work tells nothing."""

@@ -1,6 +1,6 @@
 """The tokens table. A token lives while its epoch is its account's; nothing else has to be remembered anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     Boolean,
     CheckConstraint,
     Column,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -144,6 +146,41 @@ _add_session = Prepared(
 )
 
 
+def opening(held: CTE) -> Sequence[CTE]:
+    """`TokenRows.add_session` as parts of another statement, done only where `held` finds the account."""
+    opened = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(held))
+    ended = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(held.c.id)))
+    return opened.cte("opened"), ended.cte("ended")
+
+
+def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "account_id": account_id,
+        "epoch": epoch,
+        "kind": token.kind,
+        "digest": digest,
+        "description": token.description,
+        "amr": list(token.amr),
+        "authenticated_at": token.authenticated_at,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "max_age_seconds": token.max_age_seconds,
+        "extend_when_used": token.extend_when_used,
+        "last_used_ip": token.last_used_ip,
+        "user_agent": token.user_agent,
+    }
+
+
+def new_session(
+    token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int, idle: timedelta
+) -> Mapping[str, object]:
+    """What `add_session` and `opening` ask for. Sessions over the number to keep die, the longest unused first."""
+    values = {f"new_{name}": value for name, value in _values(token, account_id, epoch, digest).items()}
+    # The DELETE does not see the new session yet.
+    return values | {"owner": account_id, "keep": keep - 1, "at": token.created_at, "idle": idle}
+
+
 @dataclass(frozen=True)
 class Use:
     at: datetime
@@ -164,36 +201,11 @@ class TokenRows:
         return Caller(account_of(row), token_of(row)) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
-        await self.connection.execute(insert(tokens), self._values(token, account_id, epoch, digest))
+        await self.connection.execute(insert(tokens), _values(token, account_id, epoch, digest))
 
-    async def add_session(
-        self, token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int, at: datetime
-    ) -> None:
-        """Sessions over the number to keep die with it, the longest unused first."""
-        values = self._values(token, account_id, epoch, digest)
-        # The DELETE does not see the new session yet.
-        surplus = {"owner": account_id, "keep": keep - 1}
-        given = {f"new_{name}": value for name, value in values.items()}
-        await _add_session.all(self.connection, given | surplus | self._given(at))
-
-    @staticmethod
-    def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
-        return {
-            "id": token.id,
-            "account_id": account_id,
-            "epoch": epoch,
-            "kind": token.kind,
-            "digest": digest,
-            "description": token.description,
-            "amr": list(token.amr),
-            "authenticated_at": token.authenticated_at,
-            "created_at": token.created_at,
-            "expires_at": token.expires_at,
-            "max_age_seconds": token.max_age_seconds,
-            "extend_when_used": token.extend_when_used,
-            "last_used_ip": token.last_used_ip,
-            "user_agent": token.user_agent,
-        }
+    async def add_session(self, session: Mapping[str, object]) -> None:
+        """Sessions over the number to keep die with it, the longest unused first. `new_session` says what is given."""
+        await _add_session.all(self.connection, session)
 
     async def live_of(self, account_id: UUID, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Token]:
         query = (

@@ -1,6 +1,6 @@
 """The verbs of tokens: check, open, list, end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,11 +19,19 @@ from app.kernel.page import PageOf
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.tokens.domain import Caller, Kind, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
-from app.tokens.repository import TokenRows, Use
+from app.tokens.repository import TokenRows, Use, new_session
 
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
 # must not look dead to another process meanwhile.
 _WRITTEN_AT_ONCE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A session that is about to be stored."""
+
+    opened: OpenedToken
+    given: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,12 @@ class Tokens:
         self, connection: Connection, account: Account, amr: Sequence[str], origin: Origin, at: datetime
     ) -> OpenedToken:
         """A session under the account's epoch, which the caller's transaction holds or has just turned."""
+        opening = self.begin_session(account, amr, origin, at)
+        await self.rows(connection).add_session(opening.given)
+        return opening.opened
+
+    def begin_session(self, account: Account, amr: Sequence[str], origin: Origin, at: datetime) -> Opening:
+        """The session and what a statement has to be given to store it; until then it opens nothing."""
         secret = new_secret(SecretKind.SESSION)
         end = at + timedelta(seconds=self.settings.session_max_seconds)
         token = Token(
@@ -98,15 +112,15 @@ class Tokens:
             max_age_seconds=None,
             extend_when_used=False,
         )
-        await self.rows(connection).add_session(
+        given = new_session(
             token,
             account_id=account.id,
             epoch=account.epoch,
             digest=digest(secret),
             keep=self.settings.sessions_per_account,
-            at=at,
+            idle=timedelta(seconds=self.settings.session_idle_seconds),
         )
-        return OpenedToken(secret, token)
+        return Opening(OpenedToken(secret, token), given)
 
     async def open_personal(
         self, caller: Caller, description: str, max_age_seconds: int | None, origin: Origin, *, extend_when_used: bool

@@ -60,14 +60,14 @@ async def test_a_call_with_a_token_checks_it_by_one_statement(api: httpx.AsyncCl
     assert len(sent) == 1, sent
 
 
-async def test_a_log_in_by_password_takes_six(api: httpx.AsyncClient, house: House) -> None:
+async def test_a_log_in_by_password_takes_three(api: httpx.AsyncClient, house: House) -> None:
     await an_account(house)
     with executed(house) as sent:
         await a_session(api)
-    assert len(sent) == 6, sent
+    assert len(sent) == 3, sent
 
 
-async def test_a_log_in_by_two_factors_takes_ten(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+async def test_a_log_in_by_two_factors_takes_seven(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
     await an_account(house)
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(timedelta(minutes=1))
@@ -76,4 +76,4 @@ async def test_a_log_in_by_two_factors_takes_ten(api: httpx.AsyncClient, house: 
         proof = {"challenge": asked["challenge"], "code": totp_code(device.secret, clock.now())}
         answer = await api.post("/v1/login/two-factor", json=proof)
     assert answer.status_code == 200
-    assert len(sent) == 10, sent
+    assert len(sent) == 7, sent
