@@ -6,9 +6,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from app.infrastructure.postgres_programs import RunAs, usable_programs
 from tests.support.postgres import chosen_programs
@@ -82,6 +84,24 @@ class Node:
         if child is not None:
             child.send_signal(how)
             child.wait(20)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes stand still meanwhile, as on a machine or a disk that does."""
+        assert self.child is not None
+        postmaster = psutil.Process(self.child.pid)
+        # The postmaster first, so that it starts no other.
+        postmaster.suspend()
+        backends = postmaster.children(recursive=True)
+        try:
+            for backend in backends:
+                with suppress(psutil.NoSuchProcess):
+                    backend.suspend()
+            yield
+        finally:
+            for process in [*backends, postmaster]:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def promote(self) -> None:
         self._run("pg_ctl", "promote", "-D", str(self.data), "-w")

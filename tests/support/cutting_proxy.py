@@ -1,11 +1,12 @@
-"""Between the service and Postgres: cuts a connection in the moment in which its COMMIT has been sent on."""
+"""Between the service and Postgres: cuts a connection in the moment of its COMMIT, or lets it fall silent."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-COMMIT = b"COMMIT;"
+# As asyncpg sends it, or as we do.
+COMMIT = b"COMMIT"
 _AT_ONCE = 65536
 
 
@@ -17,32 +18,52 @@ class CuttingProxy:
     port: int = 0
     armed: bool = False
     cuts: int = 0
+    connections: int = 0
+    _silent: int = 0
+    _serving: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def fall_silent(self) -> None:
+        """Every connection there is stays open and carries nothing any more, as behind a firewall that forgot it."""
+        self._silent = self.connections
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", self.target)
-        answers = asyncio.create_task(self._pass_on(from_server, writer))
-        with suppress(ConnectionError):
-            while sent := await reader.read(_AT_ONCE):
-                if self.armed and COMMIT in sent:
-                    self.armed, self.cuts = False, self.cuts + 1
-                    answers.cancel()
-                    await asyncio.wait([answers])
-                    to_server.write(sent)
-                    await to_server.drain()
-                    # The server has done it once it answers; the answer stays here.
-                    await from_server.read(_AT_ONCE)
-                    break
-                to_server.write(sent)
-        answers.cancel()
-        await asyncio.wait([answers])
-        to_server.close()
-        writer.transport.abort()
+        task = asyncio.current_task()
+        assert task
+        self._serving.add(task)
+        with suppress(asyncio.CancelledError):
+            await self._carry(reader, writer)
+        self._serving.discard(task)
 
-    @staticmethod
-    async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self.target)
+        answers = asyncio.create_task(self._pass_on(from_server, writer, number))
+        try:
+            with suppress(ConnectionError):
+                while sent := await reader.read(_AT_ONCE):
+                    if number <= self._silent:
+                        continue
+                    if self.armed and COMMIT in sent:
+                        self.armed, self.cuts = False, self.cuts + 1
+                        answers.cancel()
+                        await asyncio.wait([answers])
+                        to_server.write(sent)
+                        await to_server.drain()
+                        # The server has done it once it answers; the answer stays here.
+                        await from_server.read(_AT_ONCE)
+                        break
+                    to_server.write(sent)
+        finally:
+            answers.cancel()
+            to_server.transport.abort()
+            writer.transport.abort()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         with suppress(ConnectionError):
             while said := await reader.read(_AT_ONCE):
-                writer.write(said)
+                if number > self._silent:
+                    writer.write(said)
         writer.close()
 
     @asynccontextmanager
@@ -53,3 +74,7 @@ class CuttingProxy:
             yield self
         finally:
             server.close()
+            for task in self._serving:
+                task.cancel()
+            if self._serving:
+                await asyncio.wait(self._serving)
