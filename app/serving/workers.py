@@ -24,7 +24,8 @@ from app.infrastructure.settings import Settings
 from app.main import create_app
 from app.serving.server import run
 
-_STOPPED_WITHIN_SECONDS = 9.0
+# A little more than a worker takes at most.
+_STOPPED_WITHIN_SECONDS = 9.6
 _LOOK_SECONDS = 0.2
 # A worker that dies at once is not replaced more often than this.
 _BREATH_SECONDS = 0.5

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,8 +20,9 @@ from app.main import House, build_house
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, recovered
+from tests.support.marks import only_long
 from tests.support.people import KEY, an_account, bearer, log_in
-from tests.support.service import free_port, over, running, wait_until_ready
+from tests.support.service import free_port, output_of, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 5 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
@@ -38,7 +41,7 @@ def node() -> Iterator[Node]:
 
 
 @asynccontextmanager
-async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House]]:
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House, subprocess.Popen[str]]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
     house = build_house(
         Settings(
@@ -53,7 +56,7 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, address, process, folder)
         async with httpx.AsyncClient(base_url=address, timeout=60) as api:
-            yield api, house
+            yield api, house, process
     await house.close()
 
 
@@ -64,7 +67,7 @@ async def timed(call: "asyncio.Future[httpx.Response] | asyncio.Task[httpx.Respo
 
 
 async def test_a_frozen_postgres_is_a_503_within_seconds_and_right_again_at_once(node: Node, tmp_path: Path) -> None:
-    async with service(node.url, tmp_path) as (api, house):
+    async with service(node.url, tmp_path) as (api, house, _):
         account = await an_account(house, "frozen@example.com")
         token = (await log_in(api, account.address)).json()["access_token"]
         async with at_work(api, house) as (ledger, _):
@@ -86,10 +89,11 @@ async def test_a_frozen_postgres_is_a_503_within_seconds_and_right_again_at_once
         await check(api, ledger, node.url)
 
 
+@only_long
 async def test_connections_that_fell_silent_are_replaced_by_the_first_that_notices(node: Node, tmp_path: Path) -> None:
     async with CuttingProxy(node.port).running() as proxy:
         url = f"postgresql://{SUPERUSER}@127.0.0.1:{proxy.port}/postgres"
-        async with service(url, tmp_path) as (api, house):
+        async with service(url, tmp_path) as (api, house, _):
             account = await an_account(house, "silent@example.com")
             token = (await log_in(api, account.address)).json()["access_token"]
             # So that the pool is full of connections that are about to fall silent.
@@ -102,3 +106,17 @@ async def test_connections_that_fell_silent_are_replaced_by_the_first_that_notic
             for _ in range(20):
                 assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
             print(f"503 after {took:.1f} s, then twenty checks in {time.monotonic() - began:.2f} s")
+
+
+@only_long
+async def test_being_told_to_end_while_postgres_stands_still_is_no_failure(node: Node, tmp_path: Path) -> None:
+    async with service(node.url, tmp_path) as (api, house, served):
+        account = await an_account(house, "ending@example.com")
+        token = (await log_in(api, account.address)).json()["access_token"]
+        await asyncio.gather(*(log_in(api, account.address) for _ in range(20)))
+        with node.frozen():
+            asking = asyncio.ensure_future(api.get("/v1/me", headers=bearer(token)))
+            await asyncio.sleep(0.5)
+            served.send_signal(signal.SIGTERM)
+            assert (await asking).status_code == 503
+            assert await asyncio.to_thread(served.wait, ANSWERED_WITHIN) == 0, output_of(tmp_path)

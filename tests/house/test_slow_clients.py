@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,11 +15,12 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from app.serving.protocol import BoundedProtocol
+from tests.support.marks import only_long
 from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = pytest.mark.anyio
 
-IDLE, DRIBBLING, DEAF = (2000, 100, 10) if os.environ.get("TWOKEYS_TEST_FAULTS") else (60, 10, 0)
+IDLE, DRIBBLING, DEAF = 2000, 100, 10
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -179,6 +179,7 @@ def is_connected(process: psutil.Process, port: int) -> bool:
 
 
 @pytest.mark.faults
+@only_long
 async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_path: Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"

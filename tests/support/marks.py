@@ -1,8 +1,11 @@
 """What a test says about itself."""
 
+import os
 from typing import Any
 
 import pytest
+
+only_long = pytest.mark.skipif("TWOKEYS_TEST_FAULTS" not in os.environ, reason="waits for long: make test-faults")
 
 
 def given_settings(**changes: Any) -> pytest.MarkDecorator:
