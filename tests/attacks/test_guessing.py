@@ -27,7 +27,8 @@ async def test_five_hundred_codes_at_once_are_ten_looks(twins: Twins) -> None:
     calls = [twins.post("/v1/login/two-factor", {"challenge": asked[n % 20], "code": wrong}) for n in range(GUESSES)]
     answers = await twins.race(calls)
     no_fault(answers, allowed=frozenset({503}))
-    assert await evaluated(twins, person) == 10
+    # Where 503 was the answer, the attempt was counted and perhaps nothing looked at or written down.
+    assert 0 < await evaluated(twins, person) <= 10
     assert statuses(answers).get(401, 0) <= 10
     right = await twins.post("/v1/login/two-factor", {"challenge": asked[0], "code": twins.code(person)})
     assert (right.status_code, right.json()["code"]) == (429, "too_many_attempts")
