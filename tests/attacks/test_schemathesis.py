@@ -1,0 +1,247 @@
+"""Every call of the OpenAPI document with whatever fits the document, and with what does not quite.
+
+A process of its own answers over HTTP. No fault but a deliberate 503; status, headers, content type and shape are those
+of the document; what does not fit is refused; and no refusal repeats what was sent. `make test` sends the same few
+hundred requests each time, `make test-long` many more and new ones.
+"""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from pydantic import SecretStr
+from schemathesis import GenerationMode
+from schemathesis import checks as known
+from schemathesis.core.result import Ok
+from schemathesis.core.transport import Response
+
+from app.clients.domain import Role
+from app.infrastructure.settings import Settings
+from app.kernel.clock import SystemClock
+from app.main import build_house
+from tests.attacks.conftest import LONG
+from tests.support.people import KEY, NEW_PASSWORD, PASSWORD
+from tests.support.postgres import Server
+from tests.support.service import over
+from tests.support.twins import SteppedClock, replica
+
+DOCUMENT = schemathesis.openapi.from_path(Path(__file__).resolve().parents[2] / "openapi" / "openapi.json")
+OPERATIONS = [found.ok() for found in DOCUMENT.get_all_operations() if isinstance(found, Ok)]
+# Generic in parameters that say nothing here.
+Operation = Any
+Case = Any
+SHORTEST_ECHO = 8
+GOOD = {
+    "password": PASSWORD,
+    "current_password": PASSWORD,
+    "new_password": NEW_PASSWORD,
+    "code": "123456",
+    "description": "made by a fuzzer",
+    "reason": "fuzzed",
+}
+_numbers = count(1)
+
+
+@dataclass
+class Target:
+    """The process under fire, and who fires."""
+
+    address: str
+    client: tuple[str, str]
+    session: requests.Session = field(default_factory=requests.Session)
+    token: str = ""
+    sent: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def send(self, case: Case) -> Response:
+        """With the proof that the call asks for: a walk through closed doors finds little.
+
+        Every second body that fits the document gets values that fit the service as well.
+        """
+        self.sent += 1
+        if self.sent % 2 and case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
+            good = {**GOOD, "email": f"made{next(_numbers)}@example.com"}
+            case.body = {name: good.get(name, value) for name, value in case.body.items()}
+        schemes = [name for one in case.operation.definition.raw.get("security", ()) for name in one]
+        if "client" in schemes:
+            return self._call(case, auth=self.client)
+        if "token" not in schemes:
+            return self._call(case)
+        answer = self._call(case, headers={"Authorization": f"Bearer {self.token}"})
+        if answer.status_code == 401 or case.operation.path == "/v1/logout":
+            self.log_in()
+            answer = self._call(case, headers={"Authorization": f"Bearer {self.token}"})
+        return answer
+
+    def _call(self, case: Case, **more: Any) -> Response:
+        answer: Response = case.call(base_url=self.address, session=self.session, timeout=60, **more)
+        self.answers[f"{case.operation.label} {answer.status_code}"] += 1
+        return answer
+
+    def log_in(self) -> None:
+        """Into an account of its own, since a walk may have deleted or disabled the last one."""
+        body = {"email": f"fuzzed{next(_numbers)}@example.com", "password": PASSWORD}
+        made = self.session.post(f"{self.address}/v1/admin/accounts", json=body, auth=self.client, timeout=60)
+        assert made.status_code == 201, made.text
+        answer = self.session.post(f"{self.address}/v1/login", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
+        self.token = answer.json()["access_token"]
+
+
+@pytest.fixture(scope="module")
+def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    name = f"fuzzed_{os.getpid()}"
+    url = asyncio.run(postgres.clone(name))
+    folder = tmp_path_factory.mktemp("fuzzed")
+    SteppedClock(folder / "clock")
+    endless = {
+        f"TWOKEYS_{limit}": "1000000"
+        for limit in (
+            "REQUESTS_PER_CLIENT_MINUTE",
+            "WRONG_PASSWORDS_PER_CLIENT",
+            "WRONG_PASSWORDS_PER_ACCOUNT",
+            "WRONG_CODES_PER_ACCOUNT",
+            "WRONG_CODES_UNTIL_RESET",
+        )
+    }
+    env = over(url, TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false", **endless)
+    client = asyncio.run(_a_client(url))
+    with replica(0, folder / "clock", env, folder) as (address, _):
+        found = Target(address, client)
+        # A kept connection might be closed by the server at the moment of a request.
+        found.session.headers["Connection"] = "close"
+        found.log_in()
+        yield found
+        found.session.close()
+    # Shown by `pytest -rA`.
+    print(f"{sum(found.answers.values())} requests", *sorted(found.answers.items()), sep="\n")  # noqa: T201
+    asyncio.run(postgres.drop(name))
+
+
+async def _a_client(url: str) -> tuple[str, str]:
+    ours = Settings(
+        _env_file=None,
+        database_url=SecretStr(url),
+        secret_keys=(SecretStr(KEY),),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+    )
+    house = build_house(ours, SystemClock())
+    made = await house.clients.create("fuzzer", tuple(Role))
+    await house.close()
+    return str(made.client.id), made.secret.get_secret_value()
+
+
+CONFORM = [
+    known.status_code_conformance,
+    known.content_type_conformance,
+    known.response_headers_conformance,
+    known.response_schema_conformance,
+]
+
+
+def takes(operation: Operation) -> bool:
+    """Whether anything is sent that could be wrong."""
+    raw = operation.definition.raw
+    return "requestBody" in raw or any(one["in"] != "header" for one in raw.get("parameters", ()))
+
+
+def names(node: Any) -> Iterator[str]:
+    """What the document itself calls something, which a refusal may point to."""
+    if isinstance(node, dict):
+        yield from node.get("properties", {})
+        yield from (one["name"] for one in node.get("parameters", ()) if isinstance(one, dict))
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from names(inner)
+
+
+NAMES = frozenset(names(DOCUMENT.raw_schema))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text that was sent, made-up names of fields too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from ([] if name in NAMES else [name])
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+
+
+def must_be_in_order(case: Case, answer: Response) -> None:
+    told = f"{case.as_curl_command()}\n{answer.status_code} {answer.text}"
+    assert answer.status_code < 500 or answer.status_code == 503, told
+    if answer.status_code < 400:
+        return
+    problem = answer.json()
+    assert problem["status"] == answer.status_code, told
+    fixed = json.dumps(problem["title"]) + problem["type"]
+    for value in texts([case.body, dict(case.query or {}), dict(case.path_parameters or {})]):
+        if len(value) >= SHORTEST_ECHO and value not in fixed:
+            assert value not in answer.text, f"{value!r} comes back: {told}"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_what_fits_the_document_is_answered_as_the_document_says(target: Target, operation: Operation) -> None:
+    fire(target, operation, GenerationMode.POSITIVE)
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if takes(one)], ids=lambda operation: operation.label)
+def test_what_does_not_fit_is_refused_as_the_document_says(target: Target, operation: Operation) -> None:
+    fire(target, operation, GenerationMode.NEGATIVE)
+
+
+def fire(target: Target, operation: Operation, mode: GenerationMode) -> None:
+    @settings(
+        max_examples=200 if LONG else 8,
+        derandomize=not LONG,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
+    )
+    # The proof is put in when a request goes out, so the fuzzer need not bother with it.
+    @given(case=operation.as_strategy(generation_mode=mode, headers={"Authorization": "Basic Og=="}))
+    def shoot(case: Case) -> None:
+        answer = target.send(case)
+        must_be_in_order(case, answer)
+        case.validate_response(answer, checks=[*CONFORM, known.negative_data_rejection])
+
+    shoot()
+
+
+def test_calls_that_follow_from_each_other_are_answered_as_the_document_says(target: Target) -> None:
+    """Ids out of one answer go into the next call: accounts that are made, changed, deleted and asked for again."""
+
+    class Chain(DOCUMENT.as_state_machine()):  # type: ignore[misc]
+        def call(self, case: Case, **_: Any) -> Response:
+            return target.send(case)
+
+        def validate_response(self, response: Response, case: Case, **_: Any) -> None:
+            must_be_in_order(case, response)
+            case.validate_response(response, checks=[*CONFORM, known.use_after_free])
+
+    Chain.run(
+        settings=settings(
+            max_examples=200 if LONG else 8,
+            stateful_step_count=20 if LONG else 10,
+            derandomize=not LONG,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
+        )
+    )
