@@ -117,7 +117,7 @@ CHOICES: dict[str, Sequence[Any]] = {
     "flag": [True, False],
 }
 STEPS = st.builds(Step, **{name: st.sampled_from(choices) for name, choices in CHOICES.items()})
-STARTS = st.lists(st.sampled_from(["bare", "pending", "enabled", "enabled"]), min_size=2, max_size=2)
+STARTS = st.lists(st.sampled_from(["bare", "changed", "pending", "enabled", "enabled"]), min_size=2, max_size=2)
 OFFSETS = {"now": 0, "before": -1, "after": 1, "stale": -2, "early": 2, "far": -9}
 FORWARD = (30, 1, 30, 61, 301, 601, 901, 1801, 3601, 86401)
 BACK = (1, 10, 30, 61)
@@ -226,6 +226,7 @@ class Walk(RuleBasedStateMachine):
         for who, how in enumerate(starts):
             acts = {
                 "bare": [],
+                "changed": ["log_in", "enroll", "change_password", "confirm"],
                 "pending": ["log_in", "enroll", "create_token", "ask_for_link"],
                 "enabled": ["log_in", "enroll", "confirm", "create_token", "log_in", "ask_for_link"],
             }[how]
@@ -503,7 +504,7 @@ def test_fixed_walks_end_where_the_reference_does(service: Pair, limits: Limits)
     seen: Counter[Seen] = Counter()
     for number in range(FIXED_WALKS):
         walk = Walk(service, limits, seen)
-        walk.begin_somewhere(["enabled", ["bare", "pending", "enabled"][number % 3]])
+        walk.begin_somewhere(["enabled", ["changed", "pending", "enabled"][number % 3]])
         for step in range(FIXED_STEPS):
             walk.step(fixed_step(f"{SEED} {number}", step))
             walk.everything_lives_as_it_should()
