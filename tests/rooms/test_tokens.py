@@ -132,7 +132,9 @@ async def test_a_personal_token_is_proved_as_its_session_was(
     api: httpx.AsyncClient, house: House, clock: SetClock
 ) -> None:
     await an_account(house)
-    enrolled = await enroll(api, await a_session(api), clock.now())
+    session = await a_session(api)
+    assert (await a_personal_token(api, session))["token"]["amr"] == ["pwd"]
+    enrolled = await enroll(api, session, clock.now())
     assert (await a_personal_token(api, enrolled.token))["token"]["amr"] == ["pwd", "otp", "mfa"]
 
 
