@@ -6,7 +6,7 @@ PORT ?= 8000
 IN_VENV := .venv/bin/python
 
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
-.PHONY: help env run test test-long test-faults check lock openapi format bench image-check clean
+.PHONY: help env run test test-long test-faults check lock openapi format bench mutants removals image-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -44,9 +44,15 @@ format: env  ## writes the code the way `make check` wants it
 bench: env  ## the timings of bench/
 	@$(IN_VENV) -m bench $(ARGS)
 
+mutants: env  ## changes the rules one small thing at a time and tells which changes no pure test notices
+	@$(IN_VENV) scripts/mutants.py $(ARGS)
+
+removals: env  ## takes each defence away in a copy and tells whether a test notices (ARGS="Guessing" for one chapter)
+	@$(IN_VENV) -m tests.removals $(ARGS)
+
 image-check: env  ## builds the image for real with buildah on a debootstrap base and runs the story in it (root)
 	@bash scripts/image_check.sh $(ARGS)
 
 clean:  ## what the tools left; the database of `make run` (.twokeys) stays
-	@rm -rf .venv .venv.lock .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
+	@rm -rf .venv .venv-mutants .venv.lock .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
