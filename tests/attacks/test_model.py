@@ -43,6 +43,7 @@ MET = {
     (401, "invalid_code"),
     (429, "too_many_attempts"),
     (403, "invalid_code"),
+    (410, "enrollment_expired"),
     (401, "challenge_expired"),
     (401, "invalid_credentials"),
     (401, "invalid_token"),
@@ -117,7 +118,17 @@ CHOICES: dict[str, Sequence[Any]] = {
     "flag": [True, False],
 }
 STEPS = st.builds(Step, **{name: st.sampled_from(choices) for name, choices in CHOICES.items()})
-STARTS = st.lists(st.sampled_from(["bare", "changed", "pending", "enabled", "enabled"]), min_size=2, max_size=2)
+IN, ENROLL, CONFIRM = Step("log_in"), Step("enroll"), Step("confirm", code="now")
+TOKEN, LINK = Step("create_token"), Step("ask_for_link")
+OPENINGS = {
+    "enabled": [IN, ENROLL, CONFIRM, TOKEN, IN, LINK],
+    "pending": [IN, ENROLL, TOKEN, LINK],
+    "changed": [IN, ENROLL, Step("change_password"), CONFIRM],
+    # The enrollment expires, then the session grows idle.
+    "late": [IN, ENROLL, Step("time_passes", new=-1, age=5), CONFIRM, Step("time_passes", new=2, age=5)],
+    "bare": [],
+}
+STARTS = st.lists(st.sampled_from(list(OPENINGS)), min_size=2, max_size=2)
 OFFSETS = {"now": 0, "before": -1, "after": 1, "stale": -2, "early": 2, "far": -9}
 FORWARD = (30, 1, 30, 61, 301, 601, 901, 1801, 3601, 86401)
 BACK = (1, 10, 30, 61)
@@ -224,14 +235,8 @@ class Walk(RuleBasedStateMachine):
     @initialize(starts=STARTS)
     def begin_somewhere(self, starts: list[str]) -> None:
         for who, how in enumerate(starts):
-            acts = {
-                "bare": [],
-                "changed": ["log_in", "enroll", "change_password", "confirm"],
-                "pending": ["log_in", "enroll", "create_token", "ask_for_link"],
-                "enabled": ["log_in", "enroll", "confirm", "create_token", "log_in", "ask_for_link"],
-            }[how]
-            for act in acts:
-                self.step(Step(act, who, code="now" if act == "confirm" else None))
+            for step in OPENINGS[how]:
+                self.step(replace(step, who=who))
 
     @rule(step=STEPS)
     def step(self, step: Step) -> None:
@@ -504,7 +509,7 @@ def test_fixed_walks_end_where_the_reference_does(service: Pair, limits: Limits)
     seen: Counter[Seen] = Counter()
     for number in range(FIXED_WALKS):
         walk = Walk(service, limits, seen)
-        walk.begin_somewhere(["enabled", ["changed", "pending", "enabled"][number % 3]])
+        walk.begin_somewhere(["enabled", list(OPENINGS)[number % 4]])
         for step in range(FIXED_STEPS):
             walk.step(fixed_step(f"{SEED} {number}", step))
             walk.everything_lives_as_it_should()
