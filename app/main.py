@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -28,7 +29,7 @@ from app.infrastructure.metrics import mount_metrics
 from app.infrastructure.openapi import describe, method_name
 from app.infrastructure.passwords import Hasher
 from app.infrastructure.problems import answer_with_problems
-from app.infrastructure.settings import Mail, Settings
+from app.infrastructure.settings import Mail, Settings, SettingsRefused
 from app.infrastructure.strength import PasswordRules
 from app.infrastructure.vault import Vault
 from app.kernel.clock import Clock, SystemClock
@@ -45,6 +46,9 @@ from app.two_factor.codes import Codes
 from app.two_factor.routes import two_factor_routes
 from app.two_factor.service import TwoFactor
 from app.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from app.infrastructure.tracing import Traces
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,13 @@ class House:
     admin: Admin
     delivery: Delivery
     upkeep: Upkeep
+    traces: "Traces | None" = None
 
     async def close(self) -> None:
         self.hasher.close()
         await self.database.close()
+        if self.traces:
+            await self.traces.close()
 
 
 def _mailer(settings: Settings, mail_folder: Path | None) -> Mailer:
@@ -80,6 +87,19 @@ def _mailer(settings: Settings, mail_folder: Path | None) -> Mailer:
     if settings.smtp_url is not None:
         return SmtpMailer(settings.smtp_url)
     return FolderMailer(mail_folder) if mail_folder else NoMailer()
+
+
+def open_traces(settings: Settings) -> "Traces | None":
+    """None where nobody asks for traces; then OpenTelemetry is not even imported. Raises SettingsRefused."""
+    if not settings.tracing:
+        return None
+    try:
+        from app.infrastructure.tracing import Traces  # noqa: PLC0415
+    except ImportError:
+        raise SettingsRefused(
+            "TWOKEYS_TRACING needs OpenTelemetry: pip install --require-hashes -r requirements/otel.txt"
+        ) from None
+    return Traces()
 
 
 def build_house(settings: Settings, clock: Clock, *, mail_folder: Path | None = None) -> House:
@@ -100,7 +120,11 @@ def build_house(settings: Settings, clock: Clock, *, mail_folder: Path | None = 
     clients = Clients(database, clock, tokens, desk)
     admin = Admin(database, clock, accounts, tokens, password_reset, journal)
     letters = Letters(issuer=settings.issuer, mail_from=settings.mail_from, public_url=settings.public_url)
-    delivery = Delivery(database, clock, vault, _mailer(settings, mail_folder), letters)
+    mailer = _mailer(settings, mail_folder)
+    if traces := open_traces(settings):
+        traces.watch(database)
+        mailer = traces.mails_of(mailer)
+    delivery = Delivery(database, clock, vault, mailer, letters)
     upkeep = Upkeep(database, clock, settings, accounts, tokens, password_reset, delivery)
     return House(
         settings=settings,
@@ -120,6 +144,7 @@ def build_house(settings: Settings, clock: Clock, *, mail_folder: Path | None = 
         admin=admin,
         delivery=delivery,
         upkeep=upkeep,
+        traces=traces,
     )
 
 
@@ -148,6 +173,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=method_name,
+        # Its own traces and logs hold paths, queries and what exceptions say; ours are in infrastructure/tracing.py.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         openapi_url="/openapi.json" if settings.docs else None,
     )
     app.state.house = house
@@ -166,6 +193,8 @@ def create_app(
     app.add_middleware(Manners, trusted_proxies=settings.trusted_proxies)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
+    if house.traces:
+        app.add_middleware(house.traces.requests_of)
     return app
 
 

@@ -1,6 +1,6 @@
 """The way to Postgres: one pool, transactions, and single reads outside of any."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -269,6 +269,10 @@ class Database:
                 # The server behind these connections has become a standby: none of them is of use.
                 await self._engine.dispose()
             raise Unavailable(retry_after=_RETRY_AFTER_SECONDS) from error
+
+    def listen(self, occasion: str, listener: Callable[..., Any]) -> None:
+        """Tells of SQLAlchemy's events of the pool and of statements."""
+        event.listen(self._engine.sync_engine, occasion, listener)
 
     def pool_in_use(self) -> int:
         return int(self._engine.pool.checkedout())  # type: ignore[attr-defined]

@@ -142,15 +142,23 @@ class Manners:
 
     @staticmethod
     def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        # The route's pattern, never the path: a path can hold anything.
-        route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method, route = known_method(scope), route_of(scope)
         _seconds.labels(method, route).observe(seconds)
         _answers.labels(method, route, str(status)).inc()
         if status >= 500 or not route.endswith(("z", "/introspect", "/forward-auth")):  # noqa: PLR2004
             _log.info(
                 "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), request_id=request_id
             )
+
+
+def known_method(scope: Scope) -> str:
+    method = str(scope["method"])
+    return method if method in _METHODS else "other"
+
+
+def route_of(scope: Scope) -> str:
+    """The route's pattern, never the path: a path can hold anything."""
+    return str(getattr(scope.get("route"), "path", "unknown"))
 
 
 def origin_of(scope: Any) -> Origin:

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     console: bool = True
     docs: bool = False
     metrics: bool = False
+    tracing: bool = False
     run_worker: bool = True
     disable_requires_code: bool = False
     password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR

@@ -14,7 +14,7 @@ from app.infrastructure.migrations import current_revision, is_behind
 from app.infrastructure.passwords import Hasher
 from app.infrastructure.settings import Mail, Settings, SettingsRefused
 from app.infrastructure.vault import Vault
-from app.main import create_app
+from app.main import create_app, open_traces
 from app.rotation.service import count_unknown_seals
 from app.serving.server import CannotServe, listen, run
 from app.serving.workers import supervise
@@ -25,6 +25,9 @@ _log = structlog.get_logger(__name__)
 async def check(settings: Settings, *, sends_mail: bool = True) -> None:
     """Raises SettingsRefused and CannotServe; Unavailable where the database does not answer."""
     dsn, vault = settings.database_dsn(), Vault(settings.keys())
+    if traces := open_traces(settings):
+        # That it can be had is all that is asked here.
+        await traces.close()
     if sends_mail and settings.mail is Mail.ON and settings.smtp_url is None:
         raise SettingsRefused("TWOKEYS_SMTP_URL is missing; set it, or TWOKEYS_MAIL=off for a service without mail.")
     database = Database(dsn, pool_size=1, pgbouncer=settings.pgbouncer)
