@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import httpx
 import pytest
 
@@ -45,6 +46,27 @@ async def test_disabling_an_account_ends_its_challenges(api: httpx.AsyncClient, 
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
     await house.admin.enable(account.id, BY, NOWHERE)
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
+
+
+async def test_a_code_with_a_challenge_locks_the_account_before_the_challenge(
+    api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
+) -> None:
+    """As a deletion does: the other way round the two would wait for each other."""
+    account = await an_account(house)
+    await enroll(api, await a_session(api), clock.now())
+    challenge = granted(await log_in(api))["challenge"]
+    deletion, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    async with deletion.transaction():
+        await deletion.execute("SELECT FROM accounts WHERE id = $1 FOR UPDATE", account.id)
+        counting = asyncio.create_task(answer_challenge(api, challenge, "A" * 24))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while not counting.done() and not await watcher.fetchval(waiting):  # noqa: ASYNC110 - of another program
+            await asyncio.sleep(0.01)
+        await deletion.execute("SELECT FROM login_challenges FOR UPDATE NOWAIT")
+    # Whoever waited more than three seconds for the account was told to ask again.
+    assert (await counting).status_code in {401, 503}
+    await deletion.close()
+    await watcher.close()
 
 
 async def test_turning_it_off_and_beginning_anew_ends_a_challenge(
