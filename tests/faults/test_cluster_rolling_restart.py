@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(not FRONTS, reason="needs haproxy or nginx"),
 ]
-ROUNDS = 10 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
+ROUNDS, PEOPLE = (10, 4) if os.environ.get("TWOKEYS_TEST_FAULTS") else (1, 2)
 # The default; and where the machine may be slow, more time for the proxy to notice.
 DRAIN = "2" if ROUNDS > 1 else "3"
 # All work comes from one address here, since the proxy says where it comes from.
@@ -112,7 +112,7 @@ async def test_replicas_restarted_in_turn_fail_no_request(database_url: str, roo
             kind = type("Regular", (Regular,), {"checker": checker})
             for proxy, api in zip(proxies, clients, strict=True):
                 await asyncio.to_thread(proxy.wait)
-                ledger, _ = await work.enter_async_context(at_work(api, rooms, people=4, kind=kind))
+                ledger, _ = await work.enter_async_context(at_work(api, rooms, people=PEOPLE, kind=kind))
                 ledgers.append(ledger)
             for _ in range(ROUNDS):
                 for replica in replicas:
