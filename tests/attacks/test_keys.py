@@ -1,0 +1,239 @@
+"""The sealing key is changed while people log in: nobody is refused, and what was cut off can be taken up again."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.accounts.domain import read_address
+from app.infrastructure.settings import Settings, new_key, read_key
+from app.infrastructure.vault import Vault, key_id
+from app.kernel.chance import new_id
+from app.kernel.origin import NOWHERE
+from app.main import build_house
+from app.serving.start import check
+from app.two_factor import totp
+from tests.support.people import KEY, NEW_PASSWORD, an_account
+from tests.support.service import TWOKEYS, over, twokeys
+from tests.support.twins import STEP, Person, SteppedClock, Twins, twins
+
+pytestmark = pytest.mark.anyio
+OLD, NEW = KEY, new_key()
+BOTH = f"{NEW},{OLD}"
+PEOPLE = 8
+STRANGERS = 150
+"""More than one batch, so that a rotation can be stopped in the middle."""
+SEALED = PEOPLE + STRANGERS + 1
+SOON = 60.0
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A database whose secrets were all sealed with the old key."""
+
+    url: str
+    people: Sequence[Person]
+    in_the_middle: UUID
+    """The account whose secret comes after some of the people's and before the others'."""
+
+    secrets: Sequence[tuple[UUID, str]]
+
+    async def secret_of(self, id: UUID) -> bytes:
+        connection = await asyncpg.connect(self.url)
+        try:
+            query = "SELECT sealed_secret FROM two_factor_enrollments WHERE account_id = $1"
+            return bytes(await connection.fetchval(query, id))
+        finally:
+            await connection.close()
+
+    async def settled(self) -> dict[str, int]:
+        """Once the server has noticed that nobody is there any more: what it was asked for last may still be done."""
+        connection = await asyncpg.connect(self.url)
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        try:
+            async with asyncio.timeout(SOON):
+                while await connection.fetchval(f"{others} AND backend_type = 'client backend'"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        finally:
+            await connection.close()
+        return await self.sealed_with()
+
+    async def sealed_with(self) -> dict[str, int]:
+        connection = await asyncpg.connect(self.url)
+        query = (
+            "SELECT sealed_secret AS sealed FROM two_factor_enrollments"
+            " UNION ALL SELECT sealed FROM outbox WHERE sealed IS NOT NULL"
+        )
+        try:
+            ids = [bytes(row[0])[:4] for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+        assert set(ids) <= {key_id(read_key(OLD)), key_id(read_key(NEW))}
+        return {"old": ids.count(key_id(read_key(OLD))), "new": ids.count(key_id(read_key(NEW)))}
+
+
+def settings_with(url: str, *keys: str) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=SecretStr(url),
+        secret_keys=tuple(SecretStr(key) for key in keys),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+    )
+
+
+@pytest.fixture
+async def sealed(database_url: str, tmp_path: Path) -> Sealed:
+    """People with 2FA on, strangers between them in the order of the rotation, and a reset link in the outbox."""
+    house = build_house(settings_with(database_url, OLD), SteppedClock(tmp_path / "builder"))
+    vault = Vault((read_key(OLD),))
+    people: list[Person] = []
+    strangers: list[UUID] = []
+    for number in range(PEOPLE):
+        email = f"sealed{number}@example.com"
+        account = await an_account(house, email)
+        people.append(Person(account.id, email, secret=totp.new_secret()))
+        if number == PEOPLE // 2 - 1:
+            strangers = [new_id() for _ in range(STRANGERS)]
+    connection = await asyncpg.connect(database_url)
+    for id in strangers:
+        await connection.execute(
+            "INSERT INTO accounts (id, address, folded_address, status, credential_epoch, created_at)"
+            " VALUES ($1, $2, $2, 'active', 0, now())",
+            id,
+            f"{id.hex}@example.com",
+        )
+    secrets = [(person.id, person.secret) for person in people] + [(id, totp.new_secret()) for id in strangers]
+    await connection.executemany(
+        "INSERT INTO two_factor_enrollments (account_id, id, status, sealed_secret, confirmed_at, last_step)"
+        " VALUES ($1, $1, 'enabled', $2, now(), 0)",
+        [(id, vault.seal(secret.encode(), owner=id)) for id, secret in secrets],
+    )
+    await connection.close()
+    await house.password_reset.request(read_address(people[0].email), NOWHERE)
+    assert await house.password_reset.answer_requests() == 1
+    await house.close()
+    return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets)
+
+
+@asynccontextmanager
+async def rotation(sealed: Sealed, folder: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """`keys rotate`, standing in the middle: it waits for a row that is held until the block ends, and then goes on."""
+    holder = await asyncpg.connect(sealed.url)
+    watcher = await asyncpg.connect(sealed.url)
+    with (folder / "rotated.json").open("w") as output:
+        process = await asyncio.to_thread(start_rotation, over(sealed.url, TWOKEYS_SECRET_KEYS=BOTH), folder, output)
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    try:
+        async with holder.transaction():
+            query = "SELECT FROM two_factor_enrollments WHERE account_id = $1 FOR UPDATE"
+            await holder.execute(query, sealed.in_the_middle)
+            async with asyncio.timeout(SOON):
+                while not await watcher.fetchval(f"{ours} AND wait_event_type = 'Lock'"):
+                    assert process.poll() is None, "the rotation ended before it met the held row"
+                    await asyncio.sleep(0.02)
+            yield process
+        await asyncio.to_thread(process.wait, SOON)
+    finally:
+        process.kill()
+        process.wait()
+        await holder.close()
+        await watcher.close()
+
+
+def start_rotation(env: dict[str, str], folder: Path, output: IO[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*TWOKEYS, "keys", "rotate", "--json"],
+        env=env,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def both_run(sealed: Sealed, folder: Path, keys: str) -> AbstractAsyncContextManager[Twins]:
+    folder.mkdir()
+    return twins(sealed.url, folder, settings_with(sealed.url, *keys.split(",")), TWOKEYS_SECRET_KEYS=keys)
+
+
+async def everybody_logs_in(running: Twins, people: Sequence[Person]) -> None:
+    """One code each, in one step or in two, on both processes at once; then the next step begins."""
+
+    async def log_in(number: int, person: Person) -> httpx.Response:
+        code = running.code(person)
+        if number % 2:
+            return await running.log_in(person, code=code)
+        return await running.post("/v1/login/two-factor", {"challenge": await running.challenge(person), "code": code})
+
+    answers = await asyncio.gather(*(log_in(number, person) for number, person in enumerate(people)))
+    assert [answer.json().get("token", {}).get("amr") for answer in answers] == [["pwd", "otp", "mfa"]] * len(people)
+    running.clock.advance(STEP)
+
+
+async def rotated(sealed: Sealed, folder: Path, keys: str = BOTH) -> dict[str, int]:
+    env = over(sealed.url, TWOKEYS_SECRET_KEYS=keys)
+    done = await asyncio.to_thread(twokeys, "keys", "rotate", "--json", env=env, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
+
+
+async def refusal(sealed: Sealed, folder: Path, keys: str) -> str:
+    env = over(sealed.url, TWOKEYS_SECRET_KEYS=keys)
+    done = await asyncio.to_thread(twokeys, "serve", env=env, cwd=folder)
+    assert done.returncode == 1, done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+async def test_a_rotation_loses_no_log_in_and_then_the_old_key_can_go(sealed: Sealed, tmp_path: Path) -> None:
+    async with both_run(sealed, tmp_path / "both", BOTH) as running:
+        async with rotation(sealed, tmp_path):
+            halfway = await sealed.sealed_with()
+            assert halfway["old"] > PEOPLE // 2
+            assert halfway["new"] > PEOPLE // 2
+            for _ in range(3):
+                await everybody_logs_in(running, sealed.people)
+            newcomer = await running.someone(two_factor=True)
+            # It goes on to its end beside this round.
+            last = asyncio.create_task(everybody_logs_in(running, sealed.people))
+        await last
+        assert json.loads((tmp_path / "rotated.json").read_text()) == {"resealed": SEALED, "unreadable": 0}
+        await everybody_logs_in(running, [*sealed.people, newcomer])
+        at = running.clock.at
+    assert (await sealed.sealed_with())["old"] == 0
+    await check(settings_with(sealed.url, NEW), sends_mail=False)
+    async with both_run(sealed, tmp_path / "new", NEW) as running:
+        running.clock.set(at)
+        await everybody_logs_in(running, [*sealed.people, newcomer])
+        (link,) = await running.reset_tokens(sealed.people[0])
+        answer = await running.post("/v1/password-reset/confirm", {"token": link, "new_password": NEW_PASSWORD})
+        assert answer.json()["two_factor"] == "disabled"
+
+
+async def test_a_rotation_that_was_killed_goes_on_where_it_stood(sealed: Sealed, tmp_path: Path) -> None:
+    async with rotation(sealed, tmp_path) as process:
+        process.kill()
+        await asyncio.to_thread(process.wait)
+    left = await sealed.settled()
+    assert left["old"] > PEOPLE // 2
+    assert left["new"] > PEOPLE // 2
+    assert f"{left['old']} stored secret(s)" in await refusal(sealed, tmp_path, NEW)
+    assert f"{left['new']} stored secret(s)" in await refusal(sealed, tmp_path, OLD)
+    assert await rotated(sealed, tmp_path) == {"resealed": left["old"], "unreadable": 0}
+    assert await sealed.sealed_with() == {"old": 0, "new": SEALED}
+    vault = Vault((read_key(NEW),))
+    for id, secret in sealed.secrets:
+        assert vault.open(await sealed.secret_of(id), owner=id) == secret.encode()
+    await check(settings_with(sealed.url, NEW), sends_mail=False)
+    assert f"{SEALED} stored secret(s)" in await refusal(sealed, tmp_path, OLD)
