@@ -1,0 +1,166 @@
+"""`python -m tests.removals [WORD …]`: takes defences away in a copy of the tree, to see that a test notices.
+
+All of them, or those whose name or chapter has a WORD. A defence is caught where a test fails in its own body. A test
+that does not even begin (the fixtures broke, the code cannot be imported) says nothing about a defence and is an error,
+and so is a named test that fails in the copy as it is. The quick tests of a defence run first, and the first failure is
+enough.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from tests.removals.table import ROOT, Defence, Edit, all_defences, as_markdown, without
+
+_SECONDS = 900
+_QUICK = ("domain", "rooms", "integrations")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What pytest said: the tests that failed in their bodies and how, and how many did not get that far."""
+
+    failed: Mapping[str, str]
+    broken: int
+    passed: int
+
+
+@dataclass
+class Copy:
+    """The tree as git would commit it, to break things in."""
+
+    root: Path
+    edits: int = field(default=0)
+
+    def write(self, file: str, content: str) -> None:
+        path = self.root / file
+        path.write_text(content)
+        # Python tells by the second and the size whether what it compiled is stale.
+        self.edits += 1
+        moment = time.time() + self.edits * 2
+        os.utime(path, (moment, moment))
+
+    @contextmanager
+    def without(self, edits: Iterable[Edit]) -> Iterator[None]:
+        before: dict[str, str] = {}
+        try:
+            for edit in edits:
+                source = (self.root / edit.file).read_text()
+                before.setdefault(edit.file, source)
+                self.write(edit.file, without(edit, source))
+            yield
+        finally:
+            for file, source in before.items():
+                self.write(file, source)
+
+    def run(self, tests: Iterable[str], *arguments: str) -> Run:
+        report = self.root / "report.xml"
+        report.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
+        command += [f"tests/{test}" for test in sorted(set(tests), key=_quick_first)]
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root)},
+            capture_output=True,
+            timeout=_SECONDS,
+        )
+        if not report.exists():
+            raise SystemExit((done.stdout + done.stderr).decode())
+        failed: dict[str, str] = {}
+        broken = passed = 0
+        for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it
+            if case.find("error") is not None:
+                broken += 1
+            elif (failure := case.find("failure")) is not None:
+                failed[str(case.get("name")).partition("[")[0]] = str(failure.get("message")).partition("\n")[0][:90]
+            elif case.find("skipped") is None:
+                passed += 1
+        return Run(failed, broken, passed)
+
+
+@contextmanager
+def a_copy() -> Iterator[Copy]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    with tempfile.TemporaryDirectory(prefix="twokeys-removals-") as folder:
+        for name in listed.stdout.decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                target = Path(folder, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target)
+        yield Copy(Path(folder))
+
+
+def _quick_first(test: str) -> tuple[int, str]:
+    folder = test.partition("/")[0]
+    return (_QUICK.index(folder) if folder in _QUICK else len(_QUICK)), test
+
+
+def _how(run: Run) -> str:
+    return ", ".join(f"{name} ({message})" for name, message in run.failed.items())
+
+
+def verdict(copy: Copy, defence: Defence, behind: Sequence[Defence]) -> tuple[str, str]:
+    """One of caught, backed, NOT CAUGHT and ERROR, and what there is to say about it."""
+    with copy.without(defence.edits):
+        alone = copy.run(defence.tests, "--maxfail=1")
+    if not behind:
+        if alone.failed:
+            return "caught", _how(alone)
+        return ("ERROR", f"{alone.broken} tests did not begin") if alone.broken else ("NOT CAUGHT", "")
+    if alone.failed or alone.broken:
+        return "ERROR", f"said to be backed, and noticed alone: {_how(alone) or 'errors'}"
+    with copy.without(edit for each in (defence, *behind) for edit in each.edits):
+        together = copy.run(defence.tests, "--maxfail=1")
+    if together.failed:
+        return "backed", f"{', '.join(each.name for each in behind)}; all at once: {_how(together)}"
+    return ("ERROR", f"{together.broken} tests did not begin") if together.broken else ("NOT CAUGHT", "nor all at once")
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(prog="python -m tests.removals", description="Which removed defences are noticed?")
+    asked.add_argument("words", nargs="*", help="only defences whose name or chapter has one of these")
+    asked.add_argument("--list", action="store_true", help="print the table of docs/security.md and take nothing away")
+    given = asked.parse_args()
+    if given.list:
+        print(as_markdown())
+        return 0
+    table = {defence.name: defence for defence in all_defences()}
+    chosen = [each for each in table.values() if not given.words or any(map(each.is_about, given.words))]
+    counts: dict[str, int] = {}
+    with a_copy() as copy:
+        named = {test for defence in chosen for test in defence.tests}
+        whole = copy.run(named)
+        if whole.failed:
+            # Once more by themselves: a machine with much else to do fails one or another.
+            whole = copy.run(test for test in named if test.partition("::")[2] in whole.failed)
+        if whole.failed or whole.broken or not whole.passed:
+            print(f"With every defence in place: {whole.broken} broken, failed: {_how(whole)}")
+            return 1
+        print(f"{len(named)} tests pass with every defence in place.", flush=True)
+        for defence in chosen:
+            began = time.monotonic()
+            said, why = verdict(copy, defence, [table[name] for name in defence.backed_by])
+            counts[said] = counts.get(said, 0) + 1
+            print(f"{said:10} {time.monotonic() - began:5.1f} s  {defence.name}: {why}", flush=True)
+    print(f"{len(chosen)} defences: {', '.join(f'{count} {said}' for said, count in counts.items())}.")
+    return int(any(said.isupper() for said in counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
