@@ -10,17 +10,24 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev libffi-dev python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /service
-COPY requirements/runtime.txt requirements/runtime.txt
+# `otel` adds what TWOKEYS_TRACING needs.
+ARG REQUIREMENTS=runtime
+COPY requirements requirements
 RUN python3 -m venv /service/venv \
-    && /service/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
-# The wheel's Argon2 is built for any x86-64. With AVX2 a hash takes a good third less; ARGON2_MARCH= (empty) keeps the
-# wheel's, for CPUs older than x86-64-v3 and for other architectures.
-ARG ARGON2_MARCH=
-RUN if [ -n "${ARGON2_MARCH}" ]; then \
-        CFLAGS="-O3 -march=${ARGON2_MARCH}" /service/venv/bin/pip install --no-cache-dir --force-reinstall --no-deps \
-            --no-binary argon2-cffi-bindings \
-            "argon2-cffi-bindings==$(/service/venv/bin/pip show argon2-cffi-bindings | sed -n 's/^Version: //p')"; \
-    fi
+    && /service/venv/bin/pip install --no-cache-dir --require-hashes -r "requirements/${REQUIREMENTS}.txt"
+# The wheel's Argon2 is built for any x86-64. With AVX2 a hash takes half as long (docs/reliability.md), so a second
+# one is built beside it, and choose_argon2.py takes it at each start where the CPU can run it. Empty: only the wheel's.
+ARG ARGON2_MARCH=x86-64-v3
+COPY scripts/choose_argon2.py scripts/choose_argon2.py
+RUN mkdir -p /service/argon2 \
+    && if [ -n "${ARGON2_MARCH}" ] && [ "$(uname -m)" = x86_64 ]; then \
+        sed -n '/^argon2-cffi-bindings==/,/[^\\]$/p' requirements/runtime.txt >argon2.txt \
+        && CFLAGS="-O3 -march=${ARGON2_MARCH}" /service/venv/bin/pip install --no-cache-dir --no-deps --require-hashes \
+            --no-binary argon2-cffi-bindings --target "/service/argon2/${ARGON2_MARCH}" -r argon2.txt \
+        && cp scripts/choose_argon2.py "$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
+        && echo 'import choose_argon2' >"$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/choose_argon2.pth"; \
+    fi \
+    && rm -rf argon2.txt scripts
 COPY alembic.ini pyproject.toml LICENSE ./
 COPY migrations migrations
 COPY app app
