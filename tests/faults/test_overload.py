@@ -28,7 +28,7 @@ from tests.support.service import free_port, output_of, over, running, wait_unti
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 LONG = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
-LOG_INS, CONNECTIONS = (100_000, 200) if LONG else (1_500, 100)
+LOG_INS, CONNECTIONS = 100_000 if LONG else 1_500, 50
 THREADS, QUEUE = 2, 16
 MOST_MEMORY = 200 * 2**20
 RECOVERED_WITHIN = 30.0
@@ -186,8 +186,9 @@ async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
     assert statistics.median(inside) < 2
     assert watch.memory - before < MOST_MEMORY
     assert "twokeys_hash_queue_depth 0.0" in metrics
-    # What was shed was counted nowhere: whoever was looked at has one row.
+    # What was shed was counted nowhere: whoever was looked at has one row, until it is swept where nothing was wrong.
     connection = await asyncpg.connect(database_url)
     looked_at = await connection.fetchval("SELECT count(*) FROM password_attempts")
     await connection.close()
-    assert looked_at == flood.statuses[401] + sum(line["status"] == 200 for line in served)
+    right = sum(line["status"] == 200 for line in served)
+    assert flood.statuses[401] <= looked_at <= flood.statuses[401] + right
