@@ -4,7 +4,8 @@ Every count is taken by one committed statement before the secret is looked at, 
 address without an account is counted in just the same way, so the counts tell nobody which addresses have one.
 """
 
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.accounts.under_way import UnderWay
 from app.infrastructure.database import Connection, Database, metadata
 from app.infrastructure.prepared import Prepared
 from app.infrastructure.settings import Settings
@@ -194,6 +196,7 @@ def _seconds_until(moment: datetime | None, at: datetime) -> int:
 class Attempts:
     database: Database
     settings: Settings
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     @property
     def _window(self) -> timedelta:
@@ -210,15 +213,22 @@ class Attempts:
             if await _TAKE_REQUEST.first(connection, given) is None:
                 raise await self._rate_limited(connection, given, at)
 
+    def one(self, folded_address: str, origin: Origin) -> AbstractContextManager[None]:
+        """Around an attempt, from before it is taken until it is decided: others wait for it before they give up."""
+        return self.under_way.one((subject_of(folded_address), origin.network))
+
     async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
-        """Counts an attempt as wrong until it is forgiven. Raises TooManyAttempts."""
+        """Counts an attempt as wrong until it is forgiven. Called within `one`. Raises TooManyAttempts."""
         attempt = attempt_at(folded_address, origin, at)
         given = self._password(attempt)
-        async with self.database.reading() as connection:
-            (taken,) = await _TAKE_PASSWORD.all(connection, given)
-            if not taken.counted:
-                raise await self._too_many(connection, given, at)
-        return attempt
+        while True:
+            async with self.database.reading() as connection:
+                (taken,) = await _TAKE_PASSWORD.all(connection, given)
+                if taken.counted:
+                    return attempt
+            if not await self.under_way.another_ended((attempt.subject, origin.network)):
+                async with self.database.reading() as connection:
+                    raise await self._too_many(connection, given, at)
 
     async def take_login(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
@@ -228,9 +238,9 @@ class Attempts:
             (taken,) = await _TAKE_LOGIN.all(connection, given)
             if not taken.asked:
                 raise await self._rate_limited(connection, given, at)
-            if not taken.counted:
-                raise await self._too_many(connection, given, at)
-        return attempt
+        if taken.counted:
+            return attempt
+        return await self.take_password(folded_address, origin, at)
 
     def _request(self, origin: Origin, at: datetime) -> dict[str, object]:
         most = self.settings.requests_per_client_minute

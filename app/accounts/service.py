@@ -50,6 +50,10 @@ class Accounts:
 
         Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
         """
+        with self.attempts.one(account.folded_address, origin):
+            return await self._prove_password(account, password, origin)
+
+    async def _prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
         at = self.clock.now()
         with self.hasher.place():
             attempt = await self.attempts.take_password(account.folded_address, origin, at)

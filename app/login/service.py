@@ -52,6 +52,12 @@ class Login:
 
         Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
+        with self.accounts.attempts.one(address.folded, origin):
+            return await self._by_password(address, password, code, origin)
+
+    async def _by_password(
+        self, address: Address, password: SecretStr, code: str | None, origin: Origin
+    ) -> Grant | SecondFactorAsked:
         at = self.clock.now()
         with self.accounts.hasher.place():
             attempt = await self.accounts.attempts.take_login(address.folded, origin, at)

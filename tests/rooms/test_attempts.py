@@ -1,10 +1,12 @@
 """What counts as an attempt, whose it is, and whom it shuts out (contract, section 10)."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from app.accounts.under_way import UnderWay
 from app.main import House
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -128,3 +130,40 @@ async def test_a_log_in_to_nobody_is_recorded_under_nobody(api: httpx.AsyncClien
     assert [(event.type, event.account_id, event.origin.address) for event in found.items] == [
         ("login.failed", None, HOME)
     ]
+
+
+@given_settings(requests_per_client_minute=1000)
+async def test_right_passwords_at_once_are_no_wrong_ones(api: httpx.AsyncClient, house: House) -> None:
+    """Each counts as wrong until it is looked at; whoever comes meanwhile waits for that."""
+    await an_account(house)
+    answers = await asyncio.gather(*(log_in_from(api, HOME) for _ in range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    token = answers[0].json()["access_token"]
+    proofs = [api.post("/v1/me/2fa/enrollment", json={"password": PASSWORD}, headers=bearer(token)) for _ in range(40)]
+    assert {answer.status_code for answer in await asyncio.gather(*proofs)} == {201}
+
+
+@given_settings(requests_per_client_minute=1000)
+async def test_wrong_passwords_at_once_are_ten_looks(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    answers = await asyncio.gather(*(log_in_from(api, HOME, WRONG) for _ in range(40)))
+    assert sorted(answer.status_code for answer in answers) == [401] * 10 + [429] * 30
+    assert (await log_in_from(api, HOME)).status_code == 429
+
+
+async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
+    under_way, log = UnderWay(), []
+
+    async def attempt(name: str) -> None:
+        with under_way.one("key"):
+            assert await under_way.another_ended("key")
+            log.append(name)
+
+    with under_way.one("key"):
+        assert not await under_way.another_ended("key"), "nobody else is there to wait for"
+        waiting = [asyncio.create_task(attempt(name)) for name in ("first", "second", "third")]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting[1:])
+    assert log == ["second", "third"]
