@@ -17,6 +17,7 @@ from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
 from app.main import House, build_house
 from tests.support.ledger import at_work, check
+from tests.support.marks import only_long
 from tests.support.service import free_port, over, running, twokeys, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -109,6 +110,7 @@ async def test_the_version_before_serves_through_the_migrations_of_the_next(
     assert (refused.returncode, "newer release's" in refused.stderr) == (1, True), refused.stderr
 
 
+@only_long
 async def test_a_migration_that_has_to_wait_lets_everybody_else_through(
     database_url: str, rooms: House, tmp_path: Path
 ) -> None:
