@@ -225,7 +225,7 @@ def test_calls_that_follow_from_each_other_are_answered_as_the_document_says(tar
 
     Chain.run(
         settings=settings(
-            # The same in the long form: which call can follow depends on the service, where earlier walks left accounts.
+            # The same in the long form: which call can follow depends on what earlier ones left in the service.
             max_examples=8,
             stateful_step_count=10,
             derandomize=True,
