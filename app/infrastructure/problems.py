@@ -141,10 +141,11 @@ def problem(
 def _pointer(location: tuple[str | int, ...]) -> str:
     """A JSON pointer (RFC 6901) to the field, as far as its names are ours or harmless."""
     steps: list[str] = []
-    for step in map(str, location[1:]):
-        if not (_FIELD_NAME.fullmatch(step) or step.isdecimal()):
+    for step in location[1:]:
+        # A number is a place in a list; digits that came as a name may be a code, or the number of a card.
+        if isinstance(step, str) and not _FIELD_NAME.fullmatch(step):
             break
-        steps.append(step)
+        steps.append(str(step))
     return "".join(f"/{step}" for step in steps)
 
 

@@ -422,3 +422,10 @@ async def test_memory_does_not_grow_with_hostile_bodies(twins: Twins) -> None:
     for _ in range(3):
         await flood()
     assert resident_kib(twins) - before < 30_000
+
+
+async def test_a_name_of_digits_alone_is_not_repeated(twins: Twins) -> None:
+    """It may be a code that slid into the wrong place."""
+    answer = await twins.post("/v1/password-reset", {"email": "nobody@example.com", "4929123456": None})
+    assert answer.status_code == 422
+    assert "4929123456" not in answer.text
