@@ -75,9 +75,7 @@ class Clients:
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL) or _NO_DIGEST
         answered = await self.desk.ask(Question(credentials.client_id, credentials.digest, found))
         _admitted(answered.client, Role.INTROSPECT)
-        if answered.caller is not None:
-            await self.tokens.note_use(answered.caller, None)
-        return answered.caller
+        return None if answered.caller is None else await self.tokens.note_use(answered.caller, None)
 
     async def revoke(self, client: Client, secret: str, origin: Origin) -> None:
         await self.tokens.end_with_secret(secret, origin, client_id=str(client.id))

@@ -74,9 +74,13 @@ def print_many(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         _print_json(rows)
     elif rows:
-        table = Table(*rows[0], box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*(_plain(value) for value in row.values()))
+        table = Table(box=None, pad_edge=False)
+        cells = [[_plain(value) for value in row.values()] for row in rows]
+        for name, column in zip(rows[0], zip(*cells, strict=True), strict=True):
+            # An id is there to be copied, so nothing of it is left out.
+            table.add_column(name, min_width=max(map(len, column)) if name.endswith("id") else None)
+        for row in cells:
+            table.add_row(*row)
         _out().print(table, markup=False)
 
 

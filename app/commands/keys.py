@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import typer
 from rich.console import Console
@@ -39,9 +40,10 @@ async def _rotate() -> Resealing:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with open_house(seals=True) as house:
         rotation = Rotation(house.database, house.vault, house.journal)
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            secrets = await _follow(progress, "Authenticator secrets", rotation.secrets())
-            letters = await _follow(progress, "Letters in the outbox", rotation.letters())
+        progress = Progress(*columns, console=Console(stderr=True))
+        with ExitStack() as shown:
+            secrets = await _follow(progress, shown, "Authenticator secrets", rotation.secrets())
+            letters = await _follow(progress, shown, "Letters in the outbox", rotation.letters())
     return Resealing(
         total=secrets.total + letters.total,
         seen=secrets.seen + letters.seen,
@@ -50,9 +52,12 @@ async def _rotate() -> Resealing:
     )
 
 
-async def _follow(progress: Progress, what: str, steps: AsyncIterator[Resealing]) -> Resealing:
+async def _follow(progress: Progress, shown: ExitStack, what: str, steps: AsyncIterator[Resealing]) -> Resealing:
+    """The bar is shown from the first step on: where there can be none, one line says why."""
     task = progress.add_task(what, total=None)
     last = Resealing(total=0)
     async for last in steps:
+        if not progress.live.is_started:
+            shown.enter_context(progress)
         progress.update(task, total=max(last.total, last.seen), completed=last.seen)
     return last

@@ -8,7 +8,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from app.infrastructure.http import standing_headers
+from app.infrastructure.problems import MalformedRequest, problem
 from app.kernel.chance import new_id
+
+
+class PreflightRefused(MalformedRequest):
+    code = "preflight_refused"
+    title = "This origin may not call this service in this way."
 
 
 class Cors(CORSMiddleware):
@@ -25,6 +31,10 @@ class Cors(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        answer = super().preflight_response(request_headers)
-        answer.headers.update(standing_headers(new_id().hex))
+        answer, request_id = super().preflight_response(request_headers), new_id().hex
+        if answer.status_code >= 400:  # noqa: PLR2004 - what Starlette says in plain text
+            refused = problem(request_id, PreflightRefused.status, PreflightRefused())
+            refused.headers["Vary"] = answer.headers["Vary"]
+            answer = refused
+        answer.headers.update(standing_headers(request_id))
         return answer

@@ -63,6 +63,11 @@ class MalformedRequest(Refusal):
     title = "The body is not JSON."
 
 
+class MalformedHttp(MalformedRequest):
+    code = "malformed_request"
+    title = "The request is not valid HTTP."
+
+
 class BodyTooLarge(MalformedRequest):
     status = 413
     code = "body_too_large"

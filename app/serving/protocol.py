@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.infrastructure.health import DRAINING
 from app.infrastructure.http import Manners, standing_headers
-from app.infrastructure.problems import HeadTooLarge, MalformedRequest, problem
+from app.infrastructure.problems import HeadTooLarge, MalformedHttp, MalformedRequest, problem
 from app.kernel.chance import new_id
 from app.kernel.refusal import Overloaded
 
@@ -93,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not a problem document
-        self._refuse(MalformedRequest("The request is not valid HTTP."))
+        self._refuse(MalformedHttp())
 
     def _refuse_head(self) -> None:
         if self._is_idle:

@@ -110,10 +110,14 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _take_who_waits(self, listening: socket.socket) -> None:
-        """Whom the kernel has let in is answered: closing the port would cut them off with their request sent."""
+        """Whom the kernel has let in is answered: closing the port would cut them off with their request sent.
+
+        In a flood of new connections there is no end of them, and so an end to the taking.
+        """
         loop = asyncio.get_running_loop()
         listening.settimeout(0)
-        while True:
+        enough = loop.time() + _LAST_SECONDS
+        while loop.time() < enough:
             try:
                 waiting, _ = listening.accept()
             except OSError:

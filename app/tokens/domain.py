@@ -1,6 +1,6 @@
 """Sessions and personal tokens: what they are, how long they live, what they may do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -54,6 +54,14 @@ class Token:
     @property
     def assurance(self) -> Assurance:
         return Assurance.AAL2 if "mfa" in self.amr else Assurance.AAL1
+
+    def used(self, at: datetime, idle: timedelta) -> "Token":
+        """As it is after a use that is still to be written."""
+        slides = self.extend_when_used and self.max_age_seconds is not None
+        absolute = at + timedelta(seconds=self.max_age_seconds or 0) if slides else self.expires_at
+        ends = [absolute, at + idle if self.kind is Kind.SESSION else None]
+        earliest = min((end for end in ends if end is not None), default=None)
+        return replace(self, last_used_at=at, expires_at=absolute, ends_at=earliest)
 
     def ends_within(self, span: timedelta, at: datetime) -> bool:
         """Whether it would end this soon if it were not used any more."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -59,12 +59,17 @@ class Tokens:
         await self.note_use(caller, origin.address)
         return caller
 
-    async def note_use(self, caller: Caller, address: str | None) -> None:
-        """Kept until `note_uses` writes it a moment later; written at once where the token's end is near."""
+    async def note_use(self, caller: Caller, address: str | None) -> Caller:
+        """The caller after this use.
+
+        It is kept until `note_uses` writes it a moment later, and written at once where the token's end is near.
+        """
         at = self.clock.now()
         self.uses[caller.token.id] = Use(at, address)
         if caller.token.ends_within(_WRITTEN_AT_ONCE, at):
             await self._note_uses_now()
+        idle = timedelta(seconds=self.settings.session_idle_seconds)
+        return replace(caller, token=caller.token.used(at, idle))
 
     async def _note_uses_now(self) -> None:
         """A database that can be read but not written still answers; the uses wait for it."""

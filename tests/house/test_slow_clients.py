@@ -221,3 +221,15 @@ async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_p
         f" {DEAF} that never read after {time.monotonic() - began:.1f} s; {len(waits)} others answered, median"
         f" {waits[len(waits) // 2] * 1000:.1f} ms, at most {waits[-1] * 1000:.0f} ms"
     )
+
+
+async def test_what_is_not_http_is_told_so() -> None:
+    async with serving(BoundedProtocol) as port:
+        for nonsense in (b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0\xff\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(nonsense)
+            async with asyncio.timeout(30):
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 ")
+            assert json.loads(body)["code"] == "malformed_request"
+            writer.close()

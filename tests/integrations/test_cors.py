@@ -76,7 +76,10 @@ async def test_even_a_body_that_is_too_large_is_told_to_a_page(api: httpx.AsyncC
 @pytest.mark.parametrize("origin", STRANGERS)
 async def test_another_origin_may_not(api: httpx.AsyncClient, origin: str) -> None:
     refused = await preflight(api, origin)
-    assert refused.status_code == 400
+    assert (refused.status_code, refused.json()["code"]) == (400, "preflight_refused")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert "access-control-allow-origin" not in refused.headers
+    mannered(refused)
     answer = await api.get("/v1/me", headers={"Origin": origin})
     for headers in (refused.headers, answer.headers):
         assert "access-control-allow-origin" not in headers

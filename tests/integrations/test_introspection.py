@@ -117,6 +117,18 @@ async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: House, clo
     assert await introspect(api, shop, token) == INACTIVE
 
 
+async def test_exp_counts_the_use_that_the_question_is(
+    api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    body = {"description": "Backup", "max_age_seconds": 60, "extend_when_used": True}
+    personal = granted(await api.post("/v1/me/tokens", json=body, headers=bearer(session)), 201)["access_token"]
+    clock.advance(timedelta(seconds=45))
+    assert (await introspect(api, shop, personal))["exp"] == seconds(clock.now()) + 60
+    assert (await introspect(api, shop, session))["exp"] == seconds(clock.now()) + 3600
+
+
 async def test_at_exp_an_idle_session_is_dead(
     api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known
 ) -> None:

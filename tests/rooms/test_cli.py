@@ -245,7 +245,9 @@ async def test_a_client_is_made_asks_and_is_deleted(desk: Desk, api: httpx.Async
         "Shop",
         ["admin", "introspect"],
     )
-    assert made["client_secret"] not in (await desk.run("clients", "list")).stdout
+    table = (await desk.run("clients", "list")).stdout
+    assert made["client_id"] in table
+    assert made["client_secret"] not in table
 
     assert (await desk.run("clients", "delete", made["client_id"])).returncode == 0
     assert (await api.get("/v1/admin/accounts", auth=auth)).status_code == 401
@@ -344,7 +346,8 @@ async def test_trouble_with_the_database_is_one_line(postgres: Server, desk: Des
             ("postgresql://127.0.0.1:1/x", "The database can't be reached."),
             ("postgresql://[", "TWOKEYS_DATABASE_URL"),
         ):
-            assert says in await desk.refusal("clients", "list", TWOKEYS_DATABASE_URL=url)
+            for command in (("clients", "list"), ("keys", "rotate")):
+                assert says in await desk.refusal(*command, TWOKEYS_DATABASE_URL=url)
         assert "does not exist" in await desk.refusal("migrate", TWOKEYS_DATABASE_URL=postgres.url_of("nowhere"))
         assert await desk.refusal("migrate", TWOKEYS_DATABASE_URL="postgresql://127.0.0.1:1/x")
     finally:
