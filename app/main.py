@@ -30,6 +30,7 @@ from app.infrastructure.openapi import describe, method_name
 from app.infrastructure.passwords import Hasher
 from app.infrastructure.problems import answer_with_problems
 from app.infrastructure.settings import Mail, Settings, SettingsRefused
+from app.infrastructure.shedding import Shedding
 from app.infrastructure.strength import PasswordRules
 from app.infrastructure.vault import Vault
 from app.kernel.clock import Clock, SystemClock
@@ -190,6 +191,7 @@ def create_app(
     if settings.metrics:
         mount_metrics(app)
     # What is added last stands outermost.
+    app.add_middleware(Shedding, path="/v1/login", refuse_when_full=house.hasher.refuse_when_full)
     app.add_middleware(Manners, trusted_proxies=settings.trusted_proxies)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)

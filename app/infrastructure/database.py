@@ -1,5 +1,6 @@
 """The way to Postgres: one pool, transactions, and single reads outside of any."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -216,13 +217,14 @@ class Database:
         )
         event.listen(self._engine.sync_engine, "handle_error", _give_up_the_unanswering)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._free = asyncio.Semaphore(pool_size)
         self.pool_size = pool_size
         self.pgbouncer = pgbouncer
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commits at the end, rolls back on any exception. A COMMIT that nobody heard back from is `Unavailable`."""
-        async with self._told_plainly(), self._single.connect() as connection:
+        async with self._connected() as connection:
             await _tell_driver(connection, "BEGIN")
             try:
                 yield connection
@@ -242,8 +244,30 @@ class Database:
             async with self._kept_together() as connection:
                 yield connection
             return
-        async with self._told_plainly(), self._single.connect() as connection:
+        async with self._connected() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        """First come, first served: the pool by itself lends to who comes just when a connection is given back.
+
+        In a flood whoever has waited longest would then wait until there is no more waiting.
+        """
+        async with self._told_plainly():
+            if self._free.locked():
+                async with asyncio.timeout(_WAIT_FOR_A_CONNECTION_SECONDS):
+                    await self._free.acquire()
+            else:
+                await self._free.acquire()
+            try:
+                connection = await self._single.connect()
+                try:
+                    yield connection
+                finally:
+                    # Not by `async with`: it gives back in a task of its own, two turns of the event loop later.
+                    await connection.close()
+            finally:
+                self._free.release()
 
     @asynccontextmanager
     async def _kept_together(self) -> AsyncIterator[Connection]:

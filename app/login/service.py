@@ -41,10 +41,6 @@ class Login:
     codes: Codes
     journal: Journal
 
-    def refuse_when_full(self) -> None:
-        """Raises Overloaded where `by_password` would, before anything is read."""
-        self.accounts.hasher.refuse_when_full()
-
     async def by_password(
         self, address: Address, password: SecretStr, code: str | None, origin: Origin
     ) -> Grant | SecondFactorAsked:
