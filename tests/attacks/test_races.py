@@ -1,7 +1,7 @@
 """Races have one winner: 64 at once over two processes, and again with a pause forced between reading and writing."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import timedelta
 
 import httpx
@@ -21,10 +21,25 @@ Calls = list[Awaitable[httpx.Response]]
 both_ways = pytest.mark.parametrize("held", [False, True], ids=["at once", "read before write"])
 
 
+@pytest.fixture(autouse=True)
+def no_deadlock(twins: Twins) -> Iterator[None]:
+    """A deadlock ends in a 503, as a long wait for a connection does; only the log tells the two apart."""
+    before = twins.log_text().count("DeadlockDetected")
+    yield
+    assert twins.log_text().count("DeadlockDetected") == before
+
+
 async def run(twins: Twins, person: Person, calls: Sequence[Awaitable[httpx.Response]], *, held: bool) -> Answers:
+    """On a busy machine some may find no connection in time; they were told so, did nothing, and are not the most."""
     answers = await twins.race(calls, hold=person if held else None)
-    no_fault(answers)
+    no_fault(answers, allowed=frozenset({503}))
+    assert statuses(answers).get(503, 0) <= len(answers) // 2, statuses(answers)
     return answers
+
+
+def ends(answers: Answers) -> set[int]:
+    """The statuses of all that were let in as far as the race."""
+    return set(statuses(answers)) - {503}
 
 
 def many(held: bool) -> range:  # noqa: FBT001 - one of the two ways
@@ -38,7 +53,7 @@ async def test_one_totp_code_lets_one_in(twins: Twins, rounds: int, held: bool) 
         code = twins.code(person)
         answers = await run(twins, person, [twins.log_in(person, code=code) for _ in many(held)], held=held)
         assert len(winners(answers)) == 1, statuses(answers)
-        assert set(statuses(answers)) <= {200, 401, 429}
+        assert ends(answers) <= {200, 401, 429}
         assert (await twins.events(person)).count("login.succeeded") == 2
 
 
@@ -55,7 +70,7 @@ async def test_one_totp_code_lets_one_in_over_many_challenges(
         calls = [twins.post("/v1/login/two-factor", {"challenge": asked[n % 8], "code": code}) for n in many(held)]
         answers = await run(twins, person, calls, held=held)
         assert len(winners(answers)) == 1, statuses(answers)
-        assert set(statuses(answers)) <= {200, 401, 429}
+        assert ends(answers) <= {200, 401, 429}
 
 
 @both_ways
@@ -99,7 +114,7 @@ async def test_one_reset_link_works_once(twins: Twins, rounds: int, held: bool) 
             twins, person, [twins.post("/v1/password-reset/confirm", body) for _ in many(held)], held=held
         )
         assert len(winners(answers)) == 1, statuses(answers)
-        assert set(statuses(answers)) <= {200, 410}
+        assert ends(answers) <= {200, 410}
         assert (await twins.events(person)).count("password_reset.completed") == 1
 
 
@@ -130,7 +145,7 @@ async def test_one_confirming_code_turns_it_on_once(twins: Twins, rounds: int, h
         calls = [twins.post("/v1/me/2fa/confirm", {"code": code}, token=person.token) for _ in many(held)]
         answers = await run(twins, person, calls, held=held)
         [won] = winners(answers)
-        assert set(statuses(answers)) <= {200, 401, 409, 429}
+        assert ends(answers) <= {200, 401, 409, 429}
         assert not await twins.alive(person.token)
         assert await twins.alive(won.json()["grant"]["access_token"])
         assert (await twins.events(person)).count("two_factor.enabled") == 1
@@ -149,7 +164,7 @@ async def test_of_two_enrollments_the_later_secret_counts(twins: Twins, rounds: 
             for _ in range(8 if held else 10)
         ]
         answers = await run(twins, person, calls, held=held)
-        assert set(statuses(answers)) <= {201, 429}
+        assert ends(answers) <= {201, 429}
         secrets = [answer.json()["secret"] for answer in winners(answers)]
         accepted = []
         for secret in secrets:
@@ -211,9 +226,9 @@ async def test_turning_it_off_leaves_no_token_of_before(twins: Twins, rounds: in
         answers = await run(twins, person, calls, held=held)
         disabled, logged_in, made = answers[:4], answers[4:8], answers[8:]
         [won] = winners(disabled)
-        assert set(statuses(disabled)) <= {200, 401, 409}
-        assert set(statuses(logged_in)) <= {200, 401}
-        assert set(statuses(made)) <= {201, 401}
+        assert ends(disabled) <= {200, 401, 409}
+        assert ends(logged_in) <= {200, 401}
+        assert ends(made) <= {201, 401}
         assert await twins.alive(won.json()["grant"]["access_token"])
         assert not await twins.alive(person.token)
         for answer in winners(made):
@@ -237,7 +252,7 @@ async def test_a_reset_leaves_no_session_by_the_old_password(
         calls += [twins.log_in(person) for _ in range(15 if held else 31)]
         answers = await run(twins, person, calls, held=held)
         assert answers[0].status_code == 200
-        assert set(statuses(answers[1:])) <= {200, 401}
+        assert ends(answers[1:]) <= {200, 401}
         for answer in winners(answers[1:]):
             assert not await twins.alive(answer.json()["access_token"])
 
@@ -255,7 +270,7 @@ async def test_of_two_password_changes_one_counts(twins: Twins, rounds: int, hel
         ]
         answers = await run(twins, person, calls, held=held)
         [won] = winners(answers)
-        assert set(statuses(answers)) <= {200, 401, 403}
+        assert ends(answers) <= {200, 401, 403}
         kept = wanted[answers.index(won)]
         lost = OTHER_PASSWORD if kept == NEW_PASSWORD else NEW_PASSWORD
         assert (await twins.log_in(person, kept)).status_code == 200
@@ -295,4 +310,4 @@ async def test_deleting_an_account_races_its_codes(twins: Twins, rounds: int) ->
         calls.insert(3, twins.call("DELETE", f"/v1/admin/accounts/{person.id}", auth=admin))
         answers = await run(twins, person, calls, held=False)
         assert answers[3].status_code == 204
-        assert set(statuses([*answers[:3], *answers[4:]])) <= {401, 429}
+        assert ends([*answers[:3], *answers[4:]]) <= {401, 429}
