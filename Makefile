@@ -22,7 +22,7 @@ test: env  ## every test that is quick; starts its own Postgres, prints what it 
 	@$(IN_VENV) -m pytest tests $(ARGS)
 
 test-long: env  ## the same and the long forms: more examples, more rounds of each race
-	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests $(ARGS)
+	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests -o faulthandler_timeout=3600 $(ARGS)
 
 test-faults: env  ## kills, cuts and overload for minutes; what docs/reliability.md reports
 	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults $(ARGS)

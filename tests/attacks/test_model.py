@@ -34,7 +34,7 @@ PASSWORDS = (PASSWORD, NEW_PASSWORD, "onyx-otter-canal-88-drift", "velvet-anchor
 WRONG = "never-anybodys-password-77"
 SEED = 208
 """Of 600 numbers one of those whose six walks meet the most different answers."""
-FIXED_WALKS, FIXED_STEPS = (60, 60) if LONG else (6, 45)
+FIXED_WALKS, FIXED_STEPS = (20, 60) if LONG else (6, 45)
 _numbers = count(1)
 MET = {
     (409, "two_factor_already_enabled"),
@@ -530,7 +530,7 @@ def test_random_walks_end_where_the_reference_does(service: Pair, limits: Limits
         run_state_machine_as_test(
             ThisWalk,
             settings=settings(
-                max_examples=300 if LONG else 3,
+                max_examples=100 if LONG else 3,
                 stateful_step_count=60 if LONG else 20,
                 derandomize=not LONG,
                 deadline=None,
