@@ -8,12 +8,12 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
-from prometheus_client import Gauge
 
 from app.accounts.service import Accounts
 from app.activity.delivery import Delivery, outbox_state
 from app.activity.repository import EventRows, OutboxRows
 from app.infrastructure.database import Database
+from app.infrastructure.metrics import Gauge
 from app.infrastructure.settings import Settings
 from app.kernel.clock import Clock
 from app.kernel.refusal import Unavailable

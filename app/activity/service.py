@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from prometheus_client import Counter
-
 from app.activity.domain import LONGEST_DELIVERY, Event, EventType, Letter, Occasion, Resealing, facts_of
 from app.activity.repository import EventRows, OutboxRows
 from app.infrastructure.database import Connection, Database
+from app.infrastructure.metrics import Counter
 from app.infrastructure.vault import SealBroken, Vault
 from app.kernel.chance import new_id
 from app.kernel.origin import Origin

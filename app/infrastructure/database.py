@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from prometheus_client import Counter
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import ExceptionContext
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.infrastructure.metrics import Counter
 from app.kernel.refusal import Refusal, Unavailable
 
 Connection = AsyncConnection

@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import structlog
-from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.infrastructure.client_address import client_address
+from app.infrastructure.metrics import Counter, Histogram
 from app.infrastructure.problems import BodyTooLarge, InternalError, TooSlow, problem
 from app.infrastructure.settings import Network
 from app.kernel.chance import new_id

@@ -1,17 +1,81 @@
-"""`/metrics`: what Prometheus collects from us, over all processes of one `serve`."""
+"""What Prometheus collects from us at `/metrics`, over all processes of one `serve`."""
 
 import os
+import sys
+from pathlib import Path
 
+import structlog
 from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
+__all__ = ["ROOM", "SHARED_FOLDER", "Counter", "Gauge", "Histogram", "give_back", "mount_metrics"]
+
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# The files that a process with these kinds of metrics writes there, and what each needs at most, in bytes.
+ROOM = {
+    "counter": 512 * 1024,
+    "histogram": 2 * 1024 * 1024,
+    "gauge_livesum": 64 * 1024,
+    "gauge_mostrecent": 64 * 1024,
+}
+_log = structlog.get_logger(__name__)
+
+
+def _take_room(folder: Path) -> None:
+    """Raises OSError.
+
+    prometheus_client maps files with holes into memory: writing to a hole on a full disk would kill the process, and
+    each that replaces it.
+    """
+    files = [folder / f"{kind}_{os.getpid()}.db" for kind in ROOM]
+    try:
+        for path, size in zip(files, ROOM.values(), strict=True):
+            with path.open("ab") as file:
+                file.write(bytes(max(0, size - file.tell())))
+    except OSError:
+        for path in files:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _share() -> str:
+    """Before the first metric is made, since each opens its file then. Says why we count for ourselves, if we do."""
+    folder = os.environ.get(SHARED_FOLDER)
+    if not folder:
+        return ""
+    try:
+        _take_room(Path(folder))
+    except OSError as error:
+        values.ValueClass = values.MutexValue
+        return str(error)
+    return ""
+
+
+_WHY_ALONE = _share()
+
+
+def give_back(folder: Path, pid: int) -> None:
+    """The room that a dead process did not use; what it counted stays."""
+    for kind in ROOM:
+        path = folder / f"{kind}_{pid}.db"
+        if path.exists():
+            used = int.from_bytes(path.read_bytes()[:4], sys.byteorder)
+            os.truncate(path, used)
 
 
 def _registry() -> CollectorRegistry:
     """This process's numbers, or those of all workers where they share a folder."""
-    if SHARED_FOLDER not in os.environ:  # noqa: TID251 - a setting of prometheus_client's
+    if values.ValueClass is values.MutexValue:
         return REGISTRY
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # published so
@@ -19,6 +83,9 @@ def _registry() -> CollectorRegistry:
 
 
 def mount_metrics(app: FastAPI) -> None:
+    if _WHY_ALONE:
+        _log.warning("metrics_not_shared", why=_WHY_ALONE)
+
     def metrics() -> Response:
         return Response(generate_latest(_registry()), media_type=CONTENT_TYPE_LATEST)
 

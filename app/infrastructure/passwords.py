@@ -12,9 +12,9 @@ from typing import ParamSpec, Self, TypeVar
 
 from passlib.exc import PasswordSizeError, UnknownHashError
 from passlib.hash import argon2
-from prometheus_client import Gauge, Histogram
 from pydantic import SecretStr
 
+from app.infrastructure.metrics import Gauge, Histogram
 from app.infrastructure.settings import Settings
 from app.kernel.refusal import Overloaded
 

@@ -5,9 +5,9 @@ import hashlib
 import httpx
 import structlog
 import zxcvbn_rs_py
-from prometheus_client import Counter
 from pydantic import SecretStr
 
+from app.infrastructure.metrics import Counter
 from app.infrastructure.passwords import LONGEST_PASSWORD
 from app.infrastructure.settings import Settings
 

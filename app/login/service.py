@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from prometheus_client import Counter
 from pydantic import SecretStr
 
 from app.accounts.attempts import Attempt, attempt_at
@@ -14,6 +13,7 @@ from app.accounts.service import Accounts
 from app.activity.domain import Event, EventType
 from app.activity.service import Journal
 from app.infrastructure.database import Connection, Database
+from app.infrastructure.metrics import Counter
 from app.infrastructure.settings import Settings
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -19,7 +19,7 @@ import structlog
 from prometheus_client import multiprocess
 
 from app.infrastructure.logs import configure_logs
-from app.infrastructure.metrics import SHARED_FOLDER
+from app.infrastructure.metrics import SHARED_FOLDER, give_back
 from app.infrastructure.settings import Settings
 from app.main import create_app
 from app.serving.server import run
@@ -39,13 +39,19 @@ def _work(settings: Settings, listening: socket.socket, lifeline: Connection) ->
 
 
 @contextmanager
-def _shared_metrics() -> Iterator[Path]:
+def shared_metrics() -> Iterator[Path | None]:
     """Where the workers' counters meet; prometheus_client looks for it in the environment, when it is imported."""
     given = os.environ.get(SHARED_FOLDER)  # noqa: TID251 - a setting of prometheus_client's
     if given:
         yield Path(given)
         return
-    with tempfile.TemporaryDirectory(prefix="twokeys-metrics-") as folder:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="twokeys-metrics-")
+    except OSError as error:
+        _log.warning("metrics_not_shared", why=str(error))
+        yield None
+        return
+    with made as folder:
         os.environ[SHARED_FOLDER] = folder  # noqa: TID251 - read in the workers
         yield Path(folder)
 
@@ -57,7 +63,7 @@ class _Crew:
     settings: Settings
     listening: socket.socket
     lifeline: Connection
-    metrics: Path
+    metrics: Path | None
     workers: list[SpawnProcess] = field(default_factory=list)
     stopping: bool = False
 
@@ -98,13 +104,14 @@ class _Crew:
 
     def _bury(self, worker: SpawnProcess) -> None:
         self.workers.remove(worker)
-        if worker.pid is not None:
+        if worker.pid is not None and self.metrics is not None:
             multiprocess.mark_process_dead(worker.pid, str(self.metrics))  # type: ignore[no-untyped-call]
+            give_back(self.metrics, worker.pid)
 
 
 def supervise(settings: Settings, listening: socket.socket, count: int) -> int:
     """Serves with `count` processes until SIGTERM or SIGINT; returns the exit code."""
-    with _shared_metrics() as metrics:
+    with shared_metrics() if settings.metrics else nullcontext() as metrics:
         # Never written to: it closes when we end, however we end, and the workers see that.
         lifeline, held = _spawn.Pipe(duplex=False)
         crew = _Crew(settings, listening, lifeline, metrics)

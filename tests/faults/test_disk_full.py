@@ -1,10 +1,13 @@
-"""The disk is full, of Postgres or of `make run`: nothing is half done, and freed space is all that it takes."""
+"""The disk is full, of Postgres, of `make run` or of the workers' counters: freed space is all that it takes."""
 
 import asyncio
+import json
 import os
+import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +16,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from app.infrastructure.metrics import ROOM
 from app.infrastructure.migrations import migrate
 from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
@@ -20,7 +24,16 @@ from app.main import House, build_house
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.ledger import at_work, check, recovered
 from tests.support.people import KEY, a_session, an_account, bearer, log_in
-from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
+from tests.support.service import (
+    environment,
+    free_port,
+    output_of,
+    over,
+    running,
+    twokeys,
+    wait_until_ready,
+    workers_of,
+)
 from tests.support.small_disk import SmallDisk, small_disk, why_not
 
 FULL = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
@@ -139,3 +152,75 @@ def test_make_run_on_a_full_disk_says_so_in_one_line(tmp_path: Path, megabytes: 
     assert "no space left on device" in done.stderr.lower()
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+_ROUTES = tuple(json.loads((Path(__file__).resolve().parents[2] / "openapi" / "openapi.json").read_text())["paths"])
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND")
+
+
+@contextmanager
+def two_workers(database_url: str, counters: Path, cwd: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    env = over(database_url, TWOKEYS_METRICS="true", TMPDIR=str(counters))
+    with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=cwd) as process:
+        wait_until_ready(address, process, cwd)
+        # Each request on a connection of its own, so that both workers get some.
+        with httpx.Client(base_url=address, headers={"Connection": "close"}, timeout=30) as api:
+            yield api, process
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def counted(api: httpx.Client, route: str) -> float:
+    lines = api.get("/metrics").text.splitlines()
+    found = [line for line in lines if line.startswith("twokeys_requests_total{") and f'"{route}"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in found)
+
+
+@needs_a_small_disk
+def test_workers_count_on_where_the_disk_of_their_counters_is_full(database_url: str, tmp_path: Path) -> None:
+    (counters := tmp_path / "counters").mkdir()
+    with (
+        small_disk(counters, megabytes=8) as disk,
+        two_workers(database_url, counters, tmp_path) as (api, process),
+    ):
+        # Both have taken their room.
+        wait_for(lambda: rooms(counters) == sorted([*ROOM.values()] * 2))
+        disk.fill()
+        at_first = set(workers_of(process))
+        for route in _ROUTES:
+            for method in _METHODS:
+                assert api.request(method, route).status_code < 500, (method, route)
+        assert counted(api, "/v1/me") == len(_METHODS)
+        assert set(workers_of(process)) == at_first
+        # What all routes and methods need was there from the beginning.
+        assert rooms(counters) == sorted([*ROOM.values()] * 2)
+
+        os.kill(at_first.pop(), signal.SIGKILL)
+        wait_for(lambda: bool(set(workers_of(process)) - at_first))
+        assert api.get("/readyz").status_code == 200
+        assert output_of(tmp_path).count("worker_died") == 1
+
+
+@needs_a_small_disk
+def test_workers_that_find_no_room_for_their_counters_serve_and_say_so(database_url: str, tmp_path: Path) -> None:
+    (counters := tmp_path / "counters").mkdir()
+    with small_disk(counters, megabytes=1), two_workers(database_url, counters, tmp_path) as (api, _):
+        assert {api.get("/v1/me").status_code for _ in range(20)} == {401}
+        assert api.get("/metrics").status_code == 200
+        assert list(counters.glob("*/*.db")) == []
+    said = output_of(tmp_path)
+    assert "metrics_not_shared" in said
+    assert "No space left on device" in said
+    assert "worker_died" not in said
+
+
+def rooms(counters: Path) -> list[int]:
+    return sorted(file.stat().st_size for file in counters.glob("*/*.db"))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _WITHIN
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -5,17 +5,20 @@ import base64
 import os
 import signal
 import socket
-import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from app.infrastructure.metrics import ROOM, SHARED_FOLDER
 from app.infrastructure.settings import Settings, new_key
 from app.kernel.clock import SystemClock
 from app.main import build_house
+from app.serving.workers import shared_metrics
 from tests.support.people import EMAIL, KEY, PASSWORD, an_account
 from tests.support.postgres import Server
 from tests.support.service import (
@@ -27,6 +30,7 @@ from tests.support.service import (
     running,
     twokeys,
     wait_until_ready,
+    workers_of,
 )
 
 WEAK = base64.urlsafe_b64encode(b"\0" * 32).decode()
@@ -175,12 +179,6 @@ def test_no_worker_outlives_its_supervisor(database_url: str, tmp_path: Path) ->
             time.sleep(0.05)
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[int]:
-    """The children that serve: not the one of multiprocessing's that looks after leaks."""
-    others = [pid for pid in processes_of(process.pid) if pid != process.pid]
-    return [pid for pid in others if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def test_workers_count_together(database_url: str, tmp_path: Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -192,6 +190,38 @@ def test_workers_count_together(database_url: str, tmp_path: Path) -> None:
             httpx.post(f"{address}/v1/logout")
         counts = {_logouts(address) for _ in range(10)}
     assert counts == {20.0}
+
+
+def test_what_a_dead_worker_counted_stays_in_less_room(database_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    env = over(database_url, TWOKEYS_METRICS="true", TMPDIR=str(tmp_path))
+    with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=tmp_path) as process:
+        wait_until_ready(address, process, tmp_path)
+        for _ in range(20):
+            httpx.post(f"{address}/v1/logout")
+        before = workers_of(process)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while len(set(workers_of(process)) - set(before)) < 2:
+            assert time.monotonic() < deadline, output_of(tmp_path)
+            time.sleep(0.05)
+        wait_until_ready(address, process, tmp_path)
+        assert _logouts(address) == 20.0
+        left = [file.stat().st_size for pid in before for file in tmp_path.glob(f"*/*_{pid}.db")]
+    assert 0 < sum(left) < min(ROOM.values())
+
+
+def test_workers_count_alone_where_no_temporary_folder_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.delenv(SHARED_FOLDER, raising=False)
+    with capture_logs() as said, shared_metrics() as folder:
+        assert folder is None
+        assert SHARED_FOLDER not in os.environ
+    assert [line["event"] for line in said] == ["metrics_not_shared"]
 
 
 def _logouts(address: str) -> float:

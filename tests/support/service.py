@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -97,4 +97,15 @@ def processes_of(group: int) -> list[int]:
         state, session = fields[0], int(fields[3])
         if session == group and state != "Z":
             found.append(int(folder.name))
+    return found
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The children that serve: not the one of multiprocessing's that looks after leaks."""
+    found = []
+    for pid in processes_of(process.pid):
+        # One that ends meanwhile serves no more.
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
     return found
