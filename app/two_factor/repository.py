@@ -70,7 +70,7 @@ code_attempts = Table(
 )
 
 # Counted before the look: the attempt that reaches the limit closes the door behind itself. `whose` is what gives the
-# account's id: a SELECT without FROM, or one from a part of the same statement.
+# account's id, from a part of the same statement.
 COUNT_ATTEMPT = """
     INSERT INTO code_attempts AS c (account_id, in_a_row, locked_until)
     SELECT {whose}, 1, CASE WHEN :most = 1 THEN CAST(:at AS timestamptz) + make_interval(secs => :lock) END {source}
@@ -82,7 +82,13 @@ COUNT_ATTEMPT = """
     WHERE c.locked_until IS NULL OR c.locked_until <= :at
     RETURNING in_a_row
 """
-_COUNT_ATTEMPT = text(COUNT_ATTEMPT.format(whose="CAST(:account_id AS uuid)", source=""))
+# Of an account that is deleted meanwhile nothing can be counted, and no code opens anything: what it would buy holds
+# the account first.
+_COUNT_ATTEMPT = text(f"""
+    WITH kept AS (SELECT id FROM accounts WHERE id = :account_id FOR KEY SHARE),
+         counted AS ({COUNT_ATTEMPT.format(whose="id", source="FROM kept")})
+    SELECT CASE WHEN EXISTS (SELECT FROM kept) THEN (SELECT in_a_row FROM counted) ELSE 1 END
+""")  # noqa: S608 - put together from our own words
 
 _theirs = recovery_codes.c.account_id == enrollments.c.account_id
 _remaining = select(func.count()).select_from(recovery_codes).where(_theirs).correlate(enrollments).scalar_subquery()

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from app.accounts.domain import Account
 from app.admin.domain import Operator
+from app.clients.domain import Role
 from app.kernel.origin import NOWHERE
 from app.kernel.secret import digest
 from app.main import House
@@ -40,6 +41,11 @@ def bearer(token: str) -> dict[str, str]:
 async def an_account(house: House, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
     given = SecretStr(password) if password else None
     return (await house.admin.create(email, given, Operator(name="test"), NOWHERE)).account
+
+
+async def a_client(house: House, *roles: Role) -> httpx.BasicAuth:
+    made = await house.clients.create("Support desk", roles)
+    return httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
 
 
 async def log_in(api: httpx.AsyncClient, email: str = EMAIL, password: str = PASSWORD, **more: Any) -> httpx.Response:

@@ -1,0 +1,55 @@
+"""Somebody faster: changes what an act has read and not yet written, and faults in the middle of an act."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+
+T = TypeVar("T")
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+_END = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'twokeys'"
+)
+
+
+async def overtaken(database_url: str, act: Coroutine[Any, Any, T], statement: str, *given: object) -> T:
+    """What an act returns or raises that ran into this statement: it is committed once the act waits for it."""
+    async with holding(database_url, statement, *given) as rival:
+        running = asyncio.create_task(act)
+        await rival.until_waiting(running)
+    return await running
+
+
+class Rival:
+    def __init__(self, watcher: asyncpg.Connection) -> None:
+        self._watcher = watcher
+
+    async def until_waiting(self, act: asyncio.Future[Any]) -> None:
+        while not await self._watcher.fetchval(_WAITING):
+            assert not act.done(), "It never waited for the rival."
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def holding(database_url: str, statement: str, *given: object) -> AsyncIterator[Rival]:
+    """The statement is done at once and committed at the end."""
+    connection, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(statement, *given)
+            yield Rival(watcher)
+    finally:
+        await connection.close()
+        await watcher.close()
+
+
+async def end_connections(database_url: str) -> None:
+    """As a restart of Postgres does: every connection of the service is gone, the next ones are answered."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(_END)
+    finally:
+        await connection.close()
