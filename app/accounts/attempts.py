@@ -210,8 +210,9 @@ class Attempts:
         """Raises RateLimited when this client has asked too often within a minute."""
         given = self._request(origin, at)
         async with self.database.reading() as connection:
-            if await _TAKE_REQUEST.first(connection, given) is None:
-                raise await self._rate_limited(connection, given, at)
+            if await _TAKE_REQUEST.first(connection, given) is not None:
+                return
+            raise await self._rate_limited(connection, given, at)
 
     def one(self, folded_address: str, origin: Origin) -> AbstractContextManager[None]:
         """Around an attempt, from before it is taken until it is decided: others wait for it before they give up."""
@@ -236,11 +237,12 @@ class Attempts:
         given = self._request(origin, at) | self._password(attempt)
         async with self.database.reading() as connection:
             (taken,) = await _TAKE_LOGIN.all(connection, given)
-            if not taken.asked:
-                raise await self._rate_limited(connection, given, at)
-        if taken.counted:
-            return attempt
-        return await self.take_password(folded_address, origin, at)
+            if taken.counted:
+                return attempt
+        if taken.asked:
+            return await self.take_password(folded_address, origin, at)
+        async with self.database.reading() as connection:
+            raise await self._rate_limited(connection, given, at)
 
     def _request(self, origin: Origin, at: datetime) -> dict[str, object]:
         most = self.settings.requests_per_client_minute

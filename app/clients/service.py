@@ -57,8 +57,9 @@ class Clients:
     async def delete(self, id: UUID) -> None:
         """Raises NotFound."""
         async with self.database.reading() as connection:
-            if not await ClientRows(connection).remove(id):
-                raise NotFound
+            removed = await ClientRows(connection).remove(id)
+        if not removed:
+            raise NotFound
 
     async def known(self, credentials: Credentials, role: Role) -> Client:
         """Raises InvalidClient, InsufficientRole."""

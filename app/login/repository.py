@@ -133,9 +133,9 @@ class Grants:
         """Also forgives the attempts; False, and nothing done, where the account is no longer as it was read."""
         return await self._grant(_grant_for_password, account, attempt, session, event)
 
-    async def for_code(self, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event) -> bool:
-        """False, and nothing done, where the account is no longer as it was read."""
-        return await self._grant(_grant_for_code, account, attempt, session, event)
+    async def for_code(self, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event) -> None:
+        """In a transaction that holds the account already, so that it is as it was read."""
+        await self._grant(_grant_for_code, account, attempt, session, event)
 
     async def _grant(
         self, grant: Prepared, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event

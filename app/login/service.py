@@ -85,10 +85,10 @@ class Login:
             challenge = await Challenges(connection).count_attempt(found, at, most=most, limits=self.codes.limits)
             if challenge is None:
                 raise ChallengeExpired
-            account, in_a_row = challenge.account, challenge.in_a_row
-            if in_a_row is None:
+            if challenge.in_a_row is None:
                 # This takes the count on the challenge back with it.
-                raise await self.codes.too_many(connection, account.id, at)
+                raise await self.codes.too_many(connection, challenge.account.id, at)
+            account, in_a_row = challenge.account, challenge.in_a_row
         proof = self.codes.look(challenge.enrollment, code, in_a_row, at)
         try:
             if proof is None:
@@ -108,8 +108,9 @@ class Login:
         session = self.tokens.begin_session(account, BY_PASSWORD, origin, at)
         event = self._success(account, BY_PASSWORD, origin, at)
         async with self.database.reading() as connection:
-            if not await Grants(connection).for_password(account, attempt, session.given, event):
-                raise InvalidCredentials
+            granted = await Grants(connection).for_password(account, attempt, session.given, event)
+        if not granted:
+            raise InvalidCredentials
         self.journal.count(event)
         _logins.labels("granted", "password").inc()
         return Grant(session.opened, account, state_of(enrollment, at))
@@ -119,8 +120,9 @@ class Login:
         life = self.settings.challenge_seconds
         async with self.database.reading() as connection:
             expires_at = at + timedelta(seconds=life)
-            if not await Challenges(connection).open(digest(secret), account, attempt, expires_at):
-                raise InvalidCredentials
+            opened = await Challenges(connection).open(digest(secret), account, attempt, expires_at)
+        if not opened:
+            raise InvalidCredentials
         _logins.labels("second_factor_asked", "password").inc()
         return SecondFactorAsked(secret, at, life)
 
@@ -141,8 +143,7 @@ class Login:
                 session = self.tokens.begin_session(account, proof.amr, origin, at)
                 event = self._success(account, proof.amr, origin, at)
                 attempt = attempt_at(account.folded_address, origin, at)
-                if not await Grants(connection).for_code(account, attempt, session.given, event):
-                    raise InvalidCredentials
+                await Grants(connection).for_code(account, attempt, session.given, event)
         except AlreadySpent:
             raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
         self.journal.count(event)
