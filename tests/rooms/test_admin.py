@@ -11,26 +11,35 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.attempts import subject_of
+from app.admin.domain import Operator
 from app.clients.domain import Role
 from app.kernel.chance import new_id
+from app.kernel.refusal import NotFound
 from app.main import House
 from app.tables import metadata
 from tests.conftest import SetClock
-from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_session, an_account, bearer, enroll, log_in, totp_code
+from tests.support.people import (
+    EMAIL,
+    NEW_PASSWORD,
+    PASSWORD,
+    a_client,
+    a_session,
+    an_account,
+    bearer,
+    enroll,
+    log_in,
+    totp_code,
+)
+from tests.support.rival import overtaken
 
 pytestmark = pytest.mark.anyio
 
 REASON = {"reason": "Lost her phone, identity checked."}
 
 
-async def basic(house: House, *roles: Role) -> httpx.BasicAuth:
-    made = await house.clients.create("Support desk", roles or (Role.ADMIN,))
-    return httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
-
-
 @pytest.fixture
 async def operator(house: House) -> httpx.BasicAuth:
-    return await basic(house)
+    return await a_client(house, Role.ADMIN)
 
 
 async def events(api: httpx.AsyncClient, operator: httpx.BasicAuth, **query: str) -> list[dict[str, object]]:
@@ -386,5 +395,48 @@ async def test_only_a_client_of_the_role_admin_may(
     assert await ask() == (401, "invalid_client", "Basic")
     assert await ask(headers=bearer(session)) == (401, "invalid_client", "Basic")
     assert await ask(auth=httpx.BasicAuth(str(new_id()), "tki_" + "x" * 43)) == (401, "invalid_client", "Basic")
-    assert await ask(auth=await basic(house, Role.INTROSPECT)) == (403, "insufficient_role", None)
+    assert await ask(auth=await a_client(house, Role.INTROSPECT)) == (403, "insufficient_role", None)
     assert await epoch(house, account.id) == 0
+
+
+async def test_of_two_deletions_at_once_one_finds_the_account(
+    api: httpx.AsyncClient, house: House, operator: httpx.BasicAuth, database_url: str
+) -> None:
+    account = await an_account(house)
+    deleting = api.delete(f"/v1/admin/accounts/{account.id}", auth=operator)
+    answer = await overtaken(database_url, deleting, "DELETE FROM accounts WHERE id = $1", account.id)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "account.deleted" not in types(await events(api, operator))
+
+
+async def test_no_link_is_sent_to_a_disabled_account(
+    api: httpx.AsyncClient, house: House, operator: httpx.BasicAuth
+) -> None:
+    account = await an_account(house)
+    await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": "disabled"}, auth=operator)
+    answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=operator)
+    assert answer.status_code == 202
+    assert await letters(house) == []
+    assert types(await events(api, operator)) == ["account.disabled", "account.created"]
+
+
+async def test_the_command_line_finds_an_account_by_its_address(house: House) -> None:
+    account = await an_account(house)
+    assert (await house.admin.account_with_address(EMAIL.upper())).account.id == account.id
+    with pytest.raises(NotFound, match="no account with this address"):
+        await house.admin.account_with_address("nobody@example.com")
+
+
+async def test_after_a_restore_every_token_of_everybody_ends(
+    api: httpx.AsyncClient, house: House, operator: httpx.BasicAuth
+) -> None:
+    tokens = []
+    for email in (EMAIL, "grace@example.com"):
+        await an_account(house, email)
+        tokens.append(await a_session(api, email))
+    assert await house.admin.revoke_every_token("Restored a backup.", Operator(name="ops")) == 2
+    for token in tokens:
+        assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
+    event = (await events(api, operator))[0]
+    assert (event["type"], event["account_id"]) == ("tokens.revoked", None)
+    assert event["details"] == {"operator": "ops", "reason": "Restored a backup.", "accounts": 2}

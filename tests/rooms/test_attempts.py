@@ -167,3 +167,20 @@ async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
         await asyncio.sleep(0)
     await asyncio.gather(*waiting[1:])
     assert log == ["second", "third"]
+
+
+async def test_who_gave_up_at_this_very_moment_is_not_the_one_who_is_woken() -> None:
+    under_way, log = UnderWay(), []
+
+    async def attempt(name: str) -> None:
+        with under_way.one("key"):
+            assert await under_way.another_ended("key")
+            log.append(name)
+
+    with under_way.one("key"):
+        waiting = [asyncio.create_task(attempt(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+    await waiting[1]
+    assert log == ["second"]
+    assert waiting[0].cancelled()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Any, Protocol
 
 import pytest
@@ -21,6 +22,7 @@ from app.infrastructure.vault import Vault
 from app.kernel.chance import new_id, random_bytes
 from app.kernel.origin import Origin
 from tests.support.mail_sink import MailSink
+from tests.support.rival import end_connections
 
 BROWSER = Origin("192.0.2.7", "Mozilla/5.0")
 LETTERS = Letters(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")
@@ -398,3 +400,45 @@ async def move_to(database: Database, vault: Vault, other: Vault) -> None:
         sealed = other.seal(vault.open(row.sealed, owner=row.account_id), owner=row.account_id)
         async with database.reading() as connection:
             await OutboxRows(connection).reseal(row.id, old=row.sealed, new=sealed)
+
+
+class Mishap:
+    """Takes every letter; then something happens before that is noted."""
+
+    def __init__(self, mishap: Callable[[], Awaitable[None]]) -> None:
+        self._mishap = mishap
+        self.taken = 0
+
+    async def send(self, message: EmailMessage) -> None:
+        self.taken += 1
+        await self._mishap()
+
+
+async def test_a_letter_whose_outcome_could_not_be_noted_goes_out_again_after_its_claim(
+    delivery: Delivery, post: Post, database: Database, clock: SteppedClock, database_url: str
+) -> None:
+    await post()
+    mailer = Mishap(lambda: end_connections(database_url))
+    assert await replace(delivery, mailer=mailer).deliver_due() == 1
+    assert mailer.taken == 1
+    assert (await state(database, clock)).pending == 1, "it may have left, and nobody knows"
+    assert await replace(delivery, mailer=mailer).deliver_due() == 0, "the claim still holds"
+    clock.advance(30 * SECOND)
+    assert await replace(delivery, mailer=mailer).deliver_due() == 1
+    assert mailer.taken == 2
+
+
+async def test_a_fault_of_ours_with_one_letter_does_not_stop_the_others(
+    delivery: Delivery, post: Post, database: Database, clock: SteppedClock
+) -> None:
+    async def fail_once() -> None:
+        if mailer.taken == 1:
+            raise RuntimeError("a mistake of ours")
+
+    mailer = Mishap(fail_once)
+    for _ in range(2):
+        await post()
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        await replace(delivery, mailer=mailer).deliver_due()
+    assert mailer.taken == 2
+    assert (await state(database, clock)).pending == 1

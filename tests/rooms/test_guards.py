@@ -17,6 +17,7 @@ from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
     PASSWORD,
+    a_client,
     a_session,
     an_account,
     bearer,
@@ -121,8 +122,7 @@ async def test_a_user_agent_is_kept_short_and_printable(api: httpx.AsyncClient, 
 
 async def test_each_asker_gets_the_answer_to_its_own_question(api: httpx.AsyncClient, house: House) -> None:
     """Questions of one moment share a statement."""
-    made = await house.clients.create("Gate", [Role.INTROSPECT])
-    gate = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+    gate = await a_client(house, Role.INTROSPECT)
     tokens = {}
     for number in range(4):
         account = await an_account(house, f"person{number}@example.com")

@@ -28,6 +28,7 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
+from tests.support.rival import overtaken
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +142,49 @@ async def test_asking_changes_nothing_but_the_mail(api: httpx.AsyncClient, house
     await ask(api, house)
     granted(await api.get("/v1/me", headers=bearer(session)))
     granted(await log_in(api, password=PASSWORD))
+
+
+async def test_three_links_are_open_and_the_answer_stays_the_same(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    assert [len(await ask(api, house)) for _ in range(4)] == [1, 2, 3, 3]
+    clock.advance(timedelta(minutes=30))
+    assert [len(await ask(api, house)) for _ in range(3)] == [4, 5, 5], "five mails an hour"
+
+
+@given_settings(password_reset_policy=PasswordResetPolicy.REQUIRES_SECOND_FACTOR)
+async def test_an_unknown_recovery_code_is_recorded_and_uses_nothing_up(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    enrolled = await enroll(api, await a_session(api), clock.now())
+    (token,) = await ask(api, house)
+    wrong = refused(await follow(api, token, code="AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"), 403, "invalid_code")
+    assert wrong["attempts_remaining"] == 9
+    events = granted(await api.get("/v1/me/events", headers=bearer(enrolled.token)))["items"]
+    assert events[0]["type"] == "two_factor.code_refused"
+    assert granted(await follow(api, token, code=enrolled.recovery_codes[0]))["two_factor"] == "kept"
+
+
+async def test_a_link_that_died_meanwhile_changes_no_password(
+    api: httpx.AsyncClient, house: House, database_url: str
+) -> None:
+    account = await an_account(house)
+    (token,) = await ask(api, house)
+    faster = "UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $1"
+    refused(await overtaken(database_url, follow(api, token), faster, account.id), 410, "reset_token_invalid")
+    granted(await log_in(api))
+
+
+async def test_a_link_that_was_used_meanwhile_changes_no_password(
+    api: httpx.AsyncClient, house: House, database_url: str
+) -> None:
+    """A second wall: whoever uses a link turns the epoch as well."""
+    await an_account(house)
+    (token,) = await ask(api, house)
+    session = await a_session(api)
+    used = "UPDATE password_reset_links SET spent_at = now()"
+    refused(await overtaken(database_url, follow(api, token), used), 410, "reset_token_invalid")
+    granted(await api.get("/v1/me", headers=bearer(session)))
+    granted(await log_in(api))

@@ -7,12 +7,15 @@ from uuid import UUID
 import httpx
 import pytest
 
+from app.kernel.origin import NOWHERE
+from app.kernel.refusal import Unavailable
 from app.main import House
 from app.tokens.repository import Use
 from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll, log_in, until_use_is_written
+from tests.support.rival import end_connections
 
 pytestmark = pytest.mark.anyio
 SOMEBODY_ELSES = UUID("01a20e42-a02a-76c1-b7f9-1e124c914aa0")
@@ -233,3 +236,34 @@ async def test_another_accounts_token_is_not_there(api: httpx.AsyncClient, house
     answer = await api.delete(f"/v1/me/tokens/{listed[0]['id']}", headers=bearer(await a_session(api)))
     refused(answer, 404, "not_found")
     assert await lives(api, house, theirs)
+
+
+async def test_uses_that_could_not_be_written_are_written_the_next_time(
+    api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
+) -> None:
+    await an_account(house)
+    session = granted(await log_in(api))
+    clock.advance(timedelta(minutes=59))
+    id = UUID(session["token"]["id"])
+    house.tokens.uses[id] = Use(clock.now(), "192.0.2.9")
+    await end_connections(database_url)
+    with pytest.raises(Unavailable):
+        await house.tokens.note_uses()
+    assert house.tokens.uses == {id: Use(clock.now(), "192.0.2.9")}
+
+    await house.tokens.note_uses()
+    assert house.tokens.uses == {}
+    clock.advance(timedelta(minutes=59))
+    used = (await house.tokens.check(session["access_token"], NOWHERE)).token
+    assert (used.last_used_at, used.last_used_ip) == (clock.now() - timedelta(minutes=59), "192.0.2.9")
+
+
+async def test_tokens_come_in_pages_newest_first(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    made = [(await a_personal_token(api, session))["token"]["id"] for _ in range(3)]
+    first = granted(await api.get("/v1/me/tokens", params={"limit": 2}, headers=bearer(session)))
+    query = {"limit": 2, "cursor": first["next_cursor"]}
+    second = granted(await api.get("/v1/me/tokens", params=query, headers=bearer(session)))
+    assert [each["id"] for each in first["items"] + second["items"]][:3] == made[::-1]
+    assert [second["items"][-1]["kind"], second["next_cursor"]] == ["session", None]
