@@ -5,19 +5,32 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.accounts.under_way import UnderWay
 from app.main import House
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.marks import given_settings
-from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, begin, enroll, totp_code
+from tests.support.people import (
+    EMAIL,
+    PASSWORD,
+    STEP,
+    a_session,
+    an_account,
+    answer_challenge,
+    bearer,
+    begin,
+    enroll,
+    enrolled_account,
+    totp_code,
+    wrong_code,
+)
 
 pytestmark = pytest.mark.anyio
 
 WRONG = "a wrong one entirely"
 HOME = "198.51.100.7"
-STEP = timedelta(seconds=30)
 
 
 async def log_in_from(
@@ -31,11 +44,6 @@ async def strangers_guess(api: httpx.AsyncClient, times: int, email: str = EMAIL
     """Each from an address of its own."""
     for number in range(times):
         refused(await log_in_from(api, f"203.0.113.{number}", WRONG, email=email), 401, "invalid_credentials")
-
-
-def wrong_code(secret: str, clock: SetClock) -> str:
-    near = {totp_code(secret, clock.now(), steps=steps) for steps in range(-20, 21)}
-    return next(code for code in map("{:06d}".format, range(100)) if code not in near)
 
 
 @given_settings(wrong_passwords_per_account=12)
@@ -108,6 +116,30 @@ async def test_a_limit_of_one_wrong_code_locks_at_once(api: httpx.AsyncClient, h
     locked = await log_in_from(api, HOME, code=right)
     refused(locked, 429, "too_many_attempts")
     assert locked.headers["Retry-After"] == "900"
+
+
+@given_settings(wrong_codes_per_account=1)
+async def test_a_locked_account_takes_no_code_with_a_challenge_and_counts_none_on_it(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    device = await enrolled_account(api, house, clock)
+    challenge = granted(await log_in_from(api, HOME))["challenge"]
+    refused(await log_in_from(api, HOME, code=wrong_code(device.secret, clock)), 401, "invalid_code")
+    locked = await answer_challenge(api, challenge, totp_code(device.secret, clock.now()))
+    refused(locked, 429, "too_many_attempts")
+    assert locked.headers["Retry-After"] == "900"
+    async with house.database.reading() as connection:
+        assert await connection.scalar(text("SELECT wrong_codes FROM login_challenges")) == 0
+
+
+@given_settings(requests_per_client_minute=2)
+async def test_requests_for_a_reset_are_limited_and_a_refused_one_sends_nothing(
+    api: httpx.AsyncClient, house: House
+) -> None:
+    answers = [await api.post("/v1/password-reset", json={"email": EMAIL}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    refused(answers[2], 429, "rate_limited")
+    assert await house.password_reset.answer_requests() == 2
 
 
 async def test_wrong_codes_at_a_confirm_are_counted_and_end_in_a_lock(

@@ -1,7 +1,6 @@
 """Who may what, where one guard alone stands: tokens, clients, fields, lists."""
 
 import asyncio
-from datetime import timedelta
 
 import asyncpg
 import httpx
@@ -17,9 +16,11 @@ from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
     PASSWORD,
+    STEP,
     a_client,
     a_session,
     an_account,
+    answer_challenge,
     bearer,
     begin,
     enroll,
@@ -30,11 +31,6 @@ from tests.support.people import (
 pytestmark = pytest.mark.anyio
 
 BY = Operator(name="test")
-STEP = timedelta(seconds=30)
-
-
-async def answer_challenge(api: httpx.AsyncClient, challenge: str, code: str) -> httpx.Response:
-    return await api.post("/v1/login/two-factor", json={"challenge": challenge, "code": code})
 
 
 async def test_disabling_an_account_ends_its_challenges(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:

@@ -18,41 +18,25 @@ from tests.support.answers import granted, moment, refused
 from tests.support.people import (
     EMAIL,
     PASSWORD,
-    Enrolled,
+    STEP,
     a_session,
     an_account,
+    answer_challenge,
     bearer,
     enroll,
+    enrolled_account,
     log_in,
     totp_code,
+    wrong_code,
 )
 
-STEP = timedelta(seconds=30)
 WRONG = "a wrong one entirely"
-
-
-async def enrolled_account(api: httpx.AsyncClient, house: House, clock: SetClock) -> Enrolled:
-    """An account with 2FA on, a step after the confirming code was used."""
-    await an_account(house)
-    device = await enroll(api, await a_session(api), clock.now())
-    clock.advance(STEP)
-    return device
 
 
 async def challenge_of(api: httpx.AsyncClient) -> str:
     asked = granted(await log_in(api))
     assert asked["status"] == "two_factor_required"
     return str(asked["challenge"])
-
-
-async def answer_challenge(api: httpx.AsyncClient, challenge: str, code: str) -> httpx.Response:
-    return await api.post("/v1/login/two-factor", json={"challenge": challenge, "code": code})
-
-
-def wrong_code(secret: str, clock: SetClock) -> str:
-    """Six digits that no step nearby has."""
-    near = {totp_code(secret, clock.now(), steps=steps) for steps in range(-20, 21)}
-    return next(code for code in map("{:06d}".format, range(100)) if code not in near)
 
 
 async def test_a_grant_says_what_the_contract_says(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:

@@ -4,7 +4,6 @@ Contract, section 4: 401, 409 or 410, never a 500. Where the epoch alone would d
 those tests change the row by hand, since no act of ours does it under the same epoch.
 """
 
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -23,12 +22,11 @@ from tests.support.answers import granted, refused
 from tests.support.people import (
     NEW_PASSWORD,
     PASSWORD,
-    Enrolled,
     a_session,
     an_account,
     bearer,
     begin,
-    enroll,
+    enrolled_account,
     log_in,
     totp_code,
 )
@@ -37,16 +35,8 @@ from tests.support.rival import overtaken
 pytestmark = pytest.mark.anyio
 
 BY = Operator(name="test")
-STEP = timedelta(seconds=30)
 TURNED = "UPDATE accounts SET credential_epoch = credential_epoch + 1"
 NO_DEVICE = "DELETE FROM two_factor_enrollments"
-
-
-async def a_device(api: httpx.AsyncClient, house: House, clock: SetClock) -> Enrolled:
-    await an_account(house)
-    device = await enroll(api, await a_session(api), clock.now())
-    clock.advance(STEP)
-    return device
 
 
 async def an_overtaken_caller(api: httpx.AsyncClient, house: House) -> Caller:
@@ -116,7 +106,7 @@ async def test_a_dead_session_turns_nothing_off(
     api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
 ) -> None:
     """And the code that it sent is not used up."""
-    device = await a_device(api, house, clock)
+    device = await enrolled_account(api, house, clock)
     body = {"password": PASSWORD, "code": device.recovery_codes[0]}
     disabling = api.post("/v1/me/2fa/disable", json=body, headers=bearer(device.token))
     refused(await overtaken(database_url, disabling, TURNED), 401, "invalid_token")
@@ -159,7 +149,7 @@ async def test_no_secret_is_shown_over_a_device_that_is_on_meanwhile(
 async def test_a_device_that_is_gone_meanwhile_is_not_enabled(
     api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str, act: str
 ) -> None:
-    device = await a_device(api, house, clock)
+    device = await enrolled_account(api, house, clock)
     acting = api.post(f"/v1/me/2fa/{act}", json={"password": PASSWORD}, headers=bearer(device.token))
     refused(await overtaken(database_url, acting, NO_DEVICE), 409, "two_factor_not_enabled")
     granted(await api.get("/v1/me", headers=bearer(device.token)))
@@ -173,11 +163,20 @@ async def test_a_device_that_is_gone_meanwhile_is_not_enabled(
 async def test_a_log_in_with_a_code_is_no_log_in_any_more(
     api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
 ) -> None:
-    device = await a_device(api, house, clock)
+    device = await enrolled_account(api, house, clock)
     logging_in = log_in(api, code=device.recovery_codes[0])
     refused(await overtaken(database_url, logging_in, TURNED), 401, "invalid_credentials")
     assert await count(house, "recovery_codes") == 10
     assert "recovery_code.used" not in await recorded(house)
+
+
+async def test_a_recovery_code_of_a_device_that_is_gone_meanwhile_is_wrong(
+    api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
+) -> None:
+    device = await enrolled_account(api, house, clock)
+    logging_in = log_in(api, code=device.recovery_codes[0])
+    refused(await overtaken(database_url, logging_in, NO_DEVICE), 401, "invalid_code")
+    assert (await recorded(house))[-1] == "two_factor.code_refused"
 
 
 async def test_a_log_in_without_a_code_is_no_log_in_any_more(
@@ -192,7 +191,7 @@ async def test_a_log_in_without_a_code_is_no_log_in_any_more(
 async def test_a_first_step_opens_no_challenge_any_more(
     api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
 ) -> None:
-    await a_device(api, house, clock)
+    await enrolled_account(api, house, clock)
     refused(await overtaken(database_url, log_in(api), TURNED), 401, "invalid_credentials")
     assert await count(house, "login_challenges") == 0
 
@@ -200,7 +199,7 @@ async def test_a_first_step_opens_no_challenge_any_more(
 async def test_the_loser_of_a_race_for_a_challenge_burns_no_recovery_code(
     api: httpx.AsyncClient, house: House, clock: SetClock, database_url: str
 ) -> None:
-    device = await a_device(api, house, clock)
+    device = await enrolled_account(api, house, clock)
     step = {"challenge": granted(await log_in(api))["challenge"], "code": device.recovery_codes[0]}
     answering = api.post("/v1/login/two-factor", json=step)
     refused(await overtaken(database_url, answering, TURNED), 401, "challenge_expired")
@@ -216,7 +215,7 @@ async def test_an_account_that_is_deleted_meanwhile_is_a_wrong_credential(
     database_url: str,
     code: bool,  # noqa: FBT001 - one of the two ways
 ) -> None:
-    device = await a_device(api, house, clock)
+    device = await enrolled_account(api, house, clock)
     given: dict[str, Any] = {"code": device.recovery_codes[0]} if code else {}
     gone = "DELETE FROM accounts"
     refused(await overtaken(database_url, log_in(api, **given), gone), 401, "invalid_credentials")

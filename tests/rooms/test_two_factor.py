@@ -17,17 +17,17 @@ from tests.support.marks import given_settings
 from tests.support.people import (
     EMAIL,
     PASSWORD,
-    Enrolled,
+    STEP,
     a_session,
     an_account,
     bearer,
     begin,
     enroll,
+    enrolled_account,
     log_in,
     totp_code,
 )
 
-STEP = timedelta(seconds=30)
 WRONG = "a wrong one entirely"
 NO_CODE = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"
 DISABLED = {
@@ -41,14 +41,6 @@ DISABLED = {
 
 async def state(api: httpx.AsyncClient, token: str) -> dict[str, Any]:
     return granted(await api.get("/v1/me/2fa", headers=bearer(token)))
-
-
-async def enrolled_account(api: httpx.AsyncClient, house: House, clock: SetClock) -> Enrolled:
-    """An account with 2FA on, a step after the confirming code was used."""
-    await an_account(house)
-    device = await enroll(api, await a_session(api), clock.now())
-    clock.advance(STEP)
-    return device
 
 
 async def confirm(api: httpx.AsyncClient, token: str, code: str) -> httpx.Response:

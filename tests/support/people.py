@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import SecretStr
@@ -16,14 +16,31 @@ from sqlalchemy import text
 from app.accounts.domain import Account
 from app.admin.domain import Operator
 from app.clients.domain import Role
+from app.infrastructure.settings import Settings
 from app.kernel.origin import NOWHERE
 from app.kernel.secret import digest
 from app.main import House
+
+if TYPE_CHECKING:
+    from tests.conftest import SetClock
 
 KEY = base64.urlsafe_b64encode(bytes(range(100, 132))).decode()
 PASSWORD = "tangled-orchid-basement-41"
 NEW_PASSWORD = "walnut-harbour-sixteen-kites"
 EMAIL = "ada@example.com"
+STEP = timedelta(seconds=30)
+
+
+def quick_settings(database_url: str, *keys: str, **more: Any) -> Settings:
+    """The contract's defaults, with a hash that costs nothing."""
+    return Settings(
+        _env_file=None,
+        database_url=SecretStr(database_url),
+        secret_keys=tuple(SecretStr(key) for key in keys or (KEY,)),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+        **more,
+    )
 
 
 def totp_code(secret: str, at: datetime, *, steps: int = 0) -> str:
@@ -32,6 +49,12 @@ def totp_code(secret: str, at: datetime, *, steps: int = 0) -> str:
     mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", counter), hashlib.sha1)
     offset = mac[-1] & 15
     return f"{(struct.unpack('>I', mac[offset : offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def wrong_code(secret: str, clock: "SetClock") -> str:
+    """Six digits that no step nearby has."""
+    near = {totp_code(secret, clock.now(), steps=steps) for steps in range(-20, 21)}
+    return next(code for code in map("{:06d}".format, range(100)) if code not in near)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -81,6 +104,18 @@ async def enroll(api: httpx.AsyncClient, token: str, at: datetime, password: str
     assert answer.status_code == 200, answer.text
     body = answer.json()
     return Enrolled(secret, body["grant"]["access_token"], body["recovery_codes"], body)
+
+
+async def enrolled_account(api: httpx.AsyncClient, house: House, clock: "SetClock") -> Enrolled:
+    """An account with 2FA on, a step after the confirming code was used."""
+    await an_account(house)
+    device = await enroll(api, await a_session(api), clock.now())
+    clock.advance(STEP)
+    return device
+
+
+async def answer_challenge(api: httpx.AsyncClient, challenge: str, code: str) -> httpx.Response:
+    return await api.post("/v1/login/two-factor", json={"challenge": challenge, "code": code})
 
 
 async def until_use_is_written(house: House, token: str) -> None:
