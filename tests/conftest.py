@@ -12,14 +12,13 @@ import httpx
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
-from pydantic import SecretStr
 
 from app.infrastructure.database import Database
 from app.infrastructure.settings import Settings
 from app.infrastructure.vault import Vault
 from app.main import House, create_app
 from tests.support.documented import must_be_documented
-from tests.support.people import KEY
+from tests.support.people import quick_settings
 from tests.support.postgres import Server, start_server
 
 _numbers = itertools.count()
@@ -86,13 +85,9 @@ def changes() -> dict[str, Any]:
 @pytest.fixture
 def settings(database_url: str, changes: dict[str, Any]) -> Settings:
     """The contract's defaults, with a cheap hash; a test changes what it is about with `given_settings`."""
-    settings = Settings(
-        _env_file=None,
-        database_url=SecretStr(database_url),
-        secret_keys=(SecretStr(KEY),),
+    settings = quick_settings(
+        database_url,
         trusted_proxies=(ip_network("127.0.0.0/8"),),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
         run_worker=False,
         console=False,
         docs=True,

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from app.infrastructure.settings import PasswordResetPolicy, Settings
-from tests.support.people import KEY
+from tests.support.people import quick_settings
 from tests.support.postgres import Server
 from tests.support.twins import Twins
 from tests.support.twins import twins as start_twins
@@ -24,12 +23,8 @@ def rounds() -> int:
 
 
 def _settings(database_url: str, policy: PasswordResetPolicy) -> Settings:
-    return Settings(
-        _env_file=None,
-        database_url=SecretStr(database_url),
-        secret_keys=(SecretStr(KEY),),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
+    return quick_settings(
+        database_url,
         run_worker=False,
         password_reset_policy=policy,
     )

@@ -12,17 +12,16 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from app.accounts.domain import read_address
-from app.infrastructure.settings import Settings, new_key, read_key
+from app.infrastructure.settings import new_key, read_key
 from app.infrastructure.vault import Vault, key_id
 from app.kernel.chance import new_id
 from app.kernel.origin import NOWHERE
 from app.main import build_house
 from app.serving.start import check
 from app.two_factor import totp
-from tests.support.people import KEY, NEW_PASSWORD, an_account
+from tests.support.people import KEY, NEW_PASSWORD, an_account, quick_settings
 from tests.support.service import TWOKEYS, over, twokeys
 from tests.support.twins import STEP, Person, SteppedClock, Twins, twins
 
@@ -81,20 +80,10 @@ class Sealed:
         return {"old": ids.count(key_id(read_key(OLD))), "new": ids.count(key_id(read_key(NEW)))}
 
 
-def settings_with(url: str, *keys: str) -> Settings:
-    return Settings(
-        _env_file=None,
-        database_url=SecretStr(url),
-        secret_keys=tuple(SecretStr(key) for key in keys),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
-    )
-
-
 @pytest.fixture
 async def sealed(database_url: str, tmp_path: Path) -> Sealed:
     """People with 2FA on, strangers between them in the order of the rotation, and a reset link in the outbox."""
-    house = build_house(settings_with(database_url, OLD), SteppedClock(tmp_path / "builder"))
+    house = build_house(quick_settings(database_url, OLD), SteppedClock(tmp_path / "builder"))
     vault = Vault((read_key(OLD),))
     people: list[Person] = []
     strangers: list[UUID] = []
@@ -160,7 +149,7 @@ def start_rotation(env: dict[str, str], folder: Path) -> subprocess.Popen[bytes]
 
 def both_run(sealed: Sealed, folder: Path, keys: str) -> AbstractAsyncContextManager[Twins]:
     folder.mkdir()
-    return twins(sealed.url, folder, settings_with(sealed.url, *keys.split(",")), TWOKEYS_SECRET_KEYS=keys)
+    return twins(sealed.url, folder, quick_settings(sealed.url, *keys.split(",")), TWOKEYS_SECRET_KEYS=keys)
 
 
 async def everybody_logs_in(running: Twins, people: Sequence[Person]) -> None:
@@ -206,7 +195,7 @@ async def test_a_rotation_loses_no_log_in_and_then_the_old_key_can_go(sealed: Se
         await everybody_logs_in(running, [*sealed.people, newcomer])
         at = running.clock.at
     assert (await sealed.sealed_with())["old"] == 0
-    await check(settings_with(sealed.url, NEW), sends_mail=False)
+    await check(quick_settings(sealed.url, NEW), sends_mail=False)
     async with both_run(sealed, tmp_path / "new", NEW) as running:
         running.clock.set(at)
         await everybody_logs_in(running, [*sealed.people, newcomer])
@@ -229,5 +218,5 @@ async def test_a_rotation_that_was_killed_goes_on_where_it_stood(sealed: Sealed,
     vault = Vault((read_key(NEW),))
     for id, secret in sealed.secrets:
         assert vault.open(await sealed.secret_of(id), owner=id) == secret.encode()
-    await check(settings_with(sealed.url, NEW), sends_mail=False)
+    await check(quick_settings(sealed.url, NEW), sends_mail=False)
     assert f"{SEALED} stored secret(s)" in await refusal(sealed, tmp_path, OLD)

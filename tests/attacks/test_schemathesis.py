@@ -19,18 +19,16 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from pydantic import SecretStr
 from schemathesis import GenerationMode
 from schemathesis import checks as known
 from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
 
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
 from app.main import build_house
 from tests.attacks.conftest import LONG
-from tests.support.people import KEY, NEW_PASSWORD, PASSWORD
+from tests.support.people import NEW_PASSWORD, PASSWORD, quick_settings
 from tests.support.postgres import Server
 from tests.support.service import over
 from tests.support.twins import SteppedClock, replica
@@ -131,13 +129,7 @@ def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 async def _a_client(url: str) -> tuple[str, str]:
-    ours = Settings(
-        _env_file=None,
-        database_url=SecretStr(url),
-        secret_keys=(SecretStr(KEY),),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
-    )
+    ours = quick_settings(url)
     house = build_house(ours, SystemClock())
     made = await house.clients.create("fuzzer", tuple(Role))
     await house.close()

@@ -9,12 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from app.infrastructure.settings import Settings
 from app.main import build_house
 from tests.support.documented import must_be_documented
-from tests.support.people import KEY, NEW_PASSWORD, totp_code
+from tests.support.people import NEW_PASSWORD, quick_settings, totp_code
 from tests.support.postgres import Server
 from tests.support.service import over
 from tests.support.twins import BEGIN, STEP, SteppedClock, Twins, replica, statuses
@@ -47,13 +45,7 @@ async def apart(
     clock = TwoClocks(first, second, request.param)
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8", TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false")
     house = build_house(
-        Settings(
-            _env_file=None,
-            database_url=SecretStr(url),
-            secret_keys=(SecretStr(KEY),),
-            argon2_memory_kib=8,
-            argon2_time_cost=1,
-        ),
+        quick_settings(url),
         clock,
     )
     with ExitStack() as stack:

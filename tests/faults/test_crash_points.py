@@ -15,15 +15,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from app.infrastructure.settings import Settings
 from app.main import build_house
 from tests.support.acts import ACTS, Act, Scene
 from tests.support.documented import must_be_documented
 from tests.support.mail_sink import MailSink
 from tests.support.mortal import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS
-from tests.support.people import KEY, NEW_PASSWORD
+from tests.support.people import NEW_PASSWORD, quick_settings
 from tests.support.postgres import Server
 from tests.support.remains import Changes, changes, is_at_work, remains, unexplained
 from tests.support.service import free_port, over, wait_until_ready
@@ -83,13 +81,7 @@ async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) ->
     url = await postgres.clone(name)
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
     clock, port = SteppedClock(folder / "clock"), free_port()
-    settings = Settings(
-        _env_file=None,
-        database_url=SecretStr(url),
-        secret_keys=(SecretStr(KEY),),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
-    )
+    settings = quick_settings(url)
     house = build_house(settings, clock)
     async with MailSink().running() as sink:
         env = over(

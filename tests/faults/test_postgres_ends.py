@@ -11,15 +11,13 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from app.infrastructure.migrations import migrate
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
 from app.main import House, build_house
-from tests.support.cluster import SUPERUSER, Node, nodes
+from tests.support.cluster import SUPERUSER, Node, migrated_node, nodes
 from tests.support.ledger import at_work, check, recovered, somewhere
-from tests.support.people import KEY, PASSWORD, an_account, bearer, log_in
+from tests.support.people import PASSWORD, an_account, bearer, log_in, quick_settings
 from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -29,10 +27,7 @@ TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with nodes(1) as [made]:
-        made.initialise()
-        made.start()
-        asyncio.run(migrate(made.url))
+    with migrated_node() as made:
         yield made
 
 
@@ -41,13 +36,7 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     """`twokeys serve` as a process, and the rooms to make accounts with."""
     address = f"http://127.0.0.1:{(port := free_port())}"
     house = build_house(
-        Settings(
-            _env_file=None,
-            database_url=SecretStr(url),
-            secret_keys=(SecretStr(KEY),),
-            argon2_memory_kib=8,
-            argon2_time_cost=1,
-        ),
+        quick_settings(url),
         SystemClock(),
     )
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:

@@ -11,14 +11,12 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
 from app.main import build_house
 from tests.support.collector import Collector, SpanSeen
 from tests.support.mail_sink import MailSink
-from tests.support.people import EMAIL, KEY, PASSWORD, an_account, bearer, enroll, log_in
+from tests.support.people import EMAIL, KEY, PASSWORD, an_account, bearer, enroll, log_in, quick_settings
 from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
 
 pytestmark = pytest.mark.anyio
@@ -41,13 +39,7 @@ async def serving(url: str, folder: Path, endpoint: str, **more: str) -> AsyncIt
 
 
 async def somebody(url: str) -> None:
-    settings = Settings(
-        _env_file=None,
-        database_url=SecretStr(url),
-        secret_keys=(SecretStr(KEY),),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
-    )
+    settings = quick_settings(url)
     house = build_house(settings, SystemClock())
     await an_account(house)
     await house.close()

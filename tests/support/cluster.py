@@ -1,5 +1,6 @@
 """Postgres servers that a test may kill: each with a TCP port and a folder that outlive a restart."""
 
+import asyncio
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from app.infrastructure.migrations import migrate
 from app.infrastructure.postgres_programs import RunAs, usable_programs
 from tests.support.postgres import chosen_programs
 from tests.support.service import free_port
@@ -132,3 +134,13 @@ def nodes(count: int) -> Iterator[list[Node]]:
         for node in made:
             node.stop()
             shutil.rmtree(node.folder, ignore_errors=True)
+
+
+@contextmanager
+def migrated_node() -> Iterator[Node]:
+    """One server that runs, with the schema in its own database."""
+    with nodes(1) as [made]:
+        made.initialise()
+        made.start()
+        asyncio.run(migrate(made.url))
+        yield made

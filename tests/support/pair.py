@@ -15,14 +15,12 @@ from uuid import UUID
 import asyncpg
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from pydantic import SecretStr
 
 from app.activity.service import unpack
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
 from app.main import House, build_house
 from tests.support.documented import must_be_documented
-from tests.support.people import KEY, bearer
+from tests.support.people import bearer, quick_settings
 from tests.support.service import over
 from tests.support.twins import SteppedClock, replica
 
@@ -155,12 +153,8 @@ def pair(database_url: str, folder: Path, settings: dict[str, str], *, restarts:
     clock = SteppedClock(folder / "clock")
     env = over(database_url, TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false", **settings)
     given: dict[str, Any] = {name.removeprefix("TWOKEYS_").lower(): value for name, value in settings.items()}
-    ours = Settings(
-        _env_file=None,
-        database_url=SecretStr(database_url),
-        secret_keys=(SecretStr(KEY),),
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
+    ours = quick_settings(
+        database_url,
         **given,
     )
     with start_blocking_portal() as portal:
