@@ -2,6 +2,7 @@
 # Builds the image for real with buildah, on a Debian base made by debootstrap, and runs it: it must start without root
 # rights, write nothing to its root, refuse in one line without settings, and hold neither compiler nor embedded Postgres.
 # Needs root, debootstrap and buildah. BASE_IMAGE=name skips debootstrap; MIRROR= names another Debian mirror.
+# Arguments go to the build: --build-arg REQUIREMENTS=otel.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -81,6 +82,11 @@ read -r url <&"${DATABASE[0]}"
 key=$(in_image python -m app keys generate)
 port=$(.venv/bin/python -c 'from tests.support.service import free_port; print(free_port())')
 settings=(TWOKEYS_DATABASE_URL="$url" TWOKEYS_SECRET_KEYS="$key" TWOKEYS_MAIL=off)
+# Built with `--build-arg REQUIREMENTS=otel` the same story is traced, with no collector to be found.
+if in_image python -c 'import opentelemetry' 2>/dev/null; then
+    settings+=(TWOKEYS_TRACING=true OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9)
+    echo "With traces."
+fi
 in_image env "${settings[@]}" python -m app migrate
 in_image env "${settings[@]}" sh -c 'echo tangled-orchid-basement-41 | python -m app accounts create ada@example.com --password-stdin'
 began=$(date +%s%N)

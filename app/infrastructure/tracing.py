@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
-from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.context import Context
@@ -47,7 +46,7 @@ class Traces:
     def __init__(self) -> None:
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        self._tracer = self._provider.get_tracer("twokeys", version("twokeys"))
+        self._tracer = self._provider.get_tracer("twokeys")
 
     def requests_of(self, app: ASGIApp) -> "TracedRequests":
         return TracedRequests(app, self._tracer)
