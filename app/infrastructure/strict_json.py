@@ -73,9 +73,9 @@ class StrictRoute(APIRoute):
                 given = strict.headers.get("content-type", "").partition(";")[0].strip().lower()
                 if given != wanted:
                     raise WrongContentType(f"This call takes {wanted}.")
-                if wanted == "application/json":
-                    # Read here, since FastAPI would turn our refusal into a bare 400.
-                    read_json(await strict.body())
+                # Read here, since FastAPI would turn our refusal into a bare 400, and takes a null for no body.
+                if wanted == "application/json" and read_json(await strict.body()) is None:
+                    raise FieldError("", "Must be an object.")
             return await handle(strict)
 
         return handle_strictly

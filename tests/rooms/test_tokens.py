@@ -228,6 +228,17 @@ async def test_revoking_all_and_this_one(api: httpx.AsyncClient, house: House) -
     assert [await lives(api, house, token) for token in (other, session)] == [False, False]
 
 
+async def test_a_null_for_a_body_that_may_be_left_out_ends_nothing(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    session, other = await a_session(api), await a_session(api)
+    headers = bearer(session) | {"Content-Type": "application/json"}
+    problem = refused(
+        await api.post("/v1/me/tokens/revoke-all", content=b"null", headers=headers), 422, "invalid_request"
+    )
+    assert problem["errors"] == [{"pointer": "", "message": "Must be an object."}]
+    assert await lives(api, house, other)
+
+
 async def test_another_accounts_token_is_not_there(api: httpx.AsyncClient, house: House) -> None:
     await an_account(house)
     await an_account(house, "bob@example.com")
