@@ -28,7 +28,7 @@ test-long: env  ## the same and the long forms: more examples, more rounds of ea
 	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests -o faulthandler_timeout=3600 $(ARGS)
 
 test-faults: env  ## kills, cuts and overload for minutes; what docs/reliability.md reports
-	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults $(ARGS)
+	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults -o faulthandler_timeout=3600 $(ARGS)
 
 check: env  ## style, types, walls between the rooms, stale files; changes nothing
 	@$(IN_VENV) scripts/check.py
