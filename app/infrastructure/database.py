@@ -183,7 +183,14 @@ def _unnamed() -> str:
 class Database:
     """A pool of connections. Faults that pass by themselves come out as `Unavailable`."""
 
-    def __init__(self, dsn: str, *, pool_size: int = 10, pgbouncer: bool = False) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 10,
+        pgbouncer: bool = False,
+        wait_seconds: float = _WAIT_FOR_A_CONNECTION_SECONDS,
+    ) -> None:
         driver: dict[str, Any] = {"server_settings": _SESSION}
         prepared: dict[str, Any] = {}
         if pgbouncer:
@@ -210,7 +217,7 @@ class Database:
             connect_args=prepared,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=_WAIT_FOR_A_CONNECTION_SECONDS,
+            pool_timeout=wait_seconds,
             # The newest connection is used first, so that idle ones can be told apart after a failover.
             pool_use_lifo=True,
             hide_parameters=True,
@@ -218,6 +225,7 @@ class Database:
         event.listen(self._engine.sync_engine, "handle_error", _give_up_the_unanswering)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._free = asyncio.Semaphore(pool_size)
+        self._wait_seconds = wait_seconds
         self.pool_size = pool_size
         self.pgbouncer = pgbouncer
 
@@ -255,7 +263,7 @@ class Database:
         """
         async with self._told_plainly():
             if self._free.locked():
-                async with asyncio.timeout(_WAIT_FOR_A_CONNECTION_SECONDS):
+                async with asyncio.timeout(self._wait_seconds):
                     await self._free.acquire()
             else:
                 await self._free.acquire()

@@ -8,11 +8,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.infrastructure.database import Database
+from app.kernel.refusal import Unavailable
 from app.main import House
 from tests.support.answers import granted, refused
 from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, log_in
 
 pytestmark = pytest.mark.anyio
+_PATIENCE = 10.0
 
 
 def shed() -> float:
@@ -74,3 +76,20 @@ async def test_who_waits_for_a_connection_has_it_before_who_comes_later(database
     await first
     await database.close()
     assert order == ["first", "second"]
+
+
+async def test_who_waits_too_long_for_a_connection_is_told_and_takes_none(database_url: str) -> None:
+    database = Database(database_url, pool_size=1, wait_seconds=0.01)
+
+    async def ask() -> None:
+        async with database.reading():
+            pass
+
+    async with database.reading():
+        waiting = asyncio.create_task(ask())
+        done, _ = await asyncio.wait([waiting], timeout=_PATIENCE)
+        assert done, "it waits for ever"
+        with pytest.raises(Unavailable):
+            await waiting
+    await ask()
+    await database.close()
