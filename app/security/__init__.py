@@ -1,0 +1,1 @@
+"""Secrets and passwords: what proves, hashes and seals them."""
