@@ -5,7 +5,10 @@ import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
+import pyotp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.two_factor import totp
 from tests.support.people import totp_code
@@ -67,6 +70,29 @@ def test_a_secret_is_160_bits_in_32_characters() -> None:
 
     assert len(secrets) == 50
     assert all(len(secret) == 32 and len(base64.b32decode(secret)) == 20 for secret in secrets)
+
+
+@given(key=st.binary(min_size=14, max_size=80), step=st.integers(0, 2**40))
+def test_pyotp_generates_the_same_codes(key: bytes, step: int) -> None:
+    assert totp.code_at(key, step) == pyotp.TOTP(base64.b32encode(key).decode()).generate_otp(step)
+
+
+@pytest.mark.parametrize("secret", ["JBSWY3DPEHPK3PXP", "JBSWY3DPEHPK3PXPJBSWY3DPEE"])
+def test_a_secret_of_80_or_128_bits_works(secret: str) -> None:
+    at = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+    padded = secret + "=" * (-len(secret) % 8)
+
+    assert totp.matching_step(secret, totp_code(padded, at), at, after=None) == totp.step_at(at)
+
+
+@given(issuer=st.text(min_size=1, max_size=20), name=st.text(min_size=1, max_size=20))
+def test_pyotp_reads_the_address_for_an_app(issuer: str, name: str) -> None:
+    secret = totp.new_secret()
+
+    parsed = pyotp.parse_uri(totp.provisioning_uri(secret, account_name=name, issuer=issuer))
+
+    assert isinstance(parsed, pyotp.TOTP)
+    assert (parsed.secret, parsed.digits, parsed.interval) == (secret, 6, 30)
 
 
 @pytest.mark.system
