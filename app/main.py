@@ -20,6 +20,7 @@ from app.clients.introspection import Desk
 from app.clients.routes import client_routes, forward_auth_routes
 from app.clients.service import Clients
 from app.console import DevelopmentNotice, mount_console, mount_docs, mount_mailbox
+from app.frontend_config.routes import frontend_config_routes
 from app.infrastructure.cors import Cors
 from app.infrastructure.database import Database
 from app.infrastructure.health import health_routes
@@ -211,4 +212,5 @@ def _add_routes(app: FastAPI, house: House) -> None:
     app.include_router(password_reset_routes(house.password_reset))
     app.include_router(token_routes(house.tokens, guard))
     app.include_router(admin_routes(house.admin, house.clients))
+    app.include_router(frontend_config_routes(house.settings))
     app.include_router(health_routes(house.database))

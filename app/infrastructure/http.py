@@ -100,7 +100,9 @@ class Manners:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 answer = MutableHeaders(raw=message.setdefault("headers", []))
-                answer.update(standing_headers(request_id))
+                for name, value in standing_headers(request_id).items():
+                    # The few responses that may be cached say so themselves.
+                    answer.setdefault(name, value)
             await send(message)
 
         try:

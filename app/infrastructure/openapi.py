@@ -31,6 +31,7 @@ seconds, ids UUIDv7. Every answer carries `X-Request-Id`. **Whenever the way an 
 token, challenge and open reset link that it had dies at once.**
 """
 _TAGS = {
+    "For frontends": "The settings that a frontend must know to say true sentences.",
     "Log in": "A password, then a code where two-factor authentication is on.",
     "Account": "Who one is, and what happened to the account.",
     "Two-factor authentication": "Turn it on, turn it off, replace the recovery codes.",

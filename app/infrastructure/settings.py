@@ -6,18 +6,21 @@ import os
 import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.infrastructure.logo import read_logo
 from app.infrastructure.mailer import check_mail_from, check_smtp_url
 from app.kernel.chance import random_bytes
 
 Network = IPv4Network | IPv6Network
 KEY_BYTES = 32
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_SUPPORT_URL = re.compile(r"https?://[!-~]+|mailto:[!-~]+@[!-~]+")
 _USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 _FEWEST_DISTINCT_KEY_BYTES = 12
 
@@ -84,6 +87,9 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     public_url: str = "http://127.0.0.1:8000"
     issuer: str = Field(default="Twokeys", min_length=1, max_length=64)
+    support_url: str | None = Field(default=None, max_length=2000)
+    accent_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    logo: Path | None = None
     smtp_url: SecretStr | None = None
     mail: Mail = Mail.ON
     mail_from: str = "Twokeys <no-reply@localhost>"
@@ -164,6 +170,21 @@ class Settings(BaseSettings):
             message = "must be an http or https address without query and fragment"
             raise ValueError(message)
         return url.rstrip("/")
+
+    @field_validator("support_url")
+    @classmethod
+    def _support_url_can_be_opened(cls, url: str | None) -> str | None:
+        if url is not None and not _SUPPORT_URL.fullmatch(url):
+            message = "must be an http, https or mailto address"
+            raise ValueError(message)
+        return url
+
+    @field_validator("logo")
+    @classmethod
+    def _logo_is_a_picture(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_logo(path)
+        return path
 
     @field_validator("smtp_url")
     @classmethod

@@ -12,6 +12,7 @@ from fastapi import Depends, Query, Request
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -77,6 +78,10 @@ class Problem(BaseModel):
     attempts_remaining: int | SkipJsonSchema[None] = Field(
         default=None, description="With `invalid_code`: how many wrong codes are free before the nearest limit bites."
     )
+    check_device_clock: bool | SkipJsonSchema[None] = Field(
+        default=None,
+        description="With `invalid_code` at log-in: true from the second wrong code in a row on, whatever it was.",
+    )
     clock_skew_seconds: int | SkipJsonSchema[None] = Field(
         default=None,
         description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive when "
@@ -111,6 +116,18 @@ def plain_recovery_code(text: str) -> str:
     return text.replace("-", "").upper() if text.isascii() else ""
 
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _read_id(value: object) -> UUID:
+    """Raises ValueError for all but the canonical form: one id has one spelling."""
+    if not (isinstance(value, str) and _ID.fullmatch(value)):
+        message = "Must be an id, in lower case."
+        raise ValueError(message)
+    return UUID(value)
+
+
+GivenId = Annotated[UUID, BeforeValidator(_read_id)]
 GivenCode = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=500), Field(examples=["Lost her phone, identity checked."])
@@ -174,13 +191,17 @@ async def _page(
 AskedPage = Annotated[PageAsked, Depends(_page)]
 
 
+NextCursor = Annotated[str | None, Field(description="Null on the last page.", examples=[write_cursor(UUID(int=0))])]
+
+
+def next_cursor_of(page: PageOf[Item]) -> str | None:
+    return write_cursor(page.next_after) if page.next_after else None
+
+
 class Page(Answer, Generic[Shown]):
     items: Sequence[Shown]
-    next_cursor: str | None = Field(description="Null on the last page.", examples=[write_cursor(UUID(int=0))])
+    next_cursor: NextCursor
 
     @classmethod
     def of(cls, page: PageOf[Item], show: Callable[[Item], Shown]) -> "Page[Shown]":
-        return cls(
-            items=[show(item) for item in page.items],
-            next_cursor=write_cursor(page.next_after) if page.next_after else None,
-        )
+        return cls(items=[show(item) for item in page.items], next_cursor=next_cursor_of(page))

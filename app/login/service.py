@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import SecretStr
 
@@ -24,7 +23,7 @@ from app.login.repository import Challenges, Grants
 from app.tokens.domain import BY_PASSWORD
 from app.tokens.service import Tokens
 from app.two_factor.codes import AlreadySpent, Codes
-from app.two_factor.domain import Enrollment, Grant, Proof, WrongCode, WrongCodeAtLogin, state_of
+from app.two_factor.domain import Enrollment, Grant, Proof, WrongCode, state_of
 from app.two_factor.service import TwoFactor
 
 _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
@@ -72,7 +71,8 @@ class Login:
             proof = await self.codes.prove(account, enrollment, code, origin, at)
             return await self._grant_by_code(account, proof, None, origin, at)
         except WrongCode as wrong:
-            raise self._wrong_code(wrong.members) from None
+            _logins.labels("refused", "code").inc()
+            raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
 
     async def by_code(self, challenge_secret: str, code: str, origin: Origin) -> Grant:
         """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts."""
@@ -99,8 +99,7 @@ class Login:
             _logins.labels("refused", "code").inc()
             if left <= 0:
                 raise ChallengeExpired from None
-            nearest = min(left, int(str(wrong.members["attempts_remaining"])))
-            raise WrongCodeAtLogin(attempts_remaining=nearest) from None
+            raise wrong.at_login(attempts_remaining=min(left, wrong.members["attempts_remaining"])) from None
 
     async def _grant_by_password(
         self, account: Account, enrollment: Enrollment | None, attempt: Attempt, origin: Origin, at: datetime
@@ -174,8 +173,3 @@ class Login:
             await self.journal.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
         _logins.labels("refused", "password").inc()
         return InvalidCredentials()
-
-    @staticmethod
-    def _wrong_code(members: dict[str, Any]) -> WrongCodeAtLogin:
-        _logins.labels("refused", "code").inc()
-        return WrongCodeAtLogin(**members)

@@ -33,6 +33,22 @@ class ResetLink:
     epoch: int
 
 
+class Foreseen(StrEnum):
+    """What following a link would do to the second factor."""
+
+    CLEARED = "cleared"
+    KEPT = "kept"
+    NOT_ENABLED = "not_enabled"
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What is known of an open link before it is followed."""
+
+    address: str
+    two_factor: Foreseen
+
+
 @dataclass(frozen=True)
 class Completed:
     two_factor: TwoFactorOutcome

@@ -8,7 +8,14 @@ from app.infrastructure.strict_json import StrictRoute
 from app.infrastructure.wire import FromOrigin
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
 from app.password_reset.domain import ResetTokenInvalid, SecondFactorRequired
-from app.password_reset.schemas import AskForReset, CompleteReset, ResetAsked, ResetCompleted
+from app.password_reset.schemas import (
+    AskForReset,
+    CheckReset,
+    CompleteReset,
+    ResetAsked,
+    ResetChecked,
+    ResetCompleted,
+)
 from app.password_reset.service import PasswordReset
 from app.two_factor.domain import WrongCode
 
@@ -21,6 +28,11 @@ def password_reset_routes(password_reset: PasswordReset) -> APIRouter:
         """The same answer in the same time, whether or not the address has an account."""
         await password_reset.request(read_address(body.email), origin)
         return ResetAsked()
+
+    @router.post("/check", summary="See what a reset link would do", responses=refuses(ResetTokenInvalid, RateLimited))
+    async def check_password_reset(body: CheckReset, origin: FromOrigin) -> ResetChecked:
+        """Spends nothing, so that a page can say before the new password is chosen that a link is dead."""
+        return ResetChecked.of(await password_reset.check(body.token, origin))
 
     @router.post(
         "/confirm",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.infrastructure.wire import Answer, Body, GivenAddress, GivenCode, GivenPassword
+from app.infrastructure.wire import Answer, Body, GivenAddress, GivenCode, GivenPassword, ShownAddress
 from app.password_reset import domain
 from app.tokens.schemas import Revoked
 
@@ -19,8 +19,26 @@ class ResetAsked(Answer):
     message: str = "If there is an account with this address, a mail with a link is on its way."
 
 
+ResetToken = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["tkr_…"])]
+
+
+class CheckReset(Body):
+    token: ResetToken
+
+
+class ResetChecked(Answer):
+    """Whose link it is, and what a reset by it does to two-factor authentication."""
+
+    email: ShownAddress
+    two_factor: Literal["cleared", "kept", "not_enabled"] = Field(examples=["cleared"])
+
+    @classmethod
+    def of(cls, prospect: domain.Prospect) -> Self:
+        return cls(email=prospect.address, two_factor=prospect.two_factor.value)
+
+
 class CompleteReset(Body):
-    token: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(examples=["tkr_…"])
+    token: ResetToken
     new_password: GivenPassword
     code: GivenCode | None = Field(default=None, description="Where the service asks for the second factor as well.")
 

@@ -18,6 +18,8 @@ from app.kernel.origin import Origin
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.password_reset.domain import (
     Completed,
+    Foreseen,
+    Prospect,
     ResetLink,
     ResetRequest,
     ResetTokenInvalid,
@@ -110,6 +112,19 @@ class PasswordReset:
             link=self.settings.reset_link(secret),
             minutes=max(1, int(life.total_seconds() // 60)),
         )
+
+    async def check(self, secret: str, origin: Origin) -> Prospect:
+        """Whose link it is and what following it would do; spends nothing. Raises ResetTokenInvalid, RateLimited."""
+        at = self.clock.now()
+        await self.accounts.attempts.take_request(origin, at)
+        _, account, enrollment = await self._follow(digest_if(secret, SecretKind.RESET), at)
+        return Prospect(account.address, self._foreseen(enrollment))
+
+    def _foreseen(self, enrollment: Enrollment | None) -> Foreseen:
+        if enrollment is None or not enrollment.is_enabled:
+            return Foreseen.NOT_ENABLED
+        clears = self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR
+        return Foreseen.CLEARED if clears else Foreseen.KEPT
 
     async def complete(self, secret: str, new_password: SecretStr, code: str | None, origin: Origin) -> Completed:
         """A new password by the link; everything older dies, and by default 2FA goes with it.

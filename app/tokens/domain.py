@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account
+from app.kernel.page import PageOf
 from app.kernel.refusal import Conflict, NotAllowed
 from app.kernel.secret import SecretKind
 
@@ -93,6 +94,15 @@ class Revoked:
 
     def as_details(self) -> dict[str, int]:
         return {"sessions": self.sessions, "personal_tokens": self.personal_tokens}
+
+
+@dataclass(frozen=True)
+class LiveTokens:
+    """A page of live tokens, how many there are of each kind, and the calling one, which may be on another page."""
+
+    page: PageOf[Token]
+    counts: Revoked
+    current: Token
 
 
 class SessionRequired(NotAllowed):

@@ -207,7 +207,9 @@ class TokenRows:
         """Sessions over the number to keep die with it, the longest unused first. `new_session` says what is given."""
         await _add_session.all(self.connection, session)
 
-    async def live_of(self, account_id: UUID, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Token]:
+    async def live_of(
+        self, account_id: UUID, at: datetime, *, kind: Kind | None, after: UUID | None, limit: int
+    ) -> PageOf[Token]:
         query = (
             select(*COLUMNS)
             .join(accounts, accounts.c.id == tokens.c.account_id)
@@ -215,10 +217,17 @@ class TokenRows:
             .order_by(tokens.c.id.desc())
             .limit(limit + 1)
         )
+        if kind is not None:
+            query = query.where(tokens.c.kind == kind)
         if after is not None:
             query = query.where(tokens.c.id < after)
         rows = [token_of(row) for row in await self.connection.execute(query, self._given(at))]
         return cut_page(rows, limit, lambda token: token.id)
+
+    async def live_with(self, id: UUID, at: datetime) -> Token | None:
+        query = select(*COLUMNS).join(accounts, accounts.c.id == tokens.c.account_id).where(tokens.c.id == id, LIVES)
+        row = (await self.connection.execute(query, self._given(at))).first()
+        return token_of(row) if row else None
 
     async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens an end of all would end."""

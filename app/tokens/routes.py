@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends
 
 from app.infrastructure.problems import refuses
 from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import AskedPage, FromOrigin, Page
+from app.infrastructure.wire import AskedPage, FromOrigin
 from app.kernel.refusal import InvalidToken, NotFound
-from app.tokens.domain import Caller, SessionRequired, TokenLimitReached
+from app.tokens.domain import Caller, Kind, SessionRequired, TokenLimitReached
 from app.tokens.guard import Guard
-from app.tokens.schemas import CreatedToken, CreateToken, RevokeAll, Revoked, RevokedAll, Token
+from app.tokens.schemas import CreatedToken, CreateToken, RevokeAll, Revoked, RevokedAll, TokenPage
 from app.tokens.service import Tokens
 
 
@@ -26,9 +26,9 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         await tokens.log_out(caller, origin)
 
     @router.get("/me/tokens", summary="List one's live tokens", responses=refuses(InvalidToken))
-    async def list_tokens(caller: AnyToken, page: AskedPage) -> Page[Token]:
-        found = await tokens.list_live(caller, after=page.after, limit=page.limit)
-        return Page[Token].of(found, lambda token: Token.of(token, current=caller.token.id))
+    async def list_tokens(caller: AnyToken, page: AskedPage, kind: Kind | None = None) -> TokenPage:
+        """Newest first, of one kind or of both. `counts` and `current` are the same on every page."""
+        return TokenPage.of(await tokens.list_live(caller, kind=kind, after=page.after, limit=page.limit))
 
     @router.post(
         "/me/tokens",

@@ -5,7 +5,17 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.infrastructure.wire import Answer, Body, Methods, Moment, ShownIp, ShownUserAgent, printable
+from app.infrastructure.wire import (
+    Answer,
+    Body,
+    Methods,
+    Moment,
+    NextCursor,
+    ShownIp,
+    ShownUserAgent,
+    next_cursor_of,
+    printable,
+)
 from app.tokens import domain
 
 _TEN_YEARS = 10 * 365 * 24 * 3600
@@ -52,6 +62,30 @@ class Revoked(Answer):
     @classmethod
     def of(cls, revoked: domain.Revoked) -> Self:
         return cls(sessions=revoked.sessions, personal_tokens=revoked.personal_tokens)
+
+
+class TokenCounts(Answer):
+    """All live tokens of the account, whatever the page shows."""
+
+    sessions: int = Field(examples=[2])
+    personal_tokens: int = Field(examples=[1])
+
+
+class TokenPage(Answer):
+    items: list[Token]
+    next_cursor: NextCursor
+    counts: TokenCounts
+    current: Token = Field(description="The calling token, whatever the page shows.")
+
+    @classmethod
+    def of(cls, found: domain.LiveTokens) -> Self:
+        current = found.current.id
+        return cls(
+            items=[Token.of(token, current=current) for token in found.page.items],
+            next_cursor=next_cursor_of(found.page),
+            counts=TokenCounts(sessions=found.counts.sessions, personal_tokens=found.counts.personal_tokens),
+            current=Token.of(found.current, current=current),
+        )
 
 
 class CreateToken(Body):

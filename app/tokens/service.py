@@ -15,10 +15,9 @@ from app.infrastructure.settings import Settings
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
-from app.kernel.page import PageOf
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
-from app.tokens.domain import Caller, Kind, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
+from app.tokens.domain import Caller, Kind, LiveTokens, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
 from app.tokens.repository import TokenRows, Use, new_session
 
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
@@ -179,11 +178,20 @@ class Tokens:
             )
         return OpenedToken(secret, token)
 
-    async def list_live(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Token]:
-        """Newest first, with the uses that this process knows of, the calling one included."""
+    async def list_live(
+        self, caller: Caller, *, kind: Kind | None = None, after: UUID | None, limit: int
+    ) -> LiveTokens:
+        """Newest first, with the uses that this process knows of, the calling one included. Raises InvalidToken."""
         await self._note_uses_now()
+        at, account_id = self.clock.now(), caller.account.id
         async with self.database.reading() as connection:
-            return await self.rows(connection).live_of(caller.account.id, self.clock.now(), after=after, limit=limit)
+            rows = self.rows(connection)
+            page = await rows.live_of(account_id, at, kind=kind, after=after, limit=limit)
+            counts = await rows.count_live(account_id, at)
+            current = await rows.live_with(caller.token.id, at)
+        if current is None:
+            raise InvalidToken
+        return LiveTokens(page, counts, current)
 
     async def end(self, caller: Caller, id: UUID, origin: Origin) -> None:
         """One's own token. Raises SessionRequired; NotFound for a dead one, and for another account's."""

@@ -137,7 +137,7 @@ class Codes:
         remaining = self.remaining(in_a_row)
         async with self.database.transaction() as connection:
             if await AccountRows(connection).keep(account.id) is None:
-                return WrongCode(attempts_remaining=remaining, **members)
+                return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
             await self.journal.record(
                 connection,
                 EventType.TWO_FACTOR_CODE_REFUSED,
@@ -156,4 +156,4 @@ class Codes:
                     origin=origin,
                     count=in_a_row,
                 )
-        return WrongCode(attempts_remaining=remaining, **members)
+        return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from app.accounts.domain import Account
@@ -16,6 +17,7 @@ from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_COD
 RECOVERY_CODE_COUNT = 10
 _RECOVERY_CODE_BYTES = 15
 _TOTP_CODE_LENGTH = 6
+_CODES_BEFORE_THE_CLOCK_HINT = 2
 
 
 class Status(StrEnum):
@@ -99,6 +101,7 @@ Proof = ProofByStep | ProofByRecoveryCode
 class Issued:
     """A secret on its way into an authenticator app: shown once."""
 
+    id: UUID
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)
     qr_svg: str = field(repr=False)
@@ -127,8 +130,19 @@ class Changed:
 
 
 class WrongCode(NotAllowed):
+    """`in_a_row` counts this one in; it is not told, but log-in hints at a wrong clock from the second one on."""
+
     code = "invalid_code"
     title = "The code is wrong, or was used before."
+
+    def __init__(self, detail: str | None = None, *, in_a_row: int = 1, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.in_a_row = in_a_row
+
+    def at_login(self, *, attempts_remaining: int) -> "WrongCodeAtLogin":
+        """Whatever the code was, so that the hint tells nothing about it."""
+        hint: dict[str, Any] = {"check_device_clock": True} if self.in_a_row >= _CODES_BEFORE_THE_CLOCK_HINT else {}
+        return WrongCodeAtLogin(attempts_remaining=attempts_remaining, **hint)
 
 
 class WrongCodeAtLogin(NotAuthenticated):

@@ -63,7 +63,9 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
     )
     async def confirm_enrollment(caller: Session, body: schemas.Confirm, origin: FromOrigin) -> schemas.Confirmed:
         """By a code of the new device. Everything that the account had is dead; go on with the grant."""
-        return schemas.Confirmed.of(await two_factor.confirm(caller, body.code, origin))
+        return schemas.Confirmed.of(
+            await two_factor.confirm(caller, body.code, origin, enrollment_id=body.enrollment_id)
+        )
 
     @router.post(
         "/disable",

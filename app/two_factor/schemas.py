@@ -7,7 +7,16 @@ from uuid import UUID
 from pydantic import Field
 
 from app.accounts import domain as accounts
-from app.infrastructure.wire import Answer, Body, GivenCode, GivenPassword, Moment, ShownAddress, ShownRecoveryCode
+from app.infrastructure.wire import (
+    Answer,
+    Body,
+    GivenCode,
+    GivenId,
+    GivenPassword,
+    Moment,
+    ShownAddress,
+    ShownRecoveryCode,
+)
 from app.tokens.schemas import Revoked, Token
 from app.two_factor import domain, totp
 
@@ -86,6 +95,7 @@ class BeginEnrollment(Body):
 class Enrollment(Answer):
     """Shown once. `secret` is for typing, the two pictures are `data:` URIs of the same `otpauth_uri`."""
 
+    id: UUID = Field(description="Send it with the code, so that a code for another secret counts as no attempt.")
     secret: str = Field(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
     otpauth_uri: str = Field(examples=["otpauth://totp/Twokeys:ada%40example.com?secret=JBSWY3DP…&issuer=Twokeys"])
     qr_svg: str = Field(examples=["data:image/svg+xml;base64,PHN2ZyB4…"])
@@ -104,6 +114,9 @@ class Enrollment(Answer):
 
 class Confirm(Body):
     code: GivenCode
+    enrollment_id: GivenId | None = Field(
+        default=None, description="The `id` of the enrollment that the code is for; another than the pending is 409."
+    )
 
 
 class Confirmed(Answer):

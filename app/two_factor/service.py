@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -73,12 +74,12 @@ class TwoFactor:
             raise AlreadyEnabled
         attempt = await self.accounts.prove_password(account, password, origin)
         at = self.clock.now()
-        secret = totp.new_secret()
+        id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
         sealed = self.vault.seal(secret.encode(), owner=account.id)
         async with self.database.transaction() as connection:
             await self._hold(connection, account)
-            if not await Enrollments(connection).begin(new_id(), account.id, sealed, expires_at):
+            if not await Enrollments(connection).begin(id, account.id, sealed, expires_at):
                 raise AlreadyEnabled
             await self.accounts.attempts.forgive(connection, attempt)
             await self.journal.record(
@@ -86,7 +87,7 @@ class TwoFactor:
             )
         uri = totp.provisioning_uri(secret, account_name=account.address, issuer=self.settings.issuer)
         pictures = await asyncio.to_thread(qr.draw, uri)
-        return Issued(secret, uri, pictures.svg, pictures.png, self.settings.issuer, account.address, expires_at)
+        return Issued(id, secret, uri, pictures.svg, pictures.png, self.settings.issuer, account.address, expires_at)
 
     async def cancel(self, caller: Caller) -> None:
         """Drops a pending enrollment, if there is one. Raises InvalidToken."""
@@ -94,14 +95,18 @@ class TwoFactor:
             await self._hold(connection, caller.account)
             await Enrollments(connection).remove_pending(caller.account.id)
 
-    async def confirm(self, caller: Caller, code: str, origin: Origin) -> Changed:
+    async def confirm(self, caller: Caller, code: str, origin: Origin, *, enrollment_id: UUID | None = None) -> Changed:
         """2FA goes on with the first code of the new device; everything older dies.
+
+        A code for another enrollment than the pending one, as from a second tab, counts as no attempt.
 
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, InvalidToken.
         """
         account, at = caller.account, self.clock.now()
         enrollment = await self.enrollment_of(account)
         if enrollment is None or enrollment.is_enabled:
+            raise NoPendingEnrollment
+        if enrollment_id is not None and enrollment_id != enrollment.id:
             raise NoPendingEnrollment
         if enrollment.has_expired(at):
             raise EnrollmentExpired

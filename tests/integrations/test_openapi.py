@@ -128,7 +128,7 @@ def test_every_operation_names_its_security_scheme() -> None:
         "token": ("http", "bearer"),
     }
     public = {"log_in", "log_in_second_step", "ask_for_password_reset", "complete_password_reset"}
-    public |= {"get_health", "get_readiness"}
+    public |= {"get_health", "get_readiness", "get_config", "check_password_reset"}
     by_client = {"introspect_token", "revoke_presented_token"}
     for name, operation in operations():
         id = operation["operationId"]

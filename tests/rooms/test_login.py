@@ -375,3 +375,26 @@ async def test_events_tell_how_a_log_in_went(api: httpx.AsyncClient, house: Hous
     assert events[0]["details"] == {"amr": ["pwd", "recovery_code", "mfa"]}
     assert events[1]["details"] == {"remaining": 9}
     assert events[3]["details"] == {"reason": "wrong_password"}
+
+
+async def test_the_second_wrong_code_in_a_row_hints_at_the_clock(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    device = await enrolled_account(api, house, clock)
+    challenge = granted(await log_in(api))["challenge"]
+    wrong = wrong_code(device.secret, clock)
+    first = refused(await answer_challenge(api, challenge, wrong), 401, "invalid_code")
+    assert "check_device_clock" not in first
+    for code in (wrong, "AAAA-AAAA-AAAA-AAAA-AAAA-AAAA", totp_code(device.secret, clock.now(), steps=6)):
+        body = refused(await answer_challenge(api, challenge, code), 401, "invalid_code")
+        assert body["check_device_clock"] is True
+        assert not body.keys() & {"clock_skew_seconds", "server_time"}
+
+
+async def test_the_hint_counts_over_both_ways_to_log_in(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    device = await enrolled_account(api, house, clock)
+    wrong = wrong_code(device.secret, clock)
+    assert "check_device_clock" not in refused(await log_in(api, code=wrong), 401, "invalid_code")
+    assert refused(await log_in(api, code=wrong), 401, "invalid_code")["check_device_clock"] is True
+    granted(await log_in(api, code=totp_code(device.secret, clock.now())))
+    assert "check_device_clock" not in refused(await log_in(api, code=wrong), 401, "invalid_code")

@@ -188,3 +188,54 @@ async def test_a_link_that_was_used_meanwhile_changes_no_password(
     refused(await overtaken(database_url, follow(api, token), used), 410, "reset_token_invalid")
     granted(await api.get("/v1/me", headers=bearer(session)))
     granted(await log_in(api))
+
+
+async def check(api: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await api.post("/v1/password-reset/check", json={"token": token})
+
+
+async def test_a_check_says_whose_link_it_is_and_spends_nothing(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    (token,) = await ask(api, house)
+    for _ in range(3):
+        assert granted(await check(api, token)) == {"email": EMAIL, "two_factor": "not_enabled"}
+    granted(await follow(api, token))
+    refused(await check(api, token), 410, "reset_token_invalid")
+
+
+async def test_a_check_foresees_that_two_factor_goes(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    await enroll(api, await a_session(api), clock.now())
+    (token,) = await ask(api, house)
+    assert granted(await check(api, token))["two_factor"] == "cleared"
+
+
+@given_settings(password_reset_policy=PasswordResetPolicy.REQUIRES_SECOND_FACTOR)
+async def test_a_check_foresees_that_two_factor_stays(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    await an_account(house)
+    await enroll(api, await a_session(api), clock.now())
+    (token,) = await ask(api, house)
+    assert granted(await check(api, token))["two_factor"] == "kept"
+
+
+async def test_a_check_takes_a_pending_enrollment_for_none(api: httpx.AsyncClient, house: House) -> None:
+    await an_account(house)
+    await begin(api, await a_session(api))
+    (token,) = await ask(api, house)
+    assert granted(await check(api, token))["two_factor"] == "not_enabled"
+
+
+async def test_a_dead_link_is_found_dead_by_a_check(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+    account = await an_account(house)
+    (token,) = await ask(api, house)
+    await house.admin.disable(account.id, Operator(name="test"), NOWHERE)
+    refused(await check(api, token), 410, "reset_token_invalid")
+    for unknown in ("tkr_" + "a" * 43, "tks_" + token[4:], "nonsense"):
+        refused(await check(api, unknown), 410, "reset_token_invalid")
+
+
+@given_settings(requests_per_client_minute=3)
+async def test_checks_count_against_the_requests_of_a_minute(api: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        refused(await check(api, "nonsense"), 410, "reset_token_invalid")
+    refused(await check(api, "nonsense"), 429, "rate_limited")

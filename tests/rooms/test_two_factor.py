@@ -26,6 +26,7 @@ from tests.support.people import (
     enrolled_account,
     log_in,
     totp_code,
+    wrong_code,
 )
 
 WRONG = "a wrong one entirely"
@@ -86,7 +87,7 @@ async def test_an_enrollment_says_what_the_contract_says(api: httpx.AsyncClient,
         "digits": 6,
         "period": 30,
     }
-    assert issued.keys() == fixed.keys() | {"secret", "otpauth_uri", "qr_svg", "qr_png", "expires_at"}
+    assert issued.keys() == fixed.keys() | {"id", "secret", "otpauth_uri", "qr_svg", "qr_png", "expires_at"}
     assert await state(api, token) == DISABLED | {
         "status": "pending",
         "enrollment_expires_at": issued["expires_at"],
@@ -456,3 +457,31 @@ async def test_events_and_letters_tell_of_every_change(api: httpx.AsyncClient, h
         outbox = metadata.tables["outbox"]
         letters = list(await connection.scalars(select(outbox.c.letter).order_by(outbox.c.id)))
     assert letters == ["two_factor_enabled", "recovery_codes_replaced", "two_factor_disabled"]
+
+
+async def test_a_code_for_a_replaced_enrollment_counts_as_no_attempt(
+    api: httpx.AsyncClient, house: House, clock: SetClock
+) -> None:
+    await an_account(house)
+    token = await a_session(api)
+    old = await begin(api, token)
+    new = await begin(api, token)
+    stale = {"code": totp_code(old["secret"], clock.now()), "enrollment_id": old["id"]}
+    for _ in range(12):
+        answer = await api.post("/v1/me/2fa/confirm", json=stale, headers=bearer(token))
+        refused(answer, 409, "no_pending_enrollment")
+
+    wrong = {"code": wrong_code(new["secret"], clock), "enrollment_id": new["id"]}
+    answer = await api.post("/v1/me/2fa/confirm", json=wrong, headers=bearer(token))
+    assert refused(answer, 403, "invalid_code")["attempts_remaining"] == 9
+    right = {"code": totp_code(new["secret"], clock.now()), "enrollment_id": new["id"]}
+    granted(await api.post("/v1/me/2fa/confirm", json=right, headers=bearer(token)))
+
+
+@pytest.mark.parametrize("id", ["", "nonsense", "{0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6}", 7])
+async def test_an_enrollment_id_that_is_none_is_refused(api: httpx.AsyncClient, house: House, id: object) -> None:
+    await an_account(house)
+    token = await a_session(api)
+    await begin(api, token)
+    answer = await api.post("/v1/me/2fa/confirm", json={"code": "123456", "enrollment_id": id}, headers=bearer(token))
+    assert refused(answer, 422, "invalid_request")["errors"][0]["pointer"] == "/enrollment_id"

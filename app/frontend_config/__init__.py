@@ -1,0 +1,1 @@
+"""What a frontend must know of the settings to say true sentences."""
