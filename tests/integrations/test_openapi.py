@@ -260,12 +260,12 @@ BREAKING = {
     "POST /v1/introspect: application/x-www-form-urlencoded is no longer taken": _call(
         "/v1/introspect", "post", lambda one: one["requestBody"]["content"].pop(FORM)
     ),
-    "GET /v1/me/tokens: parameter limit is gone": _call("/v1/me/tokens", "get", lambda one: one["parameters"].pop(0)),
-    "GET /v1/me/tokens limit: maximum is now 100": _call(
-        "/v1/me/tokens", "get", lambda one: one["parameters"][0]["schema"].update(maximum=100)
+    "GET /v1/me/events: parameter limit is gone": _call("/v1/me/events", "get", lambda one: one["parameters"].pop(0)),
+    "GET /v1/me/events limit: maximum is now 100": _call(
+        "/v1/me/events", "get", lambda one: one["parameters"][0]["schema"].update(maximum=100)
     ),
-    "GET /v1/me/tokens: parameter cursor is now needed": _call(
-        "/v1/me/tokens", "get", lambda one: one["parameters"][1].update(required=True)
+    "GET /v1/me/events: parameter cursor is now needed": _call(
+        "/v1/me/events", "get", lambda one: one["parameters"][1].update(required=True)
     ),
 }
 
