@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.infrastructure.health import DRAINING
@@ -46,7 +47,8 @@ _FULL: Any = Manners(_say_that_we_are_full, trusted_proxies=())
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers are not whole in time, or have no end.
 
-    uvicorn would wait for ever, and keep all of them.
+    uvicorn would wait for ever, and keep all of them. It would also take the body of a request that offers an upgrade
+    for the next request, since its parser stops at the end of such a head: here the offer is ignored (RFC 9110 §7.8).
     """
 
     headers_within_seconds = 10.0
@@ -68,9 +70,37 @@ class BoundedProtocol(HttpToolsProtocol):
             # uvicorn stops its own clock for idle connections here, though all that came may be an empty line.
             self._expect_headers()
         self._head += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(MalformedHttp())
+            return
         if self._head > self.largest_head:
             self._refuse_head()
+
+    def _parse(self, data: bytes) -> None:
+        """Reads each message to its end. One that offers an upgrade is read again without the offer, headers first."""
+        rest = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as stopped:
+                rest = rest[stopped.args[0] :]
+            else:
+                return
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head)
+
+    def _head_without_offer(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        lines += [b"%s: %s" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -82,18 +112,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            # `_parse` comes back with the same headers and no offer.
+            return
         self._stop_waiting()
         super().on_headers_complete()
         if DRAINING in self.app_state:
             # Whoever comes back does so on a connection to somebody else.
             self.cycle.keep_alive = False
 
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not a problem document
-        self._refuse(MalformedHttp())
 
     def _refuse_head(self) -> None:
         if self._is_idle:
