@@ -21,7 +21,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.infrastructure.embedded_postgres import DISPOSABLE, EmbeddedPostgres
+from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from bench import load, report, server
 from bench.load import Measured
 from bench.report import Row

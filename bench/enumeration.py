@@ -18,9 +18,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from app.admin.domain import Operator
-from app.infrastructure.settings import Settings
 from app.kernel.origin import NOWHERE
-from app.main import House
+from app.services import Services
+from app.settings import Settings
 from tests.support.people import KEY, PASSWORD, an_account
 from tests.support.postgres import start_server
 from tests.support.twins import Twins, new_address, twins
@@ -40,7 +40,7 @@ def auc(first: Sequence[float], second: Sequence[float]) -> float:
     return max(above, 1 - above)
 
 
-async def _populate(house: House) -> tuple[list[str], list[str]]:
+async def _populate(house: Services) -> tuple[list[str], list[str]]:
     known, disabled = [], []
     for number in range(POOL):
         known.append((await an_account(house, f"known{number}@example.com")).address)

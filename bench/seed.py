@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 from passlib.hash import argon2
 
-from app.infrastructure.migrations import migrate
-from app.infrastructure.vault import Vault
+from app.database.migrations import migrate
+from app.security.secret_box import Vault
 from tests.support.people import KEY, PASSWORD
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "KEY", "PASSWORD", "SECRET", "address_of", "fill", "seed", "token_of"]

@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from app.infrastructure.embedded_postgres import EmbeddedPostgres
+from app.development.embedded_postgres import EmbeddedPostgres
 from bench.client import Connection
 from bench.seed import CLIENT_ID, CLIENT_SECRET, KEY, PASSWORD, SECRET, address_of, token_of
 from tests.support.people import totp_code

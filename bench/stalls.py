@@ -13,10 +13,10 @@ import time
 import httpx
 from pydantic import SecretStr
 
-from app.infrastructure.logs import configure_logs
-from app.infrastructure.settings import Settings
 from app.main import create_app
-from app.serving.server import SWITCH_SECONDS
+from app.observability.logs import configure_logs
+from app.server.server import SWITCH_SECONDS
+from app.settings import Settings
 from bench.seed import KEY, PASSWORD, token_of
 
 ROUNDS = 30

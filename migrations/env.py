@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app import tables
-from app.infrastructure.settings import load_settings
+from app.settings import load_settings
 
 _LOCK = 0x2FA
 # A migration that waits for a table holds up everybody who comes after it, and the service gives up after 3 s. So it

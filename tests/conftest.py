@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
-from app.infrastructure.database import Database
-from app.infrastructure.settings import Settings
-from app.infrastructure.vault import Vault
-from app.main import House, create_app
+from app.database.engine import Database
+from app.main import create_app
+from app.security.secret_box import Vault
+from app.services import Services
+from app.settings import Settings
 from tests.support.documented import must_be_documented
 from tests.support.people import quick_settings
 from tests.support.postgres import Server, start_server
@@ -107,13 +108,13 @@ async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncC
             transport=transport, base_url="http://test", event_hooks={"response": [must_be_documented]}
         ) as client,
     ):
-        client.house = app.state.house  # type: ignore[attr-defined]
+        client.house = app.state.services  # type: ignore[attr-defined]
         yield client
 
 
 @pytest.fixture
-def house(api: httpx.AsyncClient) -> House:
+def house(api: httpx.AsyncClient) -> Services:
     """The rooms behind `api`."""
     found = api.house  # type: ignore[attr-defined]
-    assert isinstance(found, House)
+    assert isinstance(found, Services)
     return found

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.domain import Account, Address, Status
-from app.infrastructure.database import Connection, Record, metadata
-from app.infrastructure.prepared import Prepared
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection, Record, metadata
 from app.kernel.page import PageOf, cut_page
 
 accounts = Table(
@@ -67,7 +67,7 @@ _unchanged = select(accounts.c.id).where(
 )
 HOLD = _unchanged.with_for_update(read=True)
 """Locks the account while it is as it was read, which `held` names: for `AccountRows.hold`, or as a part of more."""
-_hold = Prepared(HOLD)
+_hold = CompiledStatement(HOLD)
 
 
 def held(id: UUID, epoch: int) -> dict[str, object]:

@@ -5,17 +5,18 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from app.accounts.attempts import Attempt, Attempts
+from app.accounts.attempts.domain import Attempt
+from app.accounts.attempts.service import Attempts
 from app.accounts.domain import Account, Address, AddressTaken, WeakPassword, WrongPassword
 from app.accounts.repository import AccountRows
-from app.activity.domain import EventType
-from app.activity.service import Journal
-from app.infrastructure.database import Connection, Database
-from app.infrastructure.passwords import Hasher
-from app.infrastructure.strength import PasswordRules
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
+from app.security.hasher import Hasher
+from app.security.password_rules import PasswordRules
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Accounts:
     hasher: Hasher
     rules: PasswordRules
     attempts: Attempts
-    journal: Journal
+    audit_log: AuditLog
 
     async def with_address(self, folded: str) -> Account | None:
         async with self.database.reading() as connection:
@@ -60,7 +61,7 @@ class Accounts:
             right = await self.is_password(account, password)
         if not right:
             async with self.database.transaction() as connection:
-                await self.journal.record(
+                await self.audit_log.record(
                     connection,
                     EventType.PASSWORD_REFUSED,
                     account_id=await AccountRows(connection).keep(account.id),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from app.infrastructure.database import Connection
+from app.database.engine import Connection
 from app.two_factor.domain import Enrollment, State, Status, state_of
 from app.two_factor.repository import enrollments, recovery_codes
 

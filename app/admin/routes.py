@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from app.accounts.domain import AddressTaken, WeakPassword
-from app.activity.domain import EventType
 from app.admin.domain import Operator
 from app.admin.schemas import (
     AnyEvent,
@@ -20,12 +19,14 @@ from app.admin.schemas import (
     show_account,
 )
 from app.admin.service import Admin
+from app.audit.domain import EventType
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
-from app.clients.identity import client_with
+from app.clients.guard import client_with
 from app.clients.service import Clients
-from app.infrastructure.problems import refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import AskedPage, FromOrigin, GivenAddress, Page
+from app.http.pages import AskedPage, Page
+from app.http.problems import refuses
+from app.http.schemas import FromOrigin, GivenAddress
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Account

@@ -6,18 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.activity import domain as activity
 from app.admin import domain
-from app.infrastructure.wire import (
-    Answer,
-    Body,
-    GivenAddress,
-    GivenPassword,
-    Moment,
-    Reason,
-    ShownIp,
-    ShownUserAgent,
-)
+from app.audit import domain as activity
+from app.http.schemas import Answer, Body, GivenAddress, GivenPassword, Moment, Reason, ShownIp, ShownUserAgent
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Account, TurnedOff, TwoFactor
 

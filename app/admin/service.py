@@ -9,15 +9,17 @@ from pydantic import SecretStr
 from app.accounts.domain import Account, read_address
 from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
-from app.activity.domain import Event, EventType, Letter
-from app.activity.service import Journal
 from app.admin.domain import KnownAccount, Operator, TwoFactorReset, read_reason
 from app.admin.repository import states_of
-from app.infrastructure.database import Connection, Database
+from app.audit.domain import Event, EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.origin import NOWHERE, Origin
 from app.kernel.page import PageOf
 from app.kernel.refusal import NotFound
+from app.mail.domain import Letter
+from app.mail.service import Outbox
 from app.password_reset.repository import ResetRequests
 from app.password_reset.service import PasswordReset
 from app.tokens.domain import Revoked
@@ -33,7 +35,8 @@ class Admin:
     accounts: Accounts
     tokens: Tokens
     password_reset: PasswordReset
-    journal: Journal
+    audit_log: AuditLog
+    outbox: Outbox
 
     async def create(self, email: str, password: SecretStr | None, operator: Operator, origin: Origin) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
@@ -102,7 +105,8 @@ class Admin:
             if await AccountRows(connection).remove(id) is None:
                 raise NotFound
             await self.accounts.attempts.forget(connection, account.folded_address)
-            await self.journal.forget(connection, id)
+            await self.audit_log.forget(connection, id)
+            await self.outbox.forget(connection, id)
             await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NOWHERE, at)
 
     async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> TwoFactorReset:
@@ -125,7 +129,7 @@ class Admin:
                 revoked=revoked.as_details(),
             )
             letter = Letter.TWO_FACTOR_RESET_BY_ADMIN
-            await self.journal.post(connection, letter, account_id=id, to=account.address, at=at, origin=origin)
+            await self.outbox.queue(connection, letter, account_id=id, to=account.address, at=at, origin=origin)
         return TwoFactorReset(DISABLED, revoked)
 
     async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> Revoked:
@@ -164,7 +168,9 @@ class Admin:
         self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int
     ) -> PageOf[Event]:
         async with self.database.reading() as connection:
-            return await self.journal.all_events(connection, account_id=account_id, type=type, after=after, limit=limit)
+            return await self.audit_log.all_events(
+                connection, account_id=account_id, type=type, after=after, limit=limit
+            )
 
     async def _with_id(self, connection: Connection, id: UUID) -> KnownAccount:
         account = await AccountRows(connection).with_id(id)
@@ -189,7 +195,7 @@ class Admin:
         at: datetime,
         **details: object,
     ) -> None:
-        await self.journal.record(
+        await self.audit_log.record(
             connection,
             type,
             account_id=id,

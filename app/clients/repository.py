@@ -26,8 +26,8 @@ from sqlalchemy import (
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
 from app.clients.domain import Answered, Client, Question, Role
-from app.infrastructure.database import Connection, metadata
-from app.infrastructure.prepared import Prepared
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection, metadata
 from app.tokens.domain import Caller
 from app.tokens.repository import COLUMNS as TOKEN_COLUMNS
 from app.tokens.repository import LIVES, token_of, tokens
@@ -67,7 +67,7 @@ _asked = (
     .render_derived()
 )
 _holder = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
-_answers = Prepared(
+_answers = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *(each.label(f"client_{each.name}") for each in _COLUMNS))
     .select_from(
         _asked.outerjoin(

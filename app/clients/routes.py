@@ -14,12 +14,12 @@ from app.clients.domain import (
     Role,
     TokenMissing,
 )
-from app.clients.identity import CLIENT_SECURITY, client_credentials, client_with
+from app.clients.guard import CLIENT_SECURITY, client_credentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
-from app.infrastructure.problems import WrongContentType, refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import FromOrigin
+from app.http.problems import WrongContentType, refuses
+from app.http.schemas import FromOrigin
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Refusal
 from app.tokens.domain import Assurance, Caller
 from app.tokens.guard import Guard

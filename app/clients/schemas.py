@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.infrastructure.wire import Answer, Methods, ShownAddress
+from app.http.schemas import Answer, Methods, ShownAddress
 from app.tokens.domain import Caller
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.clients.batcher import Desk
 from app.clients.domain import (
     Client,
     Credentials,
@@ -14,9 +15,8 @@ from app.clients.domain import (
     Question,
     Role,
 )
-from app.clients.introspection import Desk
 from app.clients.repository import ClientRows
-from app.infrastructure.database import Database
+from app.database.engine import Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin

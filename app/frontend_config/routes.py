@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Response
 
 from app.frontend_config.schemas import LOGO_PATH, FrontendConfig
-from app.infrastructure.logo import Logo, read_logo
-from app.infrastructure.settings import Settings
 from app.kernel.refusal import NotFound
+from app.logo import Logo, read_logo
+from app.settings import Settings
 
 _CACHING = "public, max-age=60"
 # An SVG that is opened by itself is a document: it may run nothing and load nothing.

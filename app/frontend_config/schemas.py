@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from app.infrastructure.settings import PasswordResetPolicy, Settings
-from app.infrastructure.wire import Answer
+from app.http.schemas import Answer
+from app.settings import PasswordResetPolicy, Settings
 
 LOGO_PATH = "/v1/config/logo"
 

@@ -24,14 +24,15 @@ from sqlalchemy import (
     update,
 )
 
-from app.accounts.attempts import Attempt, forgiving, remembering
+from app.accounts.attempts.domain import Attempt
+from app.accounts.attempts.repository import forgiving, remembering
 from app.accounts.domain import Account, Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import HOLD, account_of, accounts, held
-from app.activity.domain import Event
-from app.activity.repository import new_event, recording
-from app.infrastructure.database import Connection, metadata
-from app.infrastructure.prepared import Prepared
+from app.audit.domain import Event
+from app.audit.repository import new_event, recording
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection, metadata
 from app.login.domain import Challenge
 from app.tokens.repository import opening
 from app.two_factor.domain import Status as Enrolled
@@ -74,8 +75,10 @@ _opened = (
     .returning(challenges.c.account_id)
     .cte("opened")
 )
-_open = Prepared(select(_opened.c.account_id).select_from(_opened.outerjoin(_forgiven, true())).add_cte(_streak))
-_spend = Prepared(
+_open = CompiledStatement(
+    select(_opened.c.account_id).select_from(_opened.outerjoin(_forgiven, true())).add_cte(_streak)
+)
+_spend = CompiledStatement(
     update(challenges)
     .where(
         challenges.c.digest == _digest,
@@ -110,13 +113,15 @@ _counted = (
     .cte("challenge")
 )
 _attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
-_count_attempt = Prepared(select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true())))
+_count_attempt = CompiledStatement(
+    select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true()))
+)
 
 # What a log-in is granted is one statement: the account is held first, since all the rest asks for it.
 _known = remembering(_held)
 _granted = (*opening(_held), recording(_held), _known)
-_grant_for_code = Prepared(select(_held.c.id).add_cte(*_granted))
-_grant_for_password = Prepared(
+_grant_for_code = CompiledStatement(select(_held.c.id).add_cte(*_granted))
+_grant_for_password = CompiledStatement(
     select(_held.c.id).select_from(_held.outerjoin(_forgiven, true())).add_cte(_streak, *_granted)
 )
 
@@ -138,7 +143,7 @@ class Grants:
         await self._grant(_grant_for_code, account, attempt, session, event)
 
     async def _grant(
-        self, grant: Prepared, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
+        self, grant: CompiledStatement, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
     ) -> bool:
         given = {**session, **new_event(event), **vars(attempt), **held(account.id, account.epoch)}
         return await grant.first(self.connection, given) is not None

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.accounts.domain import read_address
-from app.infrastructure.problems import refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import FromOrigin
+from app.http.problems import refuses
+from app.http.schemas import FromOrigin
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
 from app.login.domain import ChallengeExpired, InvalidCredentials
 from app.login.schemas import LogIn, SecondStep, TwoFactorRequired

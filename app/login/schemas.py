@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.infrastructure.wire import Answer, Body, GivenAddress, GivenCode, GivenPassword
+from app.http.schemas import Answer, Body, GivenAddress, GivenCode, GivenPassword
 from app.login import domain
 
 

@@ -5,26 +5,26 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from app.accounts.attempts import Attempt, attempt_at
+from app.accounts.attempts.domain import Attempt, attempt_at
 from app.accounts.domain import Account, Address
 from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
-from app.activity.domain import Event, EventType
-from app.activity.service import Journal
-from app.infrastructure.database import Connection, Database
-from app.infrastructure.metrics import Counter
-from app.infrastructure.settings import Settings
+from app.audit.domain import Event, EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.login.domain import Challenge, ChallengeExpired, InvalidCredentials, SecondFactorAsked
 from app.login.repository import Challenges, Grants
+from app.observability.metrics import Counter
+from app.settings import Settings
 from app.tokens.domain import BY_PASSWORD
 from app.tokens.service import Tokens
-from app.two_factor.codes import AlreadySpent, Codes
 from app.two_factor.domain import Enrollment, Grant, Proof, WrongCode, state_of
 from app.two_factor.service import TwoFactor
+from app.two_factor.verifier import AlreadySpent, Codes
 
 _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
 
@@ -38,7 +38,7 @@ class Login:
     tokens: Tokens
     two_factor: TwoFactor
     codes: Codes
-    journal: Journal
+    audit_log: AuditLog
 
     async def by_password(
         self, address: Address, password: SecretStr, code: str | None, origin: Origin
@@ -110,7 +110,7 @@ class Login:
             granted = await Grants(connection).for_password(account, attempt, session.given, event)
         if not granted:
             raise InvalidCredentials
-        self.journal.count(event)
+        self.audit_log.count(event)
         _logins.labels("granted", "password").inc()
         return Grant(session.opened, account, state_of(enrollment, at))
 
@@ -145,7 +145,7 @@ class Login:
                 await Grants(connection).for_code(account, attempt, session.given, event)
         except AlreadySpent:
             raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
-        self.journal.count(event)
+        self.audit_log.count(event)
         _logins.labels("granted", proof.amr[1]).inc()
         return Grant(session.opened, account, state_of(enrollment, at))
 
@@ -170,6 +170,6 @@ class Login:
         async with self.database.transaction() as connection:
             account_id = await AccountRows(connection).keep(account.id if account else None)
             event = EventType.LOGIN_FAILED
-            await self.journal.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
+            await self.audit_log.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
         _logins.labels("refused", "password").inc()
         return InvalidCredentials()

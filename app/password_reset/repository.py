@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from app.accounts.domain import Status
 from app.accounts.repository import accounts
-from app.infrastructure.database import Connection, metadata
+from app.database.engine import Connection, metadata
 from app.kernel.origin import Origin
 from app.password_reset.domain import ResetLink, ResetRequest
 

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from app.accounts.domain import WeakPassword, read_address
-from app.infrastructure.problems import refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import FromOrigin
+from app.http.problems import refuses
+from app.http.schemas import FromOrigin
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
 from app.password_reset.domain import ResetTokenInvalid, SecondFactorRequired
 from app.password_reset.schemas import (

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.infrastructure.wire import Answer, Body, GivenAddress, GivenCode, GivenPassword, ShownAddress
+from app.http.schemas import Answer, Body, GivenAddress, GivenCode, GivenPassword, ShownAddress
 from app.password_reset import domain
 from app.tokens.schemas import Revoked
 

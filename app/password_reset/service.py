@@ -8,14 +8,15 @@ from pydantic import SecretStr
 from app.accounts.domain import Account, Address
 from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
-from app.activity.domain import EventType, Letter
-from app.activity.service import Journal
-from app.infrastructure.database import Connection, Database
-from app.infrastructure.settings import PasswordResetPolicy, Settings
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.mail.domain import Letter
+from app.mail.service import Outbox
 from app.password_reset.domain import (
     Completed,
     Foreseen,
@@ -27,11 +28,12 @@ from app.password_reset.domain import (
     TwoFactorOutcome,
 )
 from app.password_reset.repository import ResetLinks, ResetRequests
+from app.settings import PasswordResetPolicy, Settings
 from app.tokens.service import Tokens
-from app.two_factor.codes import AlreadySpent, Codes
 from app.two_factor.domain import Enrollment, Proof
 from app.two_factor.repository import CodeAttempts, Enrollments
 from app.two_factor.service import TwoFactor
+from app.two_factor.verifier import AlreadySpent, Codes
 
 _REQUESTS_AT_ONCE = 20
 _INVITATION_LIFE = timedelta(days=3)
@@ -46,7 +48,8 @@ class PasswordReset:
     tokens: Tokens
     two_factor: TwoFactor
     codes: Codes
-    journal: Journal
+    audit_log: AuditLog
+    outbox: Outbox
 
     async def request(self, address: Address, origin: Origin) -> None:
         """Notes the wish and does nothing else, so the answer's time cannot tell who has an account.
@@ -81,7 +84,7 @@ class PasswordReset:
             return False
         life = timedelta(seconds=self.settings.password_reset_seconds)
         await self._post_link(connection, account, Letter.PASSWORD_RESET, life, origin, at)
-        await self.journal.record(
+        await self.audit_log.record(
             connection,
             EventType.PASSWORD_RESET_REQUESTED,
             account_id=account.id,
@@ -101,7 +104,7 @@ class PasswordReset:
     ) -> None:
         secret = new_secret(SecretKind.RESET)
         await ResetLinks(connection).add(ResetLink(digest(secret), account.id, account.epoch), at, at + life)
-        await self.journal.post(
+        await self.outbox.queue(
             connection,
             letter,
             account_id=account.id,
@@ -189,7 +192,7 @@ class PasswordReset:
         await CodeAttempts(connection).forgive(account.id)
         await self.accounts.attempts.unlock(connection, account.folded_address)
         revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-        await self.journal.record(
+        await self.audit_log.record(
             connection,
             EventType.PASSWORD_RESET_COMPLETED,
             account_id=account.id,
@@ -200,7 +203,7 @@ class PasswordReset:
         )
         cleared = outcome is TwoFactorOutcome.DISABLED
         letter = Letter.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else Letter.PASSWORD_CHANGED
-        await self.journal.post(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
+        await self.outbox.queue(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
         return Completed(outcome, revoked)
 
     async def clean(self, connection: Connection, at: datetime) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WeakPassword, WrongPassword
-from app.infrastructure.problems import refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import AskedPage, FromOrigin, Page
+from app.http.pages import AskedPage, Page
+from app.http.problems import refuses
+from app.http.schemas import FromOrigin
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
 from app.profile.schemas import ChangePassword, Event, PasswordChanged
 from app.profile.service import Profile

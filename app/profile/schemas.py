@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.activity import domain
-from app.infrastructure.wire import Answer, Body, GivenPassword, Moment, ShownIp, ShownUserAgent
+from app.audit import domain
+from app.http.schemas import Answer, Body, GivenPassword, Moment, ShownIp, ShownUserAgent
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Grant
 

@@ -7,13 +7,15 @@ from pydantic import SecretStr
 
 from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
-from app.activity.domain import Event, EventType, Letter
-from app.activity.service import Journal
-from app.infrastructure.database import Database
+from app.audit.domain import Event, EventType
+from app.audit.service import AuditLog
+from app.database.engine import Database
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.page import PageOf
 from app.kernel.refusal import InvalidToken
+from app.mail.domain import Letter
+from app.mail.service import Outbox
 from app.tokens.domain import Caller, Revoked
 from app.tokens.service import Tokens
 from app.two_factor.domain import Grant, state_of
@@ -26,7 +28,8 @@ class Profile:
     clock: Clock
     accounts: Accounts
     tokens: Tokens
-    journal: Journal
+    audit_log: AuditLog
+    outbox: Outbox
 
     async def change_password(
         self, caller: Caller, current: SecretStr, new: SecretStr, origin: Origin
@@ -49,7 +52,7 @@ class Profile:
             revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
             opened = await self.tokens.open_session(connection, turned, caller.token.amr, origin, at)
             state = state_of(await enrollments.of(account.id), at)
-            await self.journal.record(
+            await self.audit_log.record(
                 connection,
                 EventType.PASSWORD_CHANGED,
                 account_id=account.id,
@@ -60,9 +63,9 @@ class Profile:
             )
             letter = Letter.PASSWORD_CHANGED
             to = account.address
-            await self.journal.post(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
+            await self.outbox.queue(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
         return Grant(opened, turned, state), revoked
 
     async def events(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Event]:
         async with self.database.reading() as connection:
-            return await self.journal.events_of(connection, caller.account.id, after=after, limit=limit)
+            return await self.audit_log.events_of(connection, caller.account.id, after=after, limit=limit)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.infrastructure.http import origin_of
+from app.http.middleware import origin_of
 from app.kernel.refusal import InvalidToken
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens, require_session

@@ -39,8 +39,8 @@ from sqlalchemy import (
 from app.accounts.domain import Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
-from app.infrastructure.database import Connection, Record, metadata
-from app.infrastructure.prepared import Prepared
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection, Record, metadata
 from app.kernel.page import PageOf, cut_page
 from app.tokens.domain import Caller, Kind, Revoked, Token
 
@@ -126,7 +126,7 @@ _named = (
 COLUMNS = (*(tokens.c[name].label(f"token_{name}") for name in _named), ENDS_AT.label("token_ends_at"))
 
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
-_caller_with = Prepared(
+_caller_with = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *COLUMNS)
     .select_from(_with_account)
     .where(tokens.c.digest == bindparam("digest", type_=LargeBinary), LIVES)
@@ -141,7 +141,7 @@ _surplus = (
     .offset(bindparam("keep", type_=Integer))
 )
 _new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
-_add_session = Prepared(
+_add_session = CompiledStatement(
     delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("opened"))
 )
 

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from app.infrastructure.problems import refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import AskedPage, FromOrigin
+from app.http.pages import AskedPage
+from app.http.problems import refuses
+from app.http.schemas import FromOrigin
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound
 from app.tokens.domain import Caller, Kind, SessionRequired, TokenLimitReached
 from app.tokens.guard import Guard

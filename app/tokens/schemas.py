@@ -5,17 +5,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.infrastructure.wire import (
-    Answer,
-    Body,
-    Methods,
-    Moment,
-    NextCursor,
-    ShownIp,
-    ShownUserAgent,
-    next_cursor_of,
-    printable,
-)
+from app.http.pages import NextCursor, next_cursor_of
+from app.http.schemas import Answer, Body, Methods, Moment, ShownIp, ShownUserAgent, printable
 from app.tokens import domain
 
 _TEN_YEARS = 10 * 365 * 24 * 3600

@@ -8,15 +8,17 @@ from uuid import UUID
 
 from app.accounts.domain import Account
 from app.accounts.repository import AccountRows
-from app.activity.domain import EventType, Letter
-from app.activity.service import Journal
-from app.infrastructure.database import Connection, Database
-from app.infrastructure.settings import Settings
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.mail.domain import Letter
+from app.mail.service import Outbox
+from app.settings import Settings
 from app.tokens.domain import Caller, Kind, LiveTokens, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
 from app.tokens.repository import TokenRows, Use, new_session
 
@@ -38,7 +40,8 @@ class Tokens:
     database: Database
     clock: Clock
     settings: Settings
-    journal: Journal
+    audit_log: AuditLog
+    outbox: Outbox
     uses: dict[UUID, Use] = field(default_factory=dict)
     """Uses not yet written: the newest of each token, for `note_uses`."""
 
@@ -157,7 +160,7 @@ class Tokens:
             if living.personal_tokens >= self.settings.personal_tokens_per_account:
                 raise TokenLimitReached
             await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
-            await self.journal.record(
+            await self.audit_log.record(
                 connection,
                 EventType.TOKEN_CREATED,
                 account_id=account.id,
@@ -167,7 +170,7 @@ class Tokens:
                 kind=token.kind.value,
                 amr=list(token.amr),
             )
-            await self.journal.post(
+            await self.outbox.queue(
                 connection,
                 Letter.PERSONAL_TOKEN_CREATED,
                 account_id=account.id,
@@ -227,7 +230,7 @@ class Tokens:
             kind = await self.rows(connection).end(id, account.id, at)
             if kind is None:
                 raise NotFound
-            await self.journal.record(
+            await self.audit_log.record(
                 connection,
                 EventType.TOKEN_REVOKED,
                 account_id=account.id,
@@ -265,7 +268,7 @@ class Tokens:
     async def _record_end_of_many(
         self, connection: Connection, account: Account, revoked: Revoked, origin: Origin, at: datetime, *, reason: str
     ) -> None:
-        await self.journal.record(
+        await self.audit_log.record(
             connection,
             EventType.TOKENS_REVOKED,
             account_id=account.id,

@@ -32,8 +32,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.accounts.domain import Account
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
-from app.infrastructure.database import Connection, Record, metadata
-from app.infrastructure.prepared import Prepared
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection, Record, metadata
 from app.two_factor.domain import Enrollment, Status
 
 enrollments = Table(
@@ -121,13 +121,13 @@ def enrollment_of(row: Row[*tuple[Any, ...]] | Record) -> Enrollment:
 
 # Statements are put together once: building one costs more than running it.
 _of = select(*COLUMNS).where(enrollments.c.account_id == bindparam("account_id", type_=Uuid))
-_holder = Prepared(
+_holder = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *COLUMNS)
     .select_from(accounts.outerjoin(enrollments, enrollments.c.account_id == accounts.c.id))
     .where(accounts.c.folded_address == bindparam("folded", type_=Text))
 )
 _forgiven = delete(code_attempts).where(code_attempts.c.account_id == bindparam("owner", type_=Uuid))
-_spend_step = Prepared(
+_spend_step = CompiledStatement(
     update(enrollments)
     .where(
         enrollments.c.account_id == bindparam("owner", type_=Uuid),

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WrongPassword
-from app.infrastructure.problems import refuses
-from app.infrastructure.strict_json import StrictRoute
-from app.infrastructure.wire import FromOrigin
+from app.http.problems import refuses
+from app.http.schemas import FromOrigin
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
 from app.tokens.domain import Caller, SessionRequired
 from app.tokens.guard import Guard

@@ -7,16 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.accounts import domain as accounts
-from app.infrastructure.wire import (
-    Answer,
-    Body,
-    GivenCode,
-    GivenId,
-    GivenPassword,
-    Moment,
-    ShownAddress,
-    ShownRecoveryCode,
-)
+from app.http.schemas import Answer, Body, GivenCode, GivenId, GivenPassword, Moment, ShownAddress, ShownRecoveryCode
 from app.tokens.schemas import Revoked, Token
 from app.two_factor import domain, totp
 

@@ -11,19 +11,20 @@ from pydantic import SecretStr
 from app.accounts.domain import Account
 from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
-from app.activity.domain import EventType, Letter
-from app.activity.service import Journal
-from app.infrastructure.database import Connection, Database
-from app.infrastructure.settings import Settings
-from app.infrastructure.vault import Vault
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.refusal import FieldError, InvalidToken
+from app.mail.domain import Letter
+from app.mail.service import Outbox
+from app.security.secret_box import Vault
+from app.settings import Settings
 from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, Caller
 from app.tokens.service import Tokens
 from app.two_factor import qr, totp
-from app.two_factor.codes import AlreadySpent, Codes
 from app.two_factor.domain import (
     DISABLED,
     AlreadyEnabled,
@@ -41,6 +42,7 @@ from app.two_factor.domain import (
     state_of,
 )
 from app.two_factor.repository import CodeAttempts, Enrollments
+from app.two_factor.verifier import AlreadySpent, Codes
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class TwoFactor:
     accounts: Accounts
     tokens: Tokens
     codes: Codes
-    journal: Journal
+    audit_log: AuditLog
+    outbox: Outbox
 
     async def enrollment_of(self, account: Account) -> Enrollment | None:
         async with self.database.reading() as connection:
@@ -82,7 +85,7 @@ class TwoFactor:
             if not await Enrollments(connection).begin(id, account.id, sealed, expires_at):
                 raise AlreadyEnabled
             await self.accounts.attempts.forgive(connection, attempt)
-            await self.journal.record(
+            await self.audit_log.record(
                 connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, origin=origin
             )
         uri = totp.provisioning_uri(secret, account_name=account.address, issuer=self.settings.issuer)
@@ -171,10 +174,10 @@ class TwoFactor:
             await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in fresh])
             await self.accounts.attempts.forgive(connection, attempt)
             about = EventType.RECOVERY_CODES_REPLACED
-            await self.journal.record(connection, about, account_id=account.id, at=at, origin=origin)
+            await self.audit_log.record(connection, about, account_id=account.id, at=at, origin=origin)
             letter = Letter.RECOVERY_CODES_REPLACED
             to = account.address
-            await self.journal.post(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
+            await self.outbox.queue(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
         return fresh
 
     def _skew(self, enrollment: Enrollment, code: str, at: datetime) -> dict[str, Any]:
@@ -196,7 +199,7 @@ class TwoFactor:
         went_on = state is not DISABLED
         revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
         opened = await self.tokens.open_session(connection, account, amr, origin, at)
-        await self.journal.record(
+        await self.audit_log.record(
             connection,
             EventType.TWO_FACTOR_ENABLED if went_on else EventType.TWO_FACTOR_DISABLED,
             account_id=account.id,
@@ -206,7 +209,7 @@ class TwoFactor:
             revoked=revoked.as_details(),
         )
         letter = Letter.TWO_FACTOR_ENABLED if went_on else Letter.TWO_FACTOR_DISABLED
-        await self.journal.post(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
+        await self.outbox.queue(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
         return Changed(Grant(opened, account, state), revoked, recovery_codes or ())
 
     @staticmethod

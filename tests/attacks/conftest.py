@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.infrastructure.settings import PasswordResetPolicy, Settings
+from app.settings import PasswordResetPolicy, Settings
 from tests.support.people import quick_settings
 from tests.support.postgres import Server
 from tests.support.twins import Twins

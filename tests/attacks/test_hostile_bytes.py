@@ -11,9 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from app.activity.domain import Letter
-from app.activity.service import unpack
 from app.clients.domain import Role
+from app.mail.domain import Letter, unpack
 from tests.support.people import PASSWORD
 from tests.support.twins import Person, Twins, new_address
 

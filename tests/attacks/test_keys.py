@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from app.accounts.domain import read_address
-from app.infrastructure.settings import new_key, read_key
-from app.infrastructure.vault import Vault, key_id
 from app.kernel.chance import new_id
 from app.kernel.origin import NOWHERE
-from app.main import build_house
-from app.serving.start import check
+from app.security.secret_box import Vault, key_id
+from app.server.start import check
+from app.services import build_services
+from app.settings import new_key, read_key
 from app.two_factor import totp
 from tests.support.people import KEY, NEW_PASSWORD, an_account, quick_settings
 from tests.support.service import TWOKEYS, over, twokeys
@@ -83,7 +83,7 @@ class Sealed:
 @pytest.fixture
 async def sealed(database_url: str, tmp_path: Path) -> Sealed:
     """People with 2FA on, strangers between them in the order of the rotation, and a reset link in the outbox."""
-    house = build_house(quick_settings(database_url, OLD), SteppedClock(tmp_path / "builder"))
+    house = build_services(quick_settings(database_url, OLD), SteppedClock(tmp_path / "builder"))
     vault = Vault((read_key(OLD),))
     people: list[Person] = []
     strangers: list[UUID] = []

@@ -26,7 +26,7 @@ from schemathesis.core.transport import Response
 
 from app.clients.domain import Role
 from app.kernel.clock import SystemClock
-from app.main import build_house
+from app.services import build_services
 from tests.attacks.conftest import LONG
 from tests.support.people import NEW_PASSWORD, PASSWORD, quick_settings
 from tests.support.postgres import Server
@@ -130,7 +130,7 @@ def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 async def _a_client(url: str) -> tuple[str, str]:
     ours = quick_settings(url)
-    house = build_house(ours, SystemClock())
+    house = build_services(ours, SystemClock())
     made = await house.clients.create("fuzzer", tuple(Role))
     await house.close()
     return str(made.client.id), made.secret.get_secret_value()

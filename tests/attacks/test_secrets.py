@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
-from app.infrastructure.vault import KEY_ID_BYTES, Vault
+from app.security.secret_box import KEY_ID_BYTES, Vault
+from app.settings import Settings
 from tests.support.people import KEY, NEW_PASSWORD, PASSWORD
 from tests.support.postgres import program
 from tests.support.twins import STEP, Person, Twins

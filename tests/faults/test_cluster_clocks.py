@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.main import build_house
+from app.services import build_services
 from tests.support.documented import must_be_documented
 from tests.support.people import NEW_PASSWORD, quick_settings, totp_code
 from tests.support.postgres import Server
@@ -44,7 +44,7 @@ async def apart(
     first, second = folder / "first", folder / "second"
     clock = TwoClocks(first, second, request.param)
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8", TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false")
-    house = build_house(
+    house = build_services(
         quick_settings(url),
         clock,
     )

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
 from tests.support.cluster import SUPERUSER, Node, migrated_node
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, recovered
@@ -35,9 +35,9 @@ def node() -> Iterator[Node]:
 
 
 @asynccontextmanager
-async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House, subprocess.Popen[str]]]:
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services, subprocess.Popen[str]]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
-    house = build_house(
+    house = build_services(
         quick_settings(url),
         SystemClock(),
     )

@@ -12,10 +12,10 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from app.infrastructure.migrations import newest_revision
-from app.infrastructure.settings import Settings
+from app.database.migrations import newest_revision
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.support.ledger import at_work, check
 from tests.support.marks import only_long
 from tests.support.service import free_port, over, running, twokeys, wait_until_ready
@@ -50,8 +50,8 @@ _BACK = {
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[House]:
-    house = build_house(settings, SystemClock())
+async def rooms(settings: Settings) -> AsyncIterator[Services]:
+    house = build_services(settings, SystemClock())
     yield house
     await house.close()
 
@@ -75,7 +75,7 @@ def next_release(folder: Path, database_url: str) -> Config:
 
 
 async def test_the_version_before_serves_through_the_migrations_of_the_next(
-    database_url: str, rooms: House, tmp_path: Path
+    database_url: str, rooms: Services, tmp_path: Path
 ) -> None:
     port, env, release = free_port(), over(database_url, **TRUSTED), next_release(tmp_path, database_url)
     address = f"http://127.0.0.1:{port}"
@@ -112,7 +112,7 @@ async def test_the_version_before_serves_through_the_migrations_of_the_next(
 
 @only_long
 async def test_a_migration_that_has_to_wait_lets_everybody_else_through(
-    database_url: str, rooms: House, tmp_path: Path
+    database_url: str, rooms: Services, tmp_path: Path
 ) -> None:
     """A report that reads for long stands in its way. Whoever waits for a table in Postgres holds up all after it."""
     port, env, release = free_port(), over(database_url, **TRUSTED), next_release(tmp_path, database_url)

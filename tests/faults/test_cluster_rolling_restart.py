@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.support.fleet import Replica, haproxy, nginx
 from tests.support.ledger import Ledger, Worker, at_work, check
 from tests.support.people import PASSWORD
@@ -37,8 +37,8 @@ _KEPT = 20
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[House]:
-    house = build_house(settings, SystemClock())
+async def rooms(settings: Settings) -> AsyncIterator[Services]:
+    house = build_services(settings, SystemClock())
     yield house
     await house.close()
 
@@ -91,7 +91,7 @@ class Regular(Worker):
             await self.ask("GET", "/v1/me", token)
 
 
-async def test_replicas_restarted_in_turn_fail_no_request(database_url: str, rooms: House, tmp_path: Path) -> None:
+async def test_replicas_restarted_in_turn_fail_no_request(database_url: str, rooms: Services, tmp_path: Path) -> None:
     """Both proxies stand before the same two replicas, each with people of its own."""
     made = await rooms.clients.create("checker", (Role.INTROSPECT,))
     checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())

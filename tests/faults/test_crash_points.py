@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import build_house
+from app.services import build_services
 from tests.support.acts import ACTS, Act, Scene
 from tests.support.documented import must_be_documented
 from tests.support.mail_sink import MailSink
@@ -82,7 +82,7 @@ async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) ->
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
     clock, port = SteppedClock(folder / "clock"), free_port()
     settings = quick_settings(url)
-    house = build_house(settings, clock)
+    house = build_services(settings, clock)
     async with MailSink().running() as sink:
         env = over(
             url,

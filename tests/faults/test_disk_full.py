@@ -16,11 +16,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.infrastructure.metrics import ROOM
-from app.infrastructure.migrations import migrate
-from app.infrastructure.settings import Settings
+from app.database.migrations import migrate
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.observability.metrics import ROOM
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.ledger import at_work, check, recovered
 from tests.support.people import KEY, a_session, an_account, bearer, log_in
@@ -66,11 +66,11 @@ def small(request: pytest.FixtureRequest) -> Iterator[tuple[Node, SmallDisk]]:
 
 
 @asynccontextmanager
-async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House]]:
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
     cheap = {"argon2_memory_kib": 8, "argon2_time_cost": 1}
     settings = Settings.model_validate({"database_url": url, "secret_keys": (SecretStr(KEY),)} | cheap)
-    house = build_house(settings, SystemClock())
+    house = build_services(settings, SystemClock())
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8")
     with running("serve", "--port", str(port), env=env, cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, address, process, folder)

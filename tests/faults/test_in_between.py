@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, somewhere
@@ -29,8 +29,8 @@ TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[House]:
-    house = build_house(settings, SystemClock())
+async def rooms(settings: Settings) -> AsyncIterator[Services]:
+    house = build_services(settings, SystemClock())
     yield house
     await house.close()
 
@@ -42,7 +42,7 @@ async def served(env: dict[str, str], folder: Path, port: int) -> AsyncIterator[
         yield process
 
 
-async def test_a_process_killed_at_random_loses_nothing(database_url: str, rooms: House, tmp_path: Path) -> None:
+async def test_a_process_killed_at_random_loses_nothing(database_url: str, rooms: Services, tmp_path: Path) -> None:
     port = free_port()
     env = over(database_url, **TRUSTED)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
@@ -58,7 +58,7 @@ async def test_a_process_killed_at_random_loses_nothing(database_url: str, rooms
             await check(api, ledger, database_url)
 
 
-async def test_sigterm_under_load_breaks_no_request_off(database_url: str, rooms: House, tmp_path: Path) -> None:
+async def test_sigterm_under_load_breaks_no_request_off(database_url: str, rooms: Services, tmp_path: Path) -> None:
     port, env = free_port(), over(database_url, **TRUSTED)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
         async with served(env, tmp_path, port) as process, at_work(api, rooms, drops=True) as (ledger, _):
@@ -77,7 +77,7 @@ async def test_a_commit_that_nobody_heard_back_from_is_a_503_and_safe_to_repeat(
         async with CuttingProxy(node.port).running() as proxy:
             url = f"postgresql://{SUPERUSER}@127.0.0.1:{proxy.port}/postgres"
             port = free_port()
-            house = build_house(_settings(url), SystemClock())
+            house = build_services(_settings(url), SystemClock())
             async with (
                 served(over(url, TWOKEYS_RUN_WORKER="false", **TRUSTED), tmp_path, port),
                 httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,
@@ -108,7 +108,7 @@ async def test_everything_works_through_pgbouncer_in_transaction_mode(tmp_path: 
     with _migrated_node() as node, _pgbouncer(node) as bouncer_port:
         url = f"postgresql://{SUPERUSER}@127.0.0.1:{bouncer_port}/postgres"
         port = free_port()
-        house = build_house(_settings(url, pgbouncer=True), SystemClock())
+        house = build_services(_settings(url, pgbouncer=True), SystemClock())
         async with (
             served(over(url, TWOKEYS_PGBOUNCER="true", **TRUSTED), tmp_path, port),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,

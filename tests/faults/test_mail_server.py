@@ -10,10 +10,11 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from app.activity.delivery import Delivery
-from app.infrastructure.mailer import SmtpMailer
-from app.infrastructure.settings import Settings
-from app.main import House, build_house, create_app
+from app.mail.delivery import Delivery
+from app.mail.mailer import SmtpMailer
+from app.main import create_app
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.conftest import SetClock
 from tests.support.faltering_smtp import STEPS, FalteringSmtp
 from tests.support.mail_sink import MailSink
@@ -40,19 +41,19 @@ async def sink() -> MailSink:
 
 
 @pytest.fixture
-async def rooms(settings: Settings, clock: SetClock, sink: MailSink) -> AsyncIterator[House]:
+async def rooms(settings: Settings, clock: SetClock, sink: MailSink) -> AsyncIterator[Services]:
     """With an invitation to send."""
-    house = build_house(to(sink.url, settings), clock)
+    house = build_services(to(sink.url, settings), clock)
     await an_account(house, EMAIL, None)
     yield house
     await house.close()
 
 
-def impatient(house: House, url: str) -> Delivery:
+def impatient(house: Services, url: str) -> Delivery:
     return replace(house.delivery, mailer=SmtpMailer(SecretStr(url), timeout_seconds=_PATIENCE))
 
 
-async def metrics(house: House) -> dict[str, int]:
+async def metrics(house: Services) -> dict[str, int]:
     """What `/metrics` says of the outbox after the round."""
     await house.upkeep.send_mail()
     async with httpx.AsyncClient(
@@ -65,7 +66,7 @@ async def metrics(house: House) -> dict[str, int]:
 
 @pytest.mark.parametrize("trouble", ["absent", "refuses for now"])
 async def test_mail_waits_for_its_server_and_is_sent_once(
-    rooms: House, clock: SetClock, sink: MailSink, trouble: str
+    rooms: Services, clock: SetClock, sink: MailSink, trouble: str
 ) -> None:
     if trouble == "absent":
         await rooms.upkeep.send_mail()
@@ -83,7 +84,7 @@ async def test_mail_waits_for_its_server_and_is_sent_once(
 
 
 async def test_a_server_that_falters_costs_an_attempt_and_no_mail(
-    rooms: House, clock: SetClock, sink: MailSink
+    rooms: Services, clock: SetClock, sink: MailSink
 ) -> None:
     """At each step of the conversation it falls silent once, and vanishes once."""
     troubles = [(step, cuts) for step in STEPS for cuts in (False, True)]
@@ -104,7 +105,7 @@ async def test_whoever_asks_for_a_reset_never_waits_for_the_mail_server(settings
     """No request speaks to it: the worker does, and while it hangs there requests are answered all the same."""
     async with FalteringSmtp("DATA", cuts=False).running() as server:
         app = create_app(to(server.url, settings), clock)
-        house: House = app.state.house
+        house: Services = app.state.services
         known = await an_account(house)
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=_WITHIN) as api:
@@ -125,7 +126,7 @@ async def test_whoever_asks_for_a_reset_never_waits_for_the_mail_server(settings
         await house.close()
 
 
-async def test_a_mail_given_up_is_seen_in_the_metrics_the_log_and_the_outbox(rooms: House, sink: MailSink) -> None:
+async def test_a_mail_given_up_is_seen_in_the_metrics_the_log_and_the_outbox(rooms: Services, sink: MailSink) -> None:
     sink.recipient_answer = f"550 5.1.1 <{EMAIL}> unknown"
     async with sink.running():
         with structlog.testing.capture_logs() as logs:
@@ -135,6 +136,6 @@ async def test_a_mail_given_up_is_seen_in_the_metrics_the_log_and_the_outbox(roo
     assert EMAIL not in str(line)
 
 
-async def test_a_mail_that_waits_is_seen_with_its_age(rooms: House, clock: SetClock) -> None:
+async def test_a_mail_that_waits_is_seen_with_its_age(rooms: Services, clock: SetClock) -> None:
     clock.advance(timedelta(minutes=7))
     assert await metrics(rooms) == {"pending": 1, "oldest_seconds": 420, "dead": 0}

@@ -18,9 +18,9 @@ import psutil
 import pytest
 
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.support.ledger import somewhere
 from tests.support.people import EMAIL, PASSWORD, an_account
 from tests.support.service import free_port, output_of, over, running, wait_until_ready
@@ -92,8 +92,8 @@ class Watch:
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[House]:
-    house = build_house(settings, SystemClock())
+async def rooms(settings: Settings) -> AsyncIterator[Services]:
+    house = build_services(settings, SystemClock())
     yield house
     await house.close()
 
@@ -115,7 +115,7 @@ async def test_no_refusal_waits_for_a_thread(api: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("connections", CONNECTIONS)
 async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
-    database_url: str, rooms: House, tmp_path: Path, connections: int
+    database_url: str, rooms: Services, tmp_path: Path, connections: int
 ) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"

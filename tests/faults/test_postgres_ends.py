@@ -12,9 +12,9 @@ import asyncpg
 import httpx
 import pytest
 
-from app.infrastructure.migrations import migrate
+from app.database.migrations import migrate
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
 from tests.support.cluster import SUPERUSER, Node, migrated_node, nodes
 from tests.support.ledger import at_work, check, recovered, somewhere
 from tests.support.people import PASSWORD, an_account, bearer, log_in, quick_settings
@@ -32,10 +32,10 @@ def node() -> Iterator[Node]:
 
 
 @asynccontextmanager
-async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, House]]:
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
     """`twokeys serve` as a process, and the rooms to make accounts with."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    house = build_house(
+    house = build_services(
         quick_settings(url),
         SystemClock(),
     )

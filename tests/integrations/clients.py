@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from app.clients.domain import Role
-from app.main import House
+from app.services import Services
 from tests.support.answers import granted
 
 
@@ -22,7 +22,7 @@ class Known:
         return self.id, self.secret
 
 
-async def a_client(house: House, *roles: Role) -> Known:
+async def a_client(house: Services, *roles: Role) -> Known:
     made = await house.clients.create("Shop", roles or [Role.INTROSPECT])
     return Known(str(made.client.id), made.secret.get_secret_value())
 

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
 from app.kernel.clock import SystemClock
-from app.main import House, build_house
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.integrations.clients import Known, a_client
 from tests.support.mail_sink import MailSink
 from tests.support.people import KEY
@@ -32,7 +32,7 @@ class Service:
     """Served by a process of its own, with the clock of the wall."""
 
     address: str
-    house: House
+    house: Services
     """The same rooms in this process, over the same database."""
     sink: MailSink
     introspector: Known
@@ -55,7 +55,7 @@ async def service(postgres: Server) -> AsyncIterator[Service]:
     name = f"integrations_{os.getpid()}"
     url = await postgres.clone(name)
     settings = Settings(_env_file=None, database_url=SecretStr(url), secret_keys=(SecretStr(KEY),), argon2_memory_kib=8)
-    house = build_house(settings, SystemClock())
+    house = build_services(settings, SystemClock())
     home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="twokeys-integrations-"))
     port = free_port()
     address = f"http://127.0.0.1:{port}"

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from app.infrastructure.settings import SettingsRefused, load_settings
+from app.settings import SettingsRefused, load_settings
 from tests.support.answers import mannered
 from tests.support.marks import given_settings
 from tests.support.people import EMAIL, PASSWORD

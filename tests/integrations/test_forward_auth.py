@@ -19,7 +19,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import httpx
 import pytest
 
-from app.main import House
+from app.services import Services
 from tests.conftest import SetClock
 from tests.integrations.conftest import Service
 from tests.integrations.pages import marked
@@ -43,7 +43,7 @@ def passed(answer: httpx.Response) -> tuple[str, ...]:
     return tuple(answer.headers[name] for name in _HEADERS)
 
 
-async def test_a_live_token_passes_with_whose_it_is(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+async def test_a_live_token_passes_with_whose_it_is(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
     account = await an_account(house)
     session = await a_session(api)
     made = await api.post("/v1/me/tokens", json={"description": "Backup"}, headers=bearer(session))
@@ -53,7 +53,7 @@ async def test_a_live_token_passes_with_whose_it_is(api: httpx.AsyncClient, hous
         refused(await ask(api, token, acr="aal2"), 403, "insufficient_authentication")
 
 
-async def test_two_factors_pass_everywhere(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+async def test_two_factors_pass_everywhere(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
     account = await an_account(house)
     session = await a_session(api)
     device = await enroll(api, session, clock.now())
@@ -63,7 +63,7 @@ async def test_two_factors_pass_everywhere(api: httpx.AsyncClient, house: House,
 
 
 @pytest.mark.parametrize("acr", ["aal3", "", "AAL2", "aal2 ", "urn:aal2"])
-async def test_an_unheard_of_assurance_is_422(api: httpx.AsyncClient, house: House, acr: str) -> None:
+async def test_an_unheard_of_assurance_is_422(api: httpx.AsyncClient, house: Services, acr: str) -> None:
     """Passing it as none would let everybody in."""
     await an_account(house)
     body = refused(await ask(api, await a_session(api), acr=acr), 422, "invalid_request")
@@ -77,7 +77,7 @@ async def test_without_a_live_token_nobody_passes(api: httpx.AsyncClient, given:
         refused(answer, 401, "invalid_token")
 
 
-async def test_a_dead_session_passes_no_more(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+async def test_a_dead_session_passes_no_more(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
     await an_account(house)
     token = await a_session(api)
     clock.advance(timedelta(hours=1))

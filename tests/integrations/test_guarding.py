@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.main import House
+from app.services import Services
 from tests.conftest import SetClock
 from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
@@ -37,7 +37,7 @@ class Guarded:
 
 
 @pytest.fixture
-async def guarded(api: httpx.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
+async def guarded(api: httpx.AsyncClient, house: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
     client = await a_client(house)
     monkeypatch.setenv("TWOKEYS_URL", "http://twokeys.internal")
     monkeypatch.setenv("TWOKEYS_CLIENT_ID", client.id)
@@ -57,12 +57,14 @@ def seen(answer: httpx.Response) -> Any:
     return answer.json()
 
 
-async def test_it_knows_who_calls(guarded: Guarded, api: httpx.AsyncClient, house: House) -> None:
+async def test_it_knows_who_calls(guarded: Guarded, api: httpx.AsyncClient, house: Services) -> None:
     account = await an_account(house)
     assert seen(await guarded.get("/orders", await a_session(api))) == {"orders_of": str(account.id)}
 
 
-async def test_it_lets_nobody_in_without_a_live_token(guarded: Guarded, api: httpx.AsyncClient, house: House) -> None:
+async def test_it_lets_nobody_in_without_a_live_token(
+    guarded: Guarded, api: httpx.AsyncClient, house: Services
+) -> None:
     await an_account(house)
     token = await a_session(api)
     seen(await guarded.get("/orders", token))
@@ -74,7 +76,7 @@ async def test_it_lets_nobody_in_without_a_live_token(guarded: Guarded, api: htt
 
 
 async def test_it_asks_for_two_factors_where_it_wants(
-    guarded: Guarded, api: httpx.AsyncClient, house: House, clock: SetClock
+    guarded: Guarded, api: httpx.AsyncClient, house: Services, clock: SetClock
 ) -> None:
     await an_account(house)
     token = await a_session(api)
@@ -83,7 +85,7 @@ async def test_it_asks_for_two_factors_where_it_wants(
     assert seen(await guarded.get("/refunds", device.token)) == {"refunds_by": EMAIL}
 
 
-async def test_it_lets_nobody_in_when_we_are_away(guarded: Guarded, api: httpx.AsyncClient, house: House) -> None:
+async def test_it_lets_nobody_in_when_we_are_away(guarded: Guarded, api: httpx.AsyncClient, house: Services) -> None:
     await an_account(house)
     token = await a_session(api)
 

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
-from app.main import House, create_app
+from app.main import create_app
+from app.services import Services
+from app.settings import Settings
 from tests.conftest import SetClock
 from tests.integrations.clients import Known, a_client, introspect
 from tests.support.answers import granted, mannered, refused
@@ -34,7 +35,7 @@ INACTIVE = {"active": False}
 
 
 @pytest.fixture
-async def shop(house: House) -> Known:
+async def shop(house: Services) -> Known:
     return await a_client(house)
 
 
@@ -58,7 +59,7 @@ async def a_personal_token(api: httpx.AsyncClient, session: str, **more: Any) ->
     return granted(await api.post("/v1/me/tokens", json=given, headers=bearer(session)), 201)
 
 
-async def test_a_session_by_password(api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known) -> None:
+async def test_a_session_by_password(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
     account = await an_account(house)
     grant = granted(await log_in(api))
     assert await introspect(api, shop, grant["access_token"]) == {
@@ -76,7 +77,7 @@ async def test_a_session_by_password(api: httpx.AsyncClient, house: House, clock
     }
 
 
-async def test_a_session_by_two_factors(api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known) -> None:
+async def test_a_session_by_two_factors(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
     await an_account(house)
     device = await enroll(api, await a_session(api), clock.now())
     confirmed = await introspect(api, shop, device.token)
@@ -89,7 +90,7 @@ async def test_a_session_by_two_factors(api: httpx.AsyncClient, house: House, cl
     assert (found["amr"], found["acr"]) == (["pwd", "recovery_code", "mfa"], "aal2")
 
 
-async def test_a_personal_token(api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known) -> None:
+async def test_a_personal_token(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
     await an_account(house)
     logged_in_at, session = clock.now(), await a_session(api)
     clock.advance(timedelta(minutes=10))
@@ -102,7 +103,7 @@ async def test_a_personal_token(api: httpx.AsyncClient, house: House, clock: Set
     assert (await introspect(api, shop, short["access_token"]))["exp"] == seconds(clock.now()) + 60
 
 
-async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known) -> None:
+async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
     await an_account(house)
     began, token = clock.now(), await a_session(api)
     for _ in range(47):
@@ -118,7 +119,7 @@ async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: House, clo
 
 
 async def test_exp_counts_the_use_that_the_question_is(
-    api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known
+    api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known
 ) -> None:
     await an_account(house)
     session = await a_session(api)
@@ -130,7 +131,7 @@ async def test_exp_counts_the_use_that_the_question_is(
 
 
 async def test_at_exp_an_idle_session_is_dead(
-    api: httpx.AsyncClient, house: House, clock: SetClock, shop: Known
+    api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known
 ) -> None:
     await an_account(house)
     token = await a_session(api)
@@ -152,40 +153,40 @@ async def test_a_clients_own_secret_is_no_token(api: httpx.AsyncClient, shop: Kn
     assert await introspect(api, shop, shop.secret) == INACTIVE
 
 
-Ending = Callable[[httpx.AsyncClient, House, str, Known], Any]
+Ending = Callable[[httpx.AsyncClient, Services, str, Known], Any]
 
 
-async def _revokes(api: httpx.AsyncClient, house: House, token: str, shop: Known) -> None:
+async def _revokes(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     granted(await api.post("/v1/revoke", data={"token": token}, auth=shop.basic))
 
 
-async def _logs_out(api: httpx.AsyncClient, house: House, token: str, shop: Known) -> None:
+async def _logs_out(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     assert (await api.post("/v1/logout", headers=bearer(token))).status_code == 204
 
 
-async def _changes_the_password(api: httpx.AsyncClient, house: House, token: str, shop: Known) -> None:
+async def _changes_the_password(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     given = {"current_password": PASSWORD, "new_password": "walnut-harbour-sixteen-kites"}
     granted(await api.post("/v1/me/password", json=given, headers=bearer(token)))
 
 
-async def _is_disabled(api: httpx.AsyncClient, house: House, token: str, shop: Known) -> None:
+async def _is_disabled(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     operator = await a_client(house, Role.ADMIN)
     account = granted(await api.get("/v1/me", headers=bearer(token)))["id"]
     given = {"status": "disabled"}
     granted(await api.patch(f"/v1/admin/accounts/{account}", json=given, auth=operator.basic))
 
 
-async def _revokes_all(api: httpx.AsyncClient, house: House, token: str, shop: Known) -> None:
+async def _revokes_all(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     granted(await api.post("/v1/me/tokens/revoke-all", json={"keep_current": False}, headers=bearer(token)))
 
 
-async def _confirms(api: httpx.AsyncClient, house: House, token: str, shop: Known) -> None:
+async def _confirms(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     await enroll(api, token, house.clock.now())
 
 
 @pytest.mark.parametrize("end", [_revokes, _logs_out, _changes_the_password, _is_disabled, _revokes_all, _confirms])
 async def test_the_first_answer_after_a_revocation_is_right_on_every_process(
-    api: httpx.AsyncClient, other: httpx.AsyncClient, house: House, shop: Known, end: Ending
+    api: httpx.AsyncClient, other: httpx.AsyncClient, house: Services, shop: Known, end: Ending
 ) -> None:
     await an_account(house)
     token = await a_session(api)
@@ -197,7 +198,9 @@ async def test_the_first_answer_after_a_revocation_is_right_on_every_process(
     refused(await other.get("/v1/me", headers=bearer(token)), 401, "invalid_token")
 
 
-async def test_a_revoked_token_is_dead_and_its_siblings_live(api: httpx.AsyncClient, house: House, shop: Known) -> None:
+async def test_a_revoked_token_is_dead_and_its_siblings_live(
+    api: httpx.AsyncClient, house: Services, shop: Known
+) -> None:
     await an_account(house)
     session, kept = await a_session(api), await a_session(api)
     personal = (await a_personal_token(api, kept))["access_token"]
@@ -211,7 +214,7 @@ async def test_a_revoked_token_is_dead_and_its_siblings_live(api: httpx.AsyncCli
 
 
 async def test_revoking_what_is_no_live_token_is_done_already(
-    api: httpx.AsyncClient, house: House, shop: Known
+    api: httpx.AsyncClient, house: Services, shop: Known
 ) -> None:
     await an_account(house)
     token = await a_session(api)
@@ -303,7 +306,9 @@ async def test_what_is_not_basic_is_401(api: httpx.AsyncClient, shop: Known, pat
         " {id}:{secret}",
     ],
 )
-async def test_a_wrong_client_is_401(api: httpx.AsyncClient, house: House, shop: Known, path: str, given: str) -> None:
+async def test_a_wrong_client_is_401(
+    api: httpx.AsyncClient, house: Services, shop: Known, path: str, given: str
+) -> None:
     others = (await a_client(house)).secret
     facts = {"id": shop.id, "upper": shop.id.upper(), "secret": shop.secret, "bare": shop.secret[4:], "others": others}
     headers = {"Authorization": _encoded(given.format(**facts))}
@@ -315,7 +320,7 @@ async def test_a_wrong_client_is_401(api: httpx.AsyncClient, house: House, shop:
 @BOTH
 @pytest.mark.parametrize("body", [b"", b"token=a&token=b", b"{}"])
 async def test_who_asks_comes_before_what(
-    api: httpx.AsyncClient, house: House, shop: Known, path: str, body: bytes
+    api: httpx.AsyncClient, house: Services, shop: Known, path: str, body: bytes
 ) -> None:
     """Nobody learns anything about the call without being a client."""
     wrong = (shop.id, (await a_client(house)).secret)
@@ -333,7 +338,7 @@ async def test_the_scheme_is_known_in_any_case(api: httpx.AsyncClient, shop: Kno
 
 
 @BOTH
-async def test_the_role_admin_alone_is_not_enough(api: httpx.AsyncClient, house: House, path: str) -> None:
+async def test_the_role_admin_alone_is_not_enough(api: httpx.AsyncClient, house: Services, path: str) -> None:
     operator = await a_client(house, Role.ADMIN)
     answer = await api.post(path, data={"token": "x"}, auth=operator.basic)
     the_error(answer, 403, "insufficient_role", "unauthorized_client")
@@ -341,7 +346,7 @@ async def test_the_role_admin_alone_is_not_enough(api: httpx.AsyncClient, house:
 
 @BOTH
 async def test_a_deleted_client_is_refused_at_once(
-    api: httpx.AsyncClient, other: httpx.AsyncClient, house: House, shop: Known, path: str
+    api: httpx.AsyncClient, other: httpx.AsyncClient, house: Services, shop: Known, path: str
 ) -> None:
     await introspect(other, shop, "x")
     await house.clients.delete(UUID(shop.id))

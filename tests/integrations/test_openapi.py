@@ -12,9 +12,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from app.infrastructure.openapi import VERSION
-from app.infrastructure.settings import Settings
+from app.http.openapi import VERSION
 from app.main import create_app
+from app.settings import Settings
 from tests.support.answers import refused
 from tests.support.documented import must_be_documented
 from tests.support.wire_changes import breaking_changes

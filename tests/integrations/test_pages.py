@@ -10,7 +10,7 @@ import pytest
 
 from app.clients.domain import Role
 from app.kernel.chance import new_id
-from app.main import House
+from app.services import Services
 from tests.conftest import SetClock
 from tests.integrations.clients import Known, a_client
 from tests.support.answers import granted, refused
@@ -23,14 +23,14 @@ every_list = pytest.mark.parametrize("path", LISTS)
 
 
 @pytest.fixture
-async def operator(house: House) -> Known:
+async def operator(house: Services) -> Known:
     return await a_client(house, Role.ADMIN)
 
 
 class Lists:
     """The four lists of the API, and a way to make each one longer."""
 
-    def __init__(self, api: httpx.AsyncClient, house: House, operator: Known, token: str) -> None:
+    def __init__(self, api: httpx.AsyncClient, house: Services, operator: Known, token: str) -> None:
         self._api, self._house, self._operator, self._token = api, house, operator, token
         self._number = 0
 
@@ -55,7 +55,7 @@ class Lists:
 
 
 @pytest.fixture
-async def lists(api: httpx.AsyncClient, house: House, operator: Known) -> Lists:
+async def lists(api: httpx.AsyncClient, house: Services, operator: Known) -> Lists:
     await an_account(house)
     return Lists(api, house, operator, await a_session(api))
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.infrastructure.settings import Settings
 from app.main import create_app
+from app.settings import Settings
 from tests.conftest import SetClock
 from tests.support.mail_sink import MailSink
 from tests.support.people import EMAIL, NEW_PASSWORD, a_session, an_account, bearer, enroll, log_in
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 async def test_the_device_is_lost_and_another_one_enrolled(settings: Settings, clock: SetClock) -> None:
     async with MailSink().running() as sink:
         app = create_app(settings.model_copy(update={"smtp_url": SecretStr(sink.url)}), clock)
-        house = app.state.house
+        house = app.state.services
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),

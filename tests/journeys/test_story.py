@@ -5,14 +5,14 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from app.main import House
+from app.services import Services
 from tests.conftest import SetClock
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll, log_in, totp_code
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_enable_log_in_disable(api: httpx.AsyncClient, house: House, clock: SetClock) -> None:
+async def test_enable_log_in_disable(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
     await an_account(house)
     before = await a_session(api)
     enrolled = await enroll(api, before, clock.now())

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from app.infrastructure.migrations import migrate
-from app.infrastructure.postgres_programs import RunAs, usable_programs
+from app.database.migrations import migrate
+from app.development.postgres_programs import RunAs, usable_programs
 from tests.support.postgres import chosen_programs
 from tests.support.service import free_port
 

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 
 from app.kernel.clock import SystemClock
-from app.main import House
+from app.services import Services
 from tests.support.people import PASSWORD, an_account, bearer, enroll, log_in
 
 _numbers = count(1)
@@ -110,7 +110,7 @@ class Worker:
 
 @asynccontextmanager
 async def at_work(
-    api: httpx.AsyncClient, house: House, *, people: int = 4, drops: bool = False, kind: type[Worker] = Worker
+    api: httpx.AsyncClient, house: Services, *, people: int = 4, drops: bool = False, kind: type[Worker] = Worker
 ) -> AsyncIterator[tuple[Ledger, list[Worker]]]:
     """Half of the people have two-factor authentication on, with ten recovery codes each."""
     ledger, workers = Ledger(), []

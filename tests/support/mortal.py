@@ -25,12 +25,12 @@ from sqlalchemy.pool import Pool
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.infrastructure import database, prepared
-from app.infrastructure.database import Connection, Record
-from app.infrastructure.logs import configure_logs
-from app.infrastructure.settings import load_settings
+from app.database import compiled, engine
+from app.database.engine import Connection, Record
 from app.main import create_app
-from app.serving.server import listen, run
+from app.observability.logs import configure_logs
+from app.server.server import listen, run
+from app.settings import load_settings
 from tests.support.replica import FileClock
 
 DIES_AT, STEPS, PROCESS = "x-dies-at", "x-steps", "x-process"
@@ -66,10 +66,10 @@ def _on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> No
 
 async def _ask_driver(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
     _on_statement(connection, None, statement)
-    return await database.ask_driver(connection, statement, given)
+    return await engine.ask_driver(connection, statement, given)
 
 
-_tell_for_good = database._tell_driver
+_tell_for_good = engine._tell_driver
 
 
 async def _tell_driver(connection: Connection, command: str) -> str:
@@ -106,7 +106,7 @@ class Mortal:
             await send(message)
 
         if scope["path"] == MAIL_ROUND:
-            await self._app.state.house.upkeep.send_mail()
+            await self._app.state.services.upkeep.send_mail()
             await Response(status_code=204)(scope, receive, send_with_steps)
             return
         await self._app(scope, receive, send_with_steps)
@@ -116,8 +116,8 @@ def main(port: str, clock_file: str) -> int:
     settings = load_settings()
     configure_logs(settings.log_level, as_json=True)
     event.listen(Engine, "before_cursor_execute", _on_statement)
-    prepared.ask_driver = _ask_driver  # type: ignore[attr-defined]
-    database._tell_driver = _tell_driver
+    compiled.ask_driver = _ask_driver  # type: ignore[attr-defined]
+    engine._tell_driver = _tell_driver
     event.listen(Pool, "checkin", _on_checkin)
     app = Mortal(create_app(settings, FileClock(Path(clock_file))))
     # It stays open over all deaths, so that whoever comes in between waits for the next process.

@@ -16,9 +16,9 @@ import asyncpg
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from app.activity.service import unpack
 from app.clients.domain import Role
-from app.main import House, build_house
+from app.mail.domain import unpack
+from app.services import Services, build_services
 from tests.support.documented import must_be_documented
 from tests.support.people import bearer, quick_settings
 from tests.support.service import over
@@ -47,7 +47,7 @@ class Pair:
     folder: Path
     env: dict[str, str]
     clock: SteppedClock
-    house: House
+    house: Services
     restarts: int
     """How many are left: each takes seconds."""
     client: httpx.BasicAuth
@@ -158,7 +158,7 @@ def pair(database_url: str, folder: Path, settings: dict[str, str], *, restarts:
         **given,
     )
     with start_blocking_portal() as portal:
-        house = build_house(ours, clock)
+        house = build_services(ours, clock)
         made = portal.call(house.clients.create, "model", tuple(Role))
         auth = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
         found = Pair(portal, database_url, folder, env, clock, house, restarts, auth)

@@ -16,10 +16,10 @@ from sqlalchemy import text
 from app.accounts.domain import Account
 from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
 from app.kernel.origin import NOWHERE
 from app.kernel.secret import digest
-from app.main import House
+from app.services import Services
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from tests.conftest import SetClock
@@ -61,12 +61,12 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def an_account(house: House, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
+async def an_account(house: Services, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
     given = SecretStr(password) if password else None
     return (await house.admin.create(email, given, Operator(name="test"), NOWHERE)).account
 
 
-async def a_client(house: House, *roles: Role) -> httpx.BasicAuth:
+async def a_client(house: Services, *roles: Role) -> httpx.BasicAuth:
     made = await house.clients.create("Support desk", roles)
     return httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
 
@@ -106,7 +106,7 @@ async def enroll(api: httpx.AsyncClient, token: str, at: datetime, password: str
     return Enrolled(secret, body["grant"]["access_token"], body["recovery_codes"], body)
 
 
-async def enrolled_account(api: httpx.AsyncClient, house: House, clock: "SetClock") -> Enrolled:
+async def enrolled_account(api: httpx.AsyncClient, house: Services, clock: "SetClock") -> Enrolled:
     """An account with 2FA on, a step after the confirming code was used."""
     await an_account(house)
     device = await enroll(api, await a_session(api), clock.now())
@@ -118,7 +118,7 @@ async def answer_challenge(api: httpx.AsyncClient, challenge: str, code: str) ->
     return await api.post("/v1/login/two-factor", json={"challenge": challenge, "code": code})
 
 
-async def until_use_is_written(house: House, token: str) -> None:
+async def until_use_is_written(house: Services, token: str) -> None:
     """The loop beside the requests may have taken this moment's use with it, and be on its way to the database."""
     await house.tokens.note_uses()
     written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from app.infrastructure.embedded_postgres import DISPOSABLE, EmbeddedPostgres
-from app.infrastructure.migrations import migrate
-from app.infrastructure.postgres_programs import RunAs, usable_programs
+from app.database.migrations import migrate
+from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
+from app.development.postgres_programs import RunAs, usable_programs
 
 # Races and replicas in tests open more connections than Postgres' default of 100.
 SETTINGS = {**DISPOSABLE, "max_connections": "300"}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.server import ServerState
 
-from app.serving.protocol import BoundedProtocol
+from app.server.protocol import BoundedProtocol
 
 
 class Recorded(NamedTuple):

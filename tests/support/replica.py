@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from app.infrastructure.logs import configure_logs
-from app.infrastructure.settings import load_settings
 from app.main import create_app
-from app.serving.server import listen, run
+from app.observability.logs import configure_logs
+from app.server.server import listen, run
+from app.settings import load_settings
 
 _MICROSECONDS_A_PROCESS = 1000
 

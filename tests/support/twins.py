@@ -16,10 +16,10 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from app.activity.service import unpack
 from app.clients.domain import Role
-from app.infrastructure.settings import Settings
-from app.main import House, build_house
+from app.mail.domain import unpack
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.support.documented import must_be_documented
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
 from tests.support.replica import FileClock
@@ -78,7 +78,7 @@ class Twins:
     addresses: tuple[str, ...]
     clients: tuple[httpx.AsyncClient, ...]
     clock: SteppedClock
-    house: House
+    house: Services
     database_url: str
     logs: Path
     seen: set[str] = field(default_factory=set)
@@ -293,7 +293,7 @@ async def twins(database_url: str, folder: Path, settings: Settings, **changes: 
         TWOKEYS_METRICS="true",
         **changes,
     )
-    house = build_house(settings, clock)
+    house = build_services(settings, clock)
     with ExitStack() as stack:
         found = [stack.enter_context(replica(each, folder / "clock", env, folder))[0] for each in range(2)]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)

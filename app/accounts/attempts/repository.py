@@ -1,0 +1,160 @@
+"""The counts of requests and of wrong passwords: their tables, and the statements that count and forgive."""
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.database.compiled import CompiledStatement
+from app.database.engine import metadata
+
+_MOMENT = DateTime(timezone=True)
+
+client_requests = Table(
+    "client_requests",
+    metadata,
+    Column("client", LargeBinary, primary_key=True),
+    Column("asked_at", ARRAY(_MOMENT), nullable=False),
+)
+password_attempts = Table(
+    "password_attempts",
+    metadata,
+    Column("subject", LargeBinary, nullable=False),
+    Column("client", LargeBinary, nullable=False),
+    Column("wrong_at", ARRAY(_MOMENT), nullable=False),
+    PrimaryKeyConstraint("subject", "client"),
+)
+password_streaks = Table(
+    "password_streaks",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),
+    Column("in_a_row", Integer, nullable=False),
+    Column("last_at", _MOMENT, nullable=False),
+    Column("locked_until", _MOMENT),
+)
+known_clients = Table(
+    "known_clients",
+    metadata,
+    Column("subject", LargeBinary, nullable=False),
+    Column("client", LargeBinary, nullable=False),
+    Column("last_login_at", _MOMENT, nullable=False),
+    PrimaryKeyConstraint("subject", "client"),
+)
+
+# An array of moments is an exact sliding window: never more than the limit within any stretch of that length.
+_TAKEN_REQUEST = """
+    INSERT INTO client_requests AS r (client, asked_at) VALUES (:asker, ARRAY[CAST(:at AS timestamptz)])
+    ON CONFLICT (client) DO UPDATE SET asked_at =
+        ARRAY(SELECT m FROM unnest(r.asked_at) AS m WHERE m > :minute_ago) || CAST(:at AS timestamptz)
+    WHERE (SELECT count(*) FROM unnest(r.asked_at) AS m WHERE m > :minute_ago) < :requests
+    RETURNING 1
+"""
+TAKE_REQUEST = CompiledStatement(_TAKEN_REQUEST)
+OLDEST_REQUEST = text(
+    "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :asker AND m > :minute_ago"
+)
+
+# Wherever several of these tables are written by one statement, password_attempts come first (a WITH that nothing reads
+# from runs after the statement it stands before), so that no two of them deadlock.
+#
+# The streak is counted only where the client's own budget allowed the look, so that one client's refused attempts do
+# not shut out others. A client that has logged in before is let through a lock that strangers caused.
+_TAKEN_PASSWORD = """
+    budget AS (
+        INSERT INTO password_attempts AS p (subject, client, wrong_at)
+        SELECT :subject, :client, ARRAY[CAST(:at AS timestamptz)] FROM allowed
+        ON CONFLICT (subject, client) DO UPDATE SET wrong_at =
+            ARRAY(SELECT m FROM unnest(p.wrong_at) AS m WHERE m > :since) || CAST(:at AS timestamptz)
+        WHERE (SELECT count(*) FROM unnest(p.wrong_at) AS m WHERE m > :since) < :most
+        RETURNING 1
+    ), streak AS (
+        INSERT INTO password_streaks AS s (subject, in_a_row, last_at) SELECT :subject, 1, :at FROM budget
+        ON CONFLICT (subject) DO UPDATE SET
+            in_a_row = s.in_a_row + 1,
+            last_at = :at,
+            locked_until = CASE WHEN s.in_a_row + 1 >= :longest THEN
+                CAST(:at AS timestamptz) + make_interval(
+                    secs => least(:lock * power(2, least(s.in_a_row + 1 - :longest, 20)), :lock_most)) END
+        WHERE s.locked_until IS NULL OR s.locked_until <= :at OR EXISTS (
+            SELECT FROM known_clients AS k
+            WHERE k.subject = :subject AND k.client = :client AND k.last_login_at > :known_since)
+        RETURNING 1
+    )
+"""
+TAKE_PASSWORD = CompiledStatement(f"""
+    WITH allowed AS (SELECT 1), {_TAKEN_PASSWORD}
+    SELECT (SELECT count(*) FROM streak) = 1 AS counted
+""")  # noqa: S608 - put together from our own words
+# A log-in is a request and an attempt: what the first limit refuses is not counted by the second.
+TAKE_LOGIN = CompiledStatement(f"""
+    WITH allowed AS ({_TAKEN_REQUEST}), {_TAKEN_PASSWORD}
+    SELECT (SELECT count(*) FROM allowed) = 1 AS asked, (SELECT count(*) FROM streak) = 1 AS counted
+""")  # noqa: S608
+PASSWORD_WAIT = text("""
+    SELECT greatest(
+        (SELECT max(locked_until) FROM password_streaks WHERE subject = :subject AND locked_until > :at),
+        (SELECT CASE WHEN count(*) >= :most THEN min(m) + make_interval(secs => :window) END
+            FROM password_attempts, unnest(wrong_at) AS m WHERE subject = :subject AND client = :client AND m > :since))
+""")
+FORGIVE = CompiledStatement("""
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
+    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
+    WHERE subject = :subject AND client = :client
+""")
+# Parts of the statement that opens a session, done only where `held` finds the account.
+_subject, _client = bindparam("subject", type_=LargeBinary), bindparam("client", type_=LargeBinary)
+_at = bindparam("at", type_=_MOMENT)
+
+
+def remembering(held: CTE) -> CTE:
+    """This client has logged in to this account, and for a month no stranger can shut it out."""
+    known = upsert(known_clients).from_select(
+        ["subject", "client", "last_login_at"], select(_subject, _client, _at).select_from(held)
+    )
+    newest = func.greatest(known_clients.c.last_login_at, known.excluded.last_login_at)
+    return known.on_conflict_do_update(
+        index_elements=[known_clients.c.subject, known_clients.c.client], set_={"last_login_at": newest}
+    ).cte("known")
+
+
+def forgiving(held: CTE) -> tuple[CTE, CTE]:
+    """`Attempts.forgive`: what is to be read from, so that it comes first, and what follows."""
+    attempts = update(password_attempts).where(
+        password_attempts.c.subject == _subject, password_attempts.c.client == _client, exists(select(held.c.id))
+    )
+    forgiven = attempts.values(wrong_at=func.array_remove(password_attempts.c.wrong_at, _at))
+    streak = delete(password_streaks).where(password_streaks.c.subject == _subject, exists(select(held.c.id)))
+    return forgiven.returning(password_attempts.c.subject).cte("forgiven"), streak.cte("streak")
+
+
+UNLOCK = text("""
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
+    DELETE FROM password_attempts WHERE subject = :subject
+""")
+FORGET = text("""
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject),
+         known AS (DELETE FROM known_clients WHERE subject = :subject)
+    DELETE FROM password_attempts WHERE subject = :subject
+""")
+CLEAN = text("""
+    WITH a AS (DELETE FROM client_requests
+               WHERE NOT EXISTS (SELECT FROM unnest(asked_at) AS m WHERE m > :requests_since)),
+         b AS (DELETE FROM password_attempts
+               WHERE NOT EXISTS (SELECT FROM unnest(wrong_at) AS m WHERE m > :passwords_since)),
+         c AS (DELETE FROM known_clients WHERE last_login_at <= :known_since)
+    DELETE FROM password_streaks WHERE last_at <= :known_since
+""")

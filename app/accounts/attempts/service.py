@@ -1,0 +1,130 @@
+"""Counting: requests by client, wrong passwords by account and client, wrong passwords by account in a row.
+
+Every count is taken by one committed statement before the secret is looked at, and given back when it was right. An
+address without an account is counted in just the same way, so the counts tell nobody which addresses have one.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+
+from app.accounts.attempts.domain import Attempt, attempt_at, subject_of
+from app.accounts.attempts.in_flight import UnderWay
+from app.accounts.attempts.repository import (
+    CLEAN,
+    FORGET,
+    FORGIVE,
+    OLDEST_REQUEST,
+    PASSWORD_WAIT,
+    TAKE_LOGIN,
+    TAKE_PASSWORD,
+    TAKE_REQUEST,
+    UNLOCK,
+)
+from app.database.engine import Connection, Database
+from app.kernel.origin import Origin
+from app.kernel.refusal import RateLimited, TooManyAttempts
+from app.kernel.secret import fingerprint
+from app.settings import Settings
+
+_MINUTE = timedelta(minutes=1)
+
+
+def _seconds_until(moment: datetime | None, at: datetime) -> int:
+    return ceil((moment - at).total_seconds()) if moment else 1
+
+
+@dataclass(frozen=True)
+class Attempts:
+    database: Database
+    settings: Settings
+    under_way: UnderWay = field(default_factory=UnderWay)
+
+    @property
+    def _window(self) -> timedelta:
+        return timedelta(seconds=self.settings.wrong_passwords_per_client_seconds)
+
+    @property
+    def _known_for(self) -> timedelta:
+        return timedelta(days=self.settings.known_address_days)
+
+    async def take_request(self, origin: Origin, at: datetime) -> None:
+        """Raises RateLimited when this client has asked too often within a minute."""
+        given = self._request(origin, at)
+        async with self.database.reading() as connection:
+            if await TAKE_REQUEST.first(connection, given) is not None:
+                return
+            raise await self._rate_limited(connection, given, at)
+
+    def one(self, folded_address: str, origin: Origin) -> AbstractContextManager[None]:
+        """Around an attempt, from before it is taken until it is decided: others wait for it before they give up."""
+        return self.under_way.one((subject_of(folded_address), origin.network))
+
+    async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
+        """Counts an attempt as wrong until it is forgiven. Called within `one`. Raises TooManyAttempts."""
+        attempt = attempt_at(folded_address, origin, at)
+        given = self._password(attempt)
+        while True:
+            async with self.database.reading() as connection:
+                (taken,) = await TAKE_PASSWORD.all(connection, given)
+                if taken.counted:
+                    return attempt
+            if not await self.under_way.another_ended((attempt.subject, origin.network)):
+                async with self.database.reading() as connection:
+                    raise await self._too_many(connection, given, at)
+
+    async def take_login(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
+        """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
+        attempt = attempt_at(folded_address, origin, at)
+        given = self._request(origin, at) | self._password(attempt)
+        async with self.database.reading() as connection:
+            (taken,) = await TAKE_LOGIN.all(connection, given)
+            if taken.counted:
+                return attempt
+        if taken.asked:
+            return await self.take_password(folded_address, origin, at)
+        async with self.database.reading() as connection:
+            raise await self._rate_limited(connection, given, at)
+
+    def _request(self, origin: Origin, at: datetime) -> dict[str, object]:
+        most = self.settings.requests_per_client_minute
+        return {"asker": fingerprint("request", origin.network), "at": at, "minute_ago": at - _MINUTE, "requests": most}
+
+    def _password(self, attempt: Attempt) -> dict[str, object]:
+        limits = self.settings
+        return {
+            "subject": attempt.subject,
+            "client": attempt.client,
+            "at": attempt.at,
+            "since": attempt.at - self._window,
+            "most": limits.wrong_passwords_per_client,
+            "longest": limits.wrong_passwords_per_account,
+            "lock": float(limits.wrong_passwords_lock_seconds),
+            "lock_most": float(limits.wrong_passwords_lock_max_seconds),
+            "known_since": attempt.at - self._known_for,
+        }
+
+    async def _rate_limited(self, connection: Connection, given: dict[str, object], at: datetime) -> RateLimited:
+        oldest = await connection.scalar(OLDEST_REQUEST, given)
+        return RateLimited(retry_after=_seconds_until(oldest + _MINUTE if oldest else None, at))
+
+    async def _too_many(self, connection: Connection, given: dict[str, object], at: datetime) -> TooManyAttempts:
+        window = {"window": float(self.settings.wrong_passwords_per_client_seconds)}
+        free_at = await connection.scalar(PASSWORD_WAIT, given | window)
+        return TooManyAttempts(retry_after=_seconds_until(free_at, at))
+
+    async def forgive(self, connection: Connection, attempt: Attempt) -> None:
+        """The password was right: nothing was guessed here, and no streak goes on."""
+        await FORGIVE.all(connection, vars(attempt))
+
+    async def unlock(self, connection: Connection, folded_address: str) -> None:
+        """A new password: what was guessed at the old one no longer counts."""
+        await connection.execute(UNLOCK, {"subject": subject_of(folded_address)})
+
+    async def forget(self, connection: Connection, folded_address: str) -> None:
+        await connection.execute(FORGET, {"subject": subject_of(folded_address)})
+
+    async def clean(self, connection: Connection, at: datetime) -> None:
+        since = {"requests_since": at - _MINUTE, "passwords_since": at - self._window}
+        await connection.execute(CLEAN, since | {"known_since": at - self._known_for})

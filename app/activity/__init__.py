@@ -1,1 +1,0 @@
-"""What happened: events, notices, and the outbox that mails go out from."""

@@ -1,0 +1,1 @@
+"""The event log: what happened to which account, when, and from where."""

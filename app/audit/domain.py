@@ -1,0 +1,45 @@
+"""The events that are recorded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.kernel.origin import Origin
+
+
+class EventType(StrEnum):
+    LOGIN_SUCCEEDED = "login.succeeded"
+    LOGIN_FAILED = "login.failed"
+    TWO_FACTOR_ENROLLMENT_STARTED = "two_factor.enrollment_started"
+    TWO_FACTOR_ENABLED = "two_factor.enabled"
+    TWO_FACTOR_DISABLED = "two_factor.disabled"
+    TWO_FACTOR_RESET = "two_factor.reset"
+    TWO_FACTOR_CODE_REFUSED = "two_factor.code_refused"
+    RECOVERY_CODE_USED = "recovery_code.used"
+    RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
+    PASSWORD_REFUSED = "password.refused"
+    PASSWORD_CHANGED = "password.changed"
+    PASSWORD_RESET_REQUESTED = "password_reset.requested"
+    PASSWORD_RESET_COMPLETED = "password_reset.completed"
+    TOKEN_CREATED = "token.created"
+    TOKEN_REVOKED = "token.revoked"
+    TOKENS_REVOKED = "tokens.revoked"
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_DELETED = "account.deleted"
+
+
+@dataclass(frozen=True)
+class Event:
+    """`details` says how and why, never a secret. `client_id` is that of the operator's client that asked for it."""
+
+    id: UUID
+    account_id: UUID | None
+    type: EventType
+    occurred_at: datetime
+    origin: Origin
+    details: Mapping[str, object]
+    client_id: str | None

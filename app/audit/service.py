@@ -1,0 +1,64 @@
+"""The audit log: every module records here what happened, in the transaction in which it happened."""
+
+from datetime import datetime
+from uuid import UUID
+
+from app.audit.domain import Event, EventType
+from app.audit.repository import EventRows
+from app.database.engine import Connection
+from app.kernel.chance import new_id
+from app.kernel.origin import Origin
+from app.kernel.page import PageOf
+from app.observability.metrics import Counter
+
+# Their reasons are words of ours; those of other types may be an operator's, which are no label.
+_OUR_REASONS = frozenset({EventType.LOGIN_FAILED, EventType.TWO_FACTOR_CODE_REFUSED, EventType.PASSWORD_REFUSED})
+_events = Counter(
+    "twokeys_events",
+    "What was recorded, by type and reason: refused codes, revocations, and the rest.",
+    ("type", "reason"),
+)
+
+
+class AuditLog:
+    async def record(
+        self,
+        connection: Connection,
+        type: EventType,
+        *,
+        account_id: UUID | None,
+        at: datetime,
+        origin: Origin,
+        client_id: str | None = None,
+        **details: object,
+    ) -> None:
+        """`details` are what JSON can hold: how and why, never a secret."""
+        event = Event(new_id(), account_id, type, at, origin, details, client_id)
+        await EventRows(connection).add(event)
+        self.count(event)
+
+    @staticmethod
+    def count(event: Event) -> None:
+        """For the metrics; `record` does it by itself."""
+        reason = str(event.details.get("reason", "")) if event.type in _OUR_REASONS else ""
+        _events.labels(event.type.value, reason).inc()
+
+    async def forget(self, connection: Connection, account_id: UUID) -> None:
+        """The account is deleted: its events keep nothing personal."""
+        await EventRows(connection).depersonalise(account_id)
+
+    async def events_of(
+        self, connection: Connection, account_id: UUID, *, after: UUID | None, limit: int
+    ) -> PageOf[Event]:
+        return await EventRows(connection).page(account_id=account_id, type=None, after=after, limit=limit)
+
+    async def all_events(
+        self,
+        connection: Connection,
+        *,
+        account_id: UUID | None,
+        type: EventType | None,
+        after: UUID | None,
+        limit: int,
+    ) -> PageOf[Event]:
+        return await EventRows(connection).page(account_id=account_id, type=type, after=after, limit=limit)

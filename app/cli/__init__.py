@@ -1,0 +1,1 @@
+"""The `twokeys` command, one file a subject."""

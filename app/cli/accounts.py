@@ -1,0 +1,136 @@
+"""`twokeys accounts`: an operator's acts on one account, found by its address."""
+
+import asyncio
+import getpass
+import sys
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+
+from app.admin.domain import KnownAccount
+from app.admin.schemas import show_account
+from app.cli.context import open_services, operator
+from app.cli.output import AsJson, print_one
+from app.kernel.origin import NOWHERE
+from app.services import Services
+from app.settings import Mail, SettingsRefused
+
+accounts = typer.Typer(help="Create, see and change accounts.", no_args_is_help=True)
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's address.", show_default=False)]
+Why = Annotated[str, typer.Option("--reason", help="Why, for those who ask later.", show_default=False)]
+
+
+def _print_account(known: KnownAccount, *, as_json: bool) -> None:
+    shown = show_account(known).model_dump(mode="json")
+    if not as_json:
+        shown["two_factor"] = shown["two_factor"]["status"]
+    print_one(shown, as_json=as_json)
+
+
+async def _find(house: Services, email: str) -> KnownAccount:
+    """Raises FieldError, NotFound."""
+    return await house.admin.account_with_address(email)
+
+
+@accounts.command()
+def create(
+    email: Email,
+    *,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Create an account. Without a password the person gets a mail to set one."""
+    password = _read_password() if password_stdin else None
+
+    async def run() -> KnownAccount:
+        async with open_services(seals=True) as house:
+            if password is None and house.settings.mail is Mail.OFF:
+                raise SettingsRefused("TWOKEYS_MAIL=off, so no invitation would arrive; use --password-stdin.")
+            return await house.admin.create(email, password, operator(), NOWHERE)
+
+    _print_account(asyncio.run(run()), as_json=json)
+    if password is None:
+        typer.echo("An invitation to set a password is on its way, once a worker runs.", err=True)
+
+
+def _read_password() -> SecretStr:
+    if sys.stdin.isatty():
+        return SecretStr(getpass.getpass("Password: "))
+    return SecretStr(sys.stdin.readline().rstrip("\r\n"))
+
+
+@accounts.command()
+def show(email: Email, *, json: AsJson = False) -> None:
+    """Show an account."""
+
+    async def run() -> KnownAccount:
+        async with open_services(seals=False) as house:
+            return await _find(house, email)
+
+    _print_account(asyncio.run(run()), as_json=json)
+
+
+@accounts.command()
+def disable(email: Email, *, json: AsJson = False) -> None:
+    """Keep a person out, and end everything that the account had."""
+
+    async def run() -> KnownAccount:
+        async with open_services(seals=False) as house:
+            known = await _find(house, email)
+            return await house.admin.disable(known.account.id, operator(), NOWHERE)
+
+    _print_account(asyncio.run(run()), as_json=json)
+
+
+@accounts.command()
+def enable(email: Email, *, json: AsJson = False) -> None:
+    """Let a person in again; what the account had stays dead."""
+
+    async def run() -> KnownAccount:
+        async with open_services(seals=False) as house:
+            known = await _find(house, email)
+            return await house.admin.enable(known.account.id, operator(), NOWHERE)
+
+    _print_account(asyncio.run(run()), as_json=json)
+
+
+@accounts.command("reset-2fa")
+def reset_two_factor(email: Email, *, reason: Why, json: AsJson = False) -> None:
+    """Turn off a person's two-factor authentication, and end everything that the account had."""
+
+    async def run() -> dict[str, Any]:
+        async with open_services(seals=True) as house:
+            known = await _find(house, email)
+            reset = await house.admin.reset_two_factor(known.account.id, reason, operator(), NOWHERE)
+            return {"two_factor": reset.two_factor.status.value, "revoked": reset.revoked.as_details()}
+
+    done = asyncio.run(run())
+    print_one(done if json else {"two_factor": done["two_factor"], **done["revoked"]}, as_json=json)
+
+
+@accounts.command("revoke-tokens")
+def revoke_tokens(
+    email: Annotated[
+        str | None, typer.Argument(metavar="[EMAIL]", help="The account's address.", show_default=False)
+    ] = None,
+    *,
+    all: Annotated[bool, typer.Option("--all", help="Every account's, as after restoring a backup.")] = False,
+    reason: Why,
+    json: AsJson = False,
+) -> None:
+    """End all tokens, challenges and open links of one account, or of every account."""
+    if (email is None) != all:
+        raise typer.BadParameter("Give either an address or --all.")
+
+    async def run() -> dict[str, int]:
+        async with open_services(seals=False) as house:
+            if email is None:
+                return {"accounts": await house.admin.revoke_every_token(reason, operator())}
+            known = await _find(house, email)
+            revoked = await house.admin.revoke_tokens(known.account.id, reason, operator(), NOWHERE)
+            return revoked.as_details()
+
+    print_one(asyncio.run(run()), as_json=json)

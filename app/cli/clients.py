@@ -1,0 +1,75 @@
+"""`twokeys clients`: the services that may ask about tokens, or administer accounts."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from app.cli.context import open_services
+from app.cli.output import AsJson, print_many, print_one
+from app.clients.domain import Client, MadeClient, Role
+from app.kernel.clock import rfc3339
+from app.kernel.refusal import FieldError, NotFound
+
+_LONGEST_NAME = 100
+
+clients = typer.Typer(help="Create, list and delete clients: the services that ask us.", no_args_is_help=True)
+
+
+@clients.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What people call the service.", show_default=False)],
+    *,
+    role: Annotated[list[Role], typer.Option(help="What it may do; may be given twice.", show_default=False)],
+    json: AsJson = False,
+) -> None:
+    """Create a client and print its secret, this once."""
+    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise FieldError("/name", f"The name must be 1 to {_LONGEST_NAME} printable characters.")
+
+    async def run() -> MadeClient:
+        async with open_services(seals=False) as house:
+            return await house.clients.create(name, role)
+
+    made = asyncio.run(run())
+    shown = {"client_id": str(made.client.id), "client_secret": made.secret.get_secret_value()}
+    print_one(shown, as_json=json)
+    if not json:
+        typer.echo("The secret is not kept in readable form: it can't be shown again.", err=True)
+
+
+@clients.command("list")
+def list_all(*, json: AsJson = False) -> None:
+    """List the clients, without their secrets."""
+
+    async def run() -> list[dict[str, Any]]:
+        async with open_services(seals=False) as house:
+            return [_shown(client) for client in await house.clients.all()]
+
+    print_many(asyncio.run(run()), as_json=json)
+
+
+def _shown(client: Client) -> dict[str, Any]:
+    return {
+        "client_id": str(client.id),
+        "name": client.name,
+        "roles": sorted(role.value for role in client.roles),
+        "created_at": rfc3339(client.created_at),
+    }
+
+
+@clients.command()
+def delete(
+    id: Annotated[UUID, typer.Argument(metavar="ID", help="The client's id.", show_default=False)],
+) -> None:
+    """Delete a client; its next question is refused."""
+
+    async def run() -> None:
+        async with open_services(seals=False) as house:
+            try:
+                await house.clients.delete(id)
+            except NotFound:
+                raise NotFound("There is no client with this id.") from None
+
+    asyncio.run(run())

@@ -1,0 +1,52 @@
+"""What every command needs: the settings, the services for a moment, and who runs it."""
+
+import getpass
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+
+from app.admin.domain import Operator
+from app.kernel.clock import SystemClock
+from app.observability.logs import configure_logs
+from app.services import Services, build_services
+from app.settings import Settings, load_settings, new_key
+
+
+def read_settings() -> Settings:
+    """Raises SettingsRefused."""
+    settings = load_settings()
+    configure_logs(settings.log_level, as_json=not sys.stderr.isatty())
+    return settings
+
+
+@asynccontextmanager
+async def open_services(*, seals: bool) -> AsyncIterator[Services]:
+    """The rooms over the database of the settings. A command that seals nothing does not need the keys."""
+    settings = read_settings().model_copy(update={"log_level": "warning"})
+    if not seals and not settings.secret_keys:
+        settings = settings.model_copy(update={"secret_keys": (SecretStr(new_key()),)})
+    house = build_services(settings, SystemClock())
+    try:
+        yield house
+    finally:
+        await house.close()
+
+
+def operator() -> Operator:
+    """Whoever the operating system says we are."""
+    try:
+        return Operator(name=_name_of(os.getuid()))
+    except AttributeError:  # Windows has no numbers for its users.
+        return Operator(name=getpass.getuser())
+
+
+def _name_of(uid: int) -> str:
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

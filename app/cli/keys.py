@@ -1,0 +1,64 @@
+"""`twokeys keys`: the keys that secrets are sealed with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.cli.context import open_services
+from app.cli.output import AsJson, print_one
+from app.key_rotation.service import Rotation
+from app.mail.domain import Resealing
+from app.settings import SettingsRefused, new_key
+
+keys = typer.Typer(help="Make a key, and seal everything anew with it.", no_args_is_help=True)
+
+
+@keys.command()
+def generate() -> None:
+    """Print a new key for TWOKEYS_SECRET_KEYS, alone on its line."""
+    typer.echo(new_key())
+
+
+@keys.command()
+def rotate(*, json: AsJson = False) -> None:
+    """Seal every stored secret anew with the first key of TWOKEYS_SECRET_KEYS.
+
+    The service may run meanwhile, and the command may be stopped and started again.
+    """
+    done = asyncio.run(_rotate())
+    print_one({"resealed": done.resealed, "unreadable": done.unreadable}, as_json=json)
+    if done.unreadable:
+        raise SettingsRefused(
+            f"{done.unreadable} secrets are sealed with a key that is not in TWOKEYS_SECRET_KEYS; add it, start again."
+        )
+
+
+async def _rotate() -> Resealing:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    async with open_services(seals=True) as house:
+        rotation = Rotation(house.database, house.vault, house.outbox)
+        progress = Progress(*columns, console=Console(stderr=True))
+        with ExitStack() as shown:
+            secrets = await _follow(progress, shown, "Authenticator secrets", rotation.secrets())
+            letters = await _follow(progress, shown, "Letters in the outbox", rotation.letters())
+    return Resealing(
+        total=secrets.total + letters.total,
+        seen=secrets.seen + letters.seen,
+        resealed=secrets.resealed + letters.resealed,
+        unreadable=secrets.unreadable + letters.unreadable,
+    )
+
+
+async def _follow(progress: Progress, shown: ExitStack, what: str, steps: AsyncIterator[Resealing]) -> Resealing:
+    """The bar is shown from the first step on: where there can be none, one line says why."""
+    task = progress.add_task(what, total=None)
+    last = Resealing(total=0)
+    async for last in steps:
+        if not progress.live.is_started:
+            shown.enter_context(progress)
+        progress.update(task, total=max(last.total, last.seen), completed=last.seen)
+    return last

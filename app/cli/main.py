@@ -1,0 +1,74 @@
+"""The `twokeys` command: 0 for done, 1 for a refusal with one line on standard error, 2 for wrong usage."""
+
+import sys
+
+import asyncpg
+import typer
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from app.cli.accounts import accounts
+from app.cli.clients import clients
+from app.cli.keys import keys
+from app.cli.service import dev, migrate, openapi, serve, worker
+from app.kernel.refusal import FieldError, Refusal, Unavailable
+from app.server.server import CannotServe
+from app.settings import SettingsRefused
+
+_UNDEFINED_TABLE = "42P01"
+
+commands = typer.Typer(
+    help="Two-factor authentication as a service.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
+)
+for command in (dev, serve, worker, migrate, openapi):
+    commands.command()(command)
+commands.add_typer(accounts, name="accounts")
+commands.add_typer(clients, name="clients")
+commands.add_typer(keys, name="keys")
+
+
+def main() -> None:
+    try:
+        commands(prog_name="twokeys")
+    except (Refusal, FieldError, SettingsRefused, CannotServe) as refusal:
+        sys.exit(_refused(_reason(refusal)))
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, CommandError, OSError) as trouble:
+        sys.exit(_refused(_trouble(trouble)))
+
+
+def _refused(why: str) -> int:
+    typer.echo(f"twokeys: {' '.join(why.split())}", err=True)
+    return 1
+
+
+def _reason(refusal: Exception) -> str:
+    if isinstance(refusal, Unavailable) and refusal.__cause__ is not None:
+        return _unreachable(refusal.__cause__)
+    if isinstance(refusal, FieldError):
+        return f"{refusal.pointer.strip('/') or 'input'}: {refusal.message}"
+    return str(refusal)
+
+
+def _trouble(error: Exception) -> str:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if getattr(original, "sqlstate", None) == _UNDEFINED_TABLE:
+        return "The database has no schema yet; run `twokeys migrate` first."
+    if isinstance(error, CommandError):
+        return "The database schema is a newer release's; use that release."
+    return _unreachable(error) if isinstance(error, OSError) and not error.filename else _first_line(error)
+
+
+def _unreachable(error: BaseException) -> str:
+    return f"The database can't be reached. {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    original = getattr(error, "orig", None) or error
+    # SQLAlchemy's adapter puts its class in front: "<class 'asyncpg.exceptions.X'>: text".
+    text = str(original).rpartition("'>: ")[2].strip()
+    return text.splitlines()[0] if text else type(original).__name__

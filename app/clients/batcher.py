@@ -1,0 +1,62 @@
+"""One statement for all the questions that wait in one turn of the event loop.
+
+A question is answered by a statement that began after it was asked, so an answer is as fresh as one of its own; what is
+shared is the way to Postgres and back. There is no cache.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.clients.domain import Answered, Question
+from app.clients.repository import Introspections
+from app.database.engine import Database
+from app.kernel.clock import Clock
+
+_MOST_AT_ONCE = 100
+_STATEMENTS_AT_ONCE = 2
+
+
+class Desk:
+    """Collects questions and answers them together."""
+
+    def __init__(self, database: Database, clock: Clock, idle: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._idle = idle
+        self._waiting: list[tuple[Question, asyncio.Future[Answered]]] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Question) -> Answered:
+        """Raises Unavailable."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answered] = loop.create_future()
+        self._waiting.append((question, answer))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._begin)
+        return await answer
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._running) < _STATEMENTS_AT_ONCE:
+            together, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            task = asyncio.create_task(self._answer(together))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._begin()
+
+    async def _answer(self, together: Sequence[tuple[Question, asyncio.Future[Answered]]]) -> None:
+        try:
+            async with self._database.reading() as connection:
+                rows = Introspections(connection, self._idle)
+                answers = await rows.answer([question for question, _ in together], self._clock.now())
+        except Exception as error:  # noqa: BLE001 - each asker raises it where it waits
+            for _, future in together:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answered in zip(together, answers, strict=True):
+            if not future.done():
+                future.set_result(answered)

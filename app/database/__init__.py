@@ -1,0 +1,1 @@
+"""The way to Postgres: engine and transactions, compiled statements, migrations."""

@@ -1,0 +1,268 @@
+"""The way to Postgres: one pool, transactions, and single reads outside of any."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.database.errors import FAULTS, READ_ONLY, cause, fault_name, is_passing, sqlstate
+from app.kernel.refusal import Refusal, Unavailable
+from app.observability.metrics import Counter
+
+Connection = AsyncConnection
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+_CONNECT_SECONDS = 3.0
+_STATEMENT_SECONDS = 5.0
+_WAIT_FOR_A_CONNECTION_SECONDS = 3.0
+_RETRY_AFTER_SECONDS = 1
+
+# Asked of the server for each of our sessions. A lock that somebody sits on is given up before the statement's own time
+# is over, so that running into that one means a server that no longer answers; and a process of ours that froze in a
+# transaction loses its locks.
+_SESSION = {
+    "application_name": "twokeys",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+_faults = Counter("twokeys_database_faults", "Faults of the database that were answered with 503.", ("error",))
+
+
+def _give_up_the_unanswering(context: ExceptionContext) -> None:
+    """A server that let a statement's time run out, or answers out of turn, is as good as gone.
+
+    So this connection is closed, and the others of its age before they are used again: each would cost somebody the
+    same wait.
+    """
+    if isinstance(cause(context.original_exception), TimeoutError | asyncpg.InternalClientError):
+        context.is_disconnect = True
+
+
+class _BehindPgbouncer(asyncpg.Connection):  # type: ignore[misc] # published without types
+    """In transaction mode, what belongs together must stand in one transaction, or it meets two servers."""
+
+    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        async with self.transaction():
+            await super().set_type_codec(*args, **kwargs)
+
+
+class Record(asyncpg.Record):  # type: ignore[misc]
+    """A row from the driver; its columns are known by place and by name, as those of SQLAlchemy's rows are."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _driver_of(connection: Connection) -> Any:
+    """The asyncpg connection that the pool lent out."""
+    return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
+
+
+async def ask_driver(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+    """Runs a statement past SQLAlchemy, which takes several times as long; the pool learns of faults all the same."""
+    driver = _driver_of(connection)
+    try:
+        rows: Sequence[Record] = await driver.fetch(statement, *given)
+    except BaseException as error:
+        await _part_with(connection, driver, error)
+        raise
+    return rows
+
+
+async def _tell_driver(connection: Connection, command: str) -> str:
+    """BEGIN and the like, sent as it is: pgbouncer may give a prepared one to two servers. Returns what was done."""
+    driver = _driver_of(connection)
+    try:
+        return str(await driver.execute(command))
+    except BaseException as error:
+        await _part_with(connection, driver, error)
+        raise
+
+
+async def _part_with(connection: Connection, driver: Any, error: BaseException) -> None:
+    """Does after a fault what SQLAlchemy does: only a connection that Postgres itself answered on stays in use."""
+    if driver.is_closed() or isinstance(error, TimeoutError | asyncpg.InternalClientError):
+        # As in `_give_up_the_unanswering`.
+        await connection.run_sync(_give_up_its_age, error)
+    elif not isinstance(error, Exception):
+        # Somebody went away in the middle of a statement.
+        await connection.invalidate()
+
+
+def _give_up_its_age(connection: SyncConnection, error: BaseException) -> None:
+    pool = connection.engine.pool
+    pool._invalidate(connection.connection, error)  # noqa: SLF001 - offered to the engine only
+    connection.invalidate(error)
+
+
+async def _commit(connection: Connection) -> None:
+    if await _tell_driver(connection, "COMMIT") != "COMMIT":
+        # What Postgres does with a COMMIT after a statement whose fault nobody raised.
+        raise RuntimeError("A transaction was rolled back where it was to be committed.")
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Where that can't be done, the connection is thrown away, and Postgres rolls back by itself."""
+    if connection.invalidated:
+        return
+    try:
+        await _tell_driver(connection, "ROLLBACK")
+    except FAULTS:
+        await connection.invalidate()
+
+
+def _unnamed() -> str:
+    """Parsed anew each time and never left behind on a server connection that somebody else gets next."""
+    return ""
+
+
+class Database:
+    """A pool of connections. Faults that pass by themselves come out as `Unavailable`."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 10,
+        pgbouncer: bool = False,
+        wait_seconds: float = _WAIT_FOR_A_CONNECTION_SECONDS,
+    ) -> None:
+        driver: dict[str, Any] = {"server_settings": _SESSION}
+        prepared: dict[str, Any] = {}
+        if pgbouncer:
+            # It refuses to pass settings of a session on: they belong to the role there (docs/operations.md).
+            driver = {"statement_cache_size": 0, "connection_class": _BehindPgbouncer}
+            prepared = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
+
+        async def connect(**_: Any) -> Any:
+            try:
+                return await asyncpg.connect(
+                    dsn=dsn,
+                    timeout=_CONNECT_SECONDS,
+                    command_timeout=_STATEMENT_SECONDS,
+                    record_class=Record,
+                    **driver,
+                )
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                # Whatever keeps us out, be it a start-up, a standby or a password: nothing was done.
+                raise ConnectionError(str(error).partition("\n")[0] or type(error).__name__) from error
+
+        self._engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=connect,
+            connect_args=prepared,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            # The newest connection is used first, so that idle ones can be told apart after a failover.
+            pool_use_lifo=True,
+            hide_parameters=True,
+        )
+        event.listen(self._engine.sync_engine, "handle_error", _give_up_the_unanswering)
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._free = asyncio.Semaphore(pool_size)
+        self._wait_seconds = wait_seconds
+        self.pool_size = pool_size
+        self.pgbouncer = pgbouncer
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Commits at the end, rolls back on any exception. A COMMIT that nobody heard back from is `Unavailable`."""
+        async with self._connected() as connection:
+            await _tell_driver(connection, "BEGIN")
+            try:
+                yield connection
+                await _commit(connection)
+            except Exception:
+                await _roll_back(connection)
+                raise
+            except BaseException:
+                # Whoever was waiting has gone away, and would not wait for a ROLLBACK either.
+                await connection.invalidate()
+                raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """For single statements, each its own transaction: no BEGIN and no ROLLBACK around them."""
+        if self.pgbouncer:
+            async with self._kept_together() as connection:
+                yield connection
+            return
+        async with self._connected() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        """First come, first served: the pool by itself lends to who comes just when a connection is given back.
+
+        In a flood whoever has waited longest would then wait until there is no more waiting.
+        """
+        async with self._told_plainly():
+            if self._free.locked():
+                async with asyncio.timeout(self._wait_seconds):
+                    await self._free.acquire()
+            else:
+                await self._free.acquire()
+            try:
+                connection = await self._single.connect()
+                try:
+                    yield connection
+                finally:
+                    # Not by `async with`: it gives back in a task of its own, two turns of the event loop later.
+                    await connection.close()
+            finally:
+                self._free.release()
+
+    @asynccontextmanager
+    async def _kept_together(self) -> AsyncIterator[Connection]:
+        """A transaction that keeps what was done before a refusal, as single statements do."""
+        refusal: Refusal | None = None
+        async with self.transaction() as connection:
+            try:
+                yield connection
+            except Refusal as refused:
+                refusal = refused
+        if refusal is not None:
+            raise refusal
+
+    @asynccontextmanager
+    async def _told_plainly(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except FAULTS as error:
+            if not is_passing(error):
+                raise
+            _faults.labels(fault_name(error)).inc()
+            if sqlstate(error) == READ_ONLY:
+                # The server behind these connections has become a standby: none of them is of use.
+                await self._engine.dispose()
+            raise Unavailable(retry_after=_RETRY_AFTER_SECONDS) from error
+
+    def listen(self, occasion: str, listener: Callable[..., Any]) -> None:
+        """Tells of SQLAlchemy's events of the pool and of statements."""
+        event.listen(self._engine.sync_engine, occasion, listener)
+
+    def pool_in_use(self) -> int:
+        return int(self._engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    async def close(self) -> None:
+        await self._engine.dispose()

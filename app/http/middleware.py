@@ -1,0 +1,170 @@
+"""The manners of every answer: pure ASGI, since each BaseHTTPMiddleware would halve the throughput."""
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.client_address import client_address
+from app.http.problems import BodyTooLarge, InternalError, TooSlow, problem
+from app.kernel.chance import new_id
+from app.kernel.origin import Origin
+from app.observability.metrics import Counter, Histogram
+from app.settings import Network
+
+LARGEST_BODY = 64 * 1024
+_BODY_SECONDS = 10.0
+# A body that is too large is read this far and thrown away: closing on unread bytes would cost the sender our answer.
+_DRAINED = 4 * 1024 * 1024
+_DRAIN_SECONDS = 2.0
+_LONGEST_USER_AGENT = 256
+
+_log = structlog.get_logger("twokeys.request")
+_seconds = Histogram(
+    "twokeys_request_seconds",
+    "Time to answer, by route.",
+    ("method", "route"),
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_answers = Counter("twokeys_requests", "Answers, by route and status.", ("method", "route", "status"))
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+def standing_headers(request_id: str) -> dict[str, str]:
+    return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
+
+
+def _user_agent(headers: Headers) -> str | None:
+    given = headers.get("user-agent")
+    if not given:
+        return None
+    return "".join(c if c.isprintable() else " " for c in given[:_LONGEST_USER_AGENT])
+
+
+async def _read_body(receive: Receive, declared: int) -> bytes | None:
+    """The body, or None where it is too large."""
+    if declared > LARGEST_BODY:
+        return None
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _drain(receive: Receive) -> None:
+    read = 0
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while read < _DRAINED:
+                message = await receive()
+                read += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+class Manners:
+    """Request id, client address, bounded body, standing headers, a problem for what nobody foresaw, one log line."""
+
+    def __init__(self, app: ASGIApp, *, trusted_proxies: tuple[Network, ...]) -> None:
+        self._app = app
+        self._trusted = trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = Headers(scope=scope)
+        request_id = new_id().hex
+        peer = scope["client"][0] if scope.get("client") else None
+        address = client_address(peer, headers.getlist("x-forwarded-for"), self._trusted)
+        scope["state"] = scope.get("state", {}) | {
+            "request_id": request_id,
+            "origin": Origin(address=address, user_agent=_user_agent(headers)),
+        }
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(raw=message.setdefault("headers", []))
+                for name, value in standing_headers(request_id).items():
+                    # The few responses that may be cached say so themselves.
+                    answer.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_with_headers, headers, request_id)
+        except Exception:
+            _log.exception("unforeseen", request_id=request_id)
+            if status:
+                raise
+            await problem(request_id, 500, InternalError())(scope, receive, send_with_headers)
+        finally:
+            self._note(scope, status, time.perf_counter() - began, request_id)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: str) -> None:
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            await self._app(scope, receive, send)
+            return
+        closing = {"Connection": "close"}
+        declared = headers.get("content-length", "0")
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await _read_body(receive, int(declared) if declared.isdecimal() else 0)
+        except TimeoutError:
+            await problem(request_id, TooSlow.status, TooSlow(), headers=closing)(scope, receive, send)
+            return
+        if body is None:
+            await _drain(receive)
+            await problem(request_id, BodyTooLarge.status, BodyTooLarge(), headers=closing)(scope, receive, send)
+            return
+        given = False
+
+        async def receive_body() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, receive_body, send)
+
+    @staticmethod
+    def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        method, route = known_method(scope), route_of(scope)
+        _seconds.labels(method, route).observe(seconds)
+        _answers.labels(method, route, str(status)).inc()
+        if status >= 500 or not route.endswith(("z", "/introspect", "/forward-auth")):  # noqa: PLR2004
+            _log.info(
+                "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), request_id=request_id
+            )
+
+
+def known_method(scope: Scope) -> str:
+    method = str(scope["method"])
+    return method if method in _METHODS else "other"
+
+
+def route_of(scope: Scope) -> str:
+    """The route's pattern, never the path: a path can hold anything."""
+    return str(getattr(scope.get("route"), "path", "unknown"))
+
+
+def origin_of(scope: Any) -> Origin:
+    """Where this request came from, as `Manners` found out."""
+    found = scope["state"]["origin"]
+    assert isinstance(found, Origin)  # noqa: S101 - put there above
+    return found

@@ -1,0 +1,254 @@
+"""RFC 9457 problems: the one place that turns the kinds of refusal into HTTP statuses."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from app.database.errors import fault_name
+from app.kernel.clock import rfc3339
+from app.kernel.refusal import (
+    BearerRefused,
+    ClientRefused,
+    Conflict,
+    Delayed,
+    FieldError,
+    Gone,
+    Malformed,
+    Missing,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    Refusal,
+    TooMany,
+    Unacceptable,
+    Unavailable,
+)
+
+_log = structlog.get_logger("twokeys.request")
+MEDIA_TYPE = "application/problem+json"
+_STATUS_OF_KIND: dict[type[Refusal], int] = {
+    BearerRefused: 401,
+    ClientRefused: 401,
+    NotAuthenticated: 401,
+    NotAllowed: 403,
+    Malformed: 400,
+    Missing: 404,
+    Conflict: 409,
+    Gone: 410,
+    Unacceptable: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+# A field's name is repeated only where it looks like one of a programmer's, not like something pasted.
+_FIELD_NAME = re.compile(r"[a-z_]{1,40}")
+_MESSAGES = {
+    "missing": "This field is required.",
+    "extra_forbidden": "There is no such field here.",
+    "string_unicode": "Must be valid Unicode text.",
+}
+
+
+class MalformedRequest(Refusal):
+    """The bytes are not what they should be: answered before any room sees them."""
+
+    status = 400
+    code = "malformed_json"
+    title = "The body is not JSON."
+
+
+class MalformedHttp(MalformedRequest):
+    code = "malformed_request"
+    title = "The request is not valid HTTP."
+
+
+class BodyTooLarge(MalformedRequest):
+    status = 413
+    code = "body_too_large"
+    title = "The body is over 64 KiB."
+
+
+class HeadTooLarge(MalformedRequest):
+    status = 431
+    code = "headers_too_large"
+    title = "The request line and headers are over 64 KiB."
+
+
+class WrongContentType(MalformedRequest):
+    status = 415
+    code = "unsupported_media_type"
+    title = "The body's content type is not the one that this call takes."
+
+
+class TooSlow(MalformedRequest):
+    status = 408
+    code = "request_timeout"
+    title = "The body took too long to arrive."
+
+
+class InvalidRequest(Refusal):
+    code = "invalid_request"
+    title = "Some fields will not do."
+
+
+class MethodNotAllowed(Refusal):
+    code = "method_not_allowed"
+    title = "This path does not take that method."
+
+
+class InternalError(Refusal):
+    code = "internal_error"
+    title = "Something went wrong on our side."
+
+
+def status_of(refusal: type[Refusal]) -> int:
+    """Raises LookupError for a refusal of no kind."""
+    if issubclass(refusal, MalformedRequest):
+        return refusal.status
+    if refusal is InvalidRequest:
+        return 422
+    if refusal is InternalError:
+        return 500
+    return next(status for kind, status in _STATUS_OF_KIND.items() if issubclass(refusal, kind))
+
+
+def _challenge(status: int, refusal: Refusal) -> dict[str, str]:
+    if status != 401 or not isinstance(refusal, BearerRefused | ClientRefused):  # noqa: PLR2004
+        return {}
+    return {"WWW-Authenticate": "Bearer" if isinstance(refusal, BearerRefused) else "Basic"}
+
+
+def problem(
+    request_id: str, status: int, refusal: Refusal, *, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    body = {
+        "type": f"urn:twokeys:problem:{refusal.code}",
+        "title": refusal.title,
+        "status": status,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        "request_id": request_id,
+        **{name: rfc3339(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.members.items()},
+        **members,
+    }
+    given = dict(headers or {}) | _challenge(status, refusal)
+    if isinstance(refusal, Delayed):
+        given["Retry-After"] = str(refusal.retry_after)
+    return JSONResponse(body, status, given, media_type=MEDIA_TYPE)
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    """A JSON pointer (RFC 6901) to the field, as far as its names are ours or harmless."""
+    steps: list[str] = []
+    for step in location[1:]:
+        # A number is a place in a list; digits that came as a name may be a code, or the number of a card.
+        if isinstance(step, str) and not _FIELD_NAME.fullmatch(step):
+            break
+        steps.append(str(step))
+    return "".join(f"/{step}" for step in steps)
+
+
+def field_errors(error: RequestValidationError) -> list[dict[str, str]]:
+    """What is wrong where, without a value: pydantic's own messages repeat parts of some."""
+    found = []
+    for item in error.errors():
+        kind = str(item["type"])
+        own = str(item["msg"]).removeprefix("Value error, ")
+        found.append({"pointer": _pointer(tuple(item["loc"])), "message": _MESSAGES.get(kind, own)})
+    return found
+
+
+def request_id_of(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+async def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
+    assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's handlers take any exception
+    extra: dict[str, Any] = {}
+    if refusal.__cause__ is not None and isinstance(refusal, Unavailable):
+        _log.warning("unavailable", fault=fault_name(refusal.__cause__), request_id=request_id_of(request))
+    if getattr(request.scope.get("route"), "speaks_oauth", False):
+        extra["error"] = _oauth_error(refusal)
+    return problem(request_id_of(request), status_of(type(refusal)), refusal, **extra)
+
+
+def _oauth_error(refusal: Refusal) -> str:
+    """RFC 6749 §5.2 and §4.1.2.1 name these few; the rest are requests that can't be met."""
+    if isinstance(refusal, ClientRefused):
+        return "invalid_client"
+    if isinstance(refusal, Unavailable):
+        return "temporarily_unavailable"
+    return "unauthorized_client" if isinstance(refusal, NotAllowed) else "invalid_request"
+
+
+async def _on_field_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FieldError)  # noqa: S101
+    errors = [{"pointer": error.pointer, "message": error.message}]
+    return problem(request_id_of(request), 422, InvalidRequest(), errors=errors)
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    if any(item["loc"][:1] == ("path",) for item in error.errors()):
+        return problem(request_id_of(request), 404, NotFound())
+    return problem(request_id_of(request), 422, InvalidRequest(), errors=field_errors(error))
+
+
+def _allowed_methods(request: Request) -> str:
+    """All that the path takes (RFC 9110 §10.2.1); the framework names those of the first route that it found."""
+    fits = [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ", ".join(fits)
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    refusal: Refusal = {404: NotFound, 405: MethodNotAllowed, 400: MalformedRequest}.get(
+        error.status_code, InternalError
+    )()
+    headers = dict(error.headers or {})
+    if isinstance(refusal, MethodNotAllowed):
+        headers["Allow"] = _allowed_methods(request)
+    return problem(request_id_of(request), error.status_code, refusal, headers=headers)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    # Each is a coroutine, though it waits for nothing: Starlette takes a plain function to a thread, and a flood of
+    # refusals would queue there, behind the hashes.
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(FieldError, _on_field_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+def refuses(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: each status with every problem that the call can answer with."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for refusal in sorted(set(refusals), key=lambda each: (status_of(each), each.code)):
+        status = status_of(refusal)
+        entry = responses.setdefault(
+            status, {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+        )
+        line = f"`{refusal.code}`: {refusal.title}"
+        entry["description"] = f"{entry['description']}\n\n{line}".strip()
+        examples = entry["content"][MEDIA_TYPE].setdefault("examples", {})
+        examples[refusal.code] = {
+            "value": {
+                "type": f"urn:twokeys:problem:{refusal.code}",
+                "title": refusal.title,
+                "status": status,
+                "detail": refusal.title,
+                "code": refusal.code,
+                "request_id": "0199f3c2a8b17d0e9c54f1a2b3c4d5e6",
+            }
+        }
+    return responses

@@ -1,0 +1,144 @@
+"""The shapes and habits that the JSON of all modules shares."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from app.http.middleware import origin_of
+from app.kernel.clock import rfc3339
+from app.kernel.origin import Origin
+
+_CODE = re.compile(r"[0-9]{6}")
+_RECOVERY_CODE = re.compile(r"[A-Z2-7]{24}")
+
+
+class Body(BaseModel):
+    """What comes in: unknown fields are refused, and no type is turned into another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """What goes out."""
+
+    # What we always send is always there, whether or not the code has to name it.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339, UTC, to the millisecond."""
+
+
+class FieldProblem(BaseModel):
+    pointer: str = Field(description="A JSON pointer (RFC 6901) to the field.")
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable and says what happened; some codes add the members after `request_id`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] | SkipJsonSchema[None] = Field(
+        default=None, description="With 422 `invalid_request`: what is wrong where."
+    )
+    attempts_remaining: int | SkipJsonSchema[None] = Field(
+        default=None, description="With `invalid_code`: how many wrong codes are free before the nearest limit bites."
+    )
+    check_device_clock: bool | SkipJsonSchema[None] = Field(
+        default=None,
+        description="With `invalid_code` at log-in: true from the second wrong code in a row on, whatever it was.",
+    )
+    clock_skew_seconds: int | SkipJsonSchema[None] = Field(
+        default=None,
+        description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive when "
+        "the device is ahead of us.",
+    )
+    server_time: Moment | SkipJsonSchema[None] = Field(default=None, description="With `clock_skew_seconds`.")
+    error: str | SkipJsonSchema[None] = Field(
+        default=None, description="At `/v1/introspect` and `/v1/revoke`: RFC 6749 §5.2."
+    )
+
+
+ShownAddress = Annotated[str, Field(examples=["ada@example.com"])]
+ShownIp = Annotated[str | None, Field(examples=["203.0.113.7"])]
+ShownUserAgent = Annotated[str | None, Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])]
+Methods = Annotated[list[str], Field(examples=[["pwd", "otp", "mfa"]], description="RFC 8176.")]
+ShownRecoveryCode = Annotated[str, Field(examples=["VWK4-7QZD-XN2M-3RBT-H5YC-6ALE"])]
+
+GivenAddress = Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])]
+GivenPassword = Annotated[SecretStr, Field(min_length=1, examples=["correct horse battery staple"])]
+
+
+def _is_code(text: str) -> str:
+    """Raises ValueError for what is neither six ASCII digits nor a recovery code."""
+    if not (_CODE.fullmatch(text) or _RECOVERY_CODE.fullmatch(plain_recovery_code(text))):
+        message = "Must be six digits, or a recovery code."
+        raise ValueError(message)
+    return text
+
+
+def plain_recovery_code(text: str) -> str:
+    """Case and dashes do not matter. Outside ASCII there are letters whose capital is an ASCII one."""
+    return text.replace("-", "").upper() if text.isascii() else ""
+
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _read_id(value: object) -> UUID:
+    """Raises ValueError for all but the canonical form: one id has one spelling."""
+    if not (isinstance(value, str) and _ID.fullmatch(value)):
+        message = "Must be an id, in lower case."
+        raise ValueError(message)
+    return UUID(value)
+
+
+GivenId = Annotated[UUID, BeforeValidator(_read_id)]
+GivenCode = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=500), Field(examples=["Lost her phone, identity checked."])
+]
+
+
+def printable(text: str) -> str:
+    if not text.isprintable() or not text.strip():
+        message = "Must be printable text in one line."
+        raise ValueError(message)
+    return text
+
+
+def request_origin(request: Request) -> Origin:
+    return origin_of(request.scope)
+
+
+async def _origin(request: Request) -> Origin:
+    return request_origin(request)
+
+
+FromOrigin = Annotated[Origin, Depends(_origin)]

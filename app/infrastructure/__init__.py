@@ -1,1 +1,0 @@
-"""What the rooms stand on: settings, database, HTTP manners, vault, hasher, mailer."""

@@ -1,0 +1,56 @@
+"""Sealing everything anew with the first key, each secret by one compare-and-swap: it may stop and start anywhere."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.database.engine import Connection, Database
+from app.key_rotation.repository import count_by_key, count_enrollments
+from app.mail.domain import Resealing
+from app.mail.service import Outbox
+from app.security.secret_box import SealBroken, Vault
+from app.two_factor.repository import Enrollments
+
+_AT_ONCE = 100
+
+
+async def count_unknown_seals(connection: Connection, vault: Vault) -> int:
+    """How many stored secrets can't be opened, since their key is not among ours."""
+    counts = await count_by_key(connection)
+    return sum(count for key, count in counts.items() if not vault.knows(key))
+
+
+@dataclass(frozen=True)
+class Rotation:
+    database: Database
+    vault: Vault
+    outbox: Outbox
+
+    async def secrets(self) -> AsyncIterator[Resealing]:
+        """Reports after each batch of authenticator secrets. What was sealed anew before is passed over."""
+        async with self.database.reading() as connection:
+            progress = Resealing(total=await count_enrollments(connection))
+        last: UUID | None = None
+        while True:
+            async with self.database.reading() as connection:
+                rows = await Enrollments(connection).after(last, limit=_AT_ONCE)
+                for last, sealed in rows:
+                    progress = await self._reseal(Enrollments(connection), progress, last, sealed)
+            yield progress
+            if len(rows) < _AT_ONCE:
+                return
+
+    def letters(self) -> AsyncIterator[Resealing]:
+        """The same for the letters that wait in the outbox."""
+        return self.outbox.reseal(self.database)
+
+    async def _reseal(self, rows: Enrollments, progress: Resealing, owner: UUID, sealed: bytes) -> Resealing:
+        progress = replace(progress, seen=progress.seen + 1)
+        if self.vault.is_current(sealed):
+            return progress
+        try:
+            fresh = self.vault.seal(self.vault.open(sealed, owner=owner), owner=owner)
+        except SealBroken:
+            return replace(progress, unreadable=progress.unreadable + 1)
+        changed = await rows.reseal(owner, sealed, fresh)
+        return replace(progress, resealed=progress.resealed + changed)

@@ -1,0 +1,1 @@
+"""The outbox, its delivery, the templates and the mail server."""

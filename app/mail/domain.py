@@ -1,0 +1,109 @@
+"""The kinds of mail, what each one tells, and when a failed one is tried again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from app.kernel.origin import Origin
+
+LONGEST_DELIVERY = timedelta(days=3)
+_SHORTEST_WAIT = timedelta(seconds=2)
+_LONGEST_WAIT = timedelta(minutes=5)
+_WAITS_PER_AGE = 20
+
+
+class Letter(StrEnum):
+    """The kinds of mail. Each names two templates."""
+
+    PASSWORD_RESET = "password_reset"
+    INVITATION = "invitation"
+    TWO_FACTOR_ENABLED = "two_factor_enabled"
+    TWO_FACTOR_DISABLED = "two_factor_disabled"
+    TWO_FACTOR_RESET_BY_PASSWORD_RESET = "two_factor_reset_by_password_reset"
+    TWO_FACTOR_RESET_BY_ADMIN = "two_factor_reset_by_admin"
+    PASSWORD_CHANGED = "password_changed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
+    PERSONAL_TOKEN_CREATED = "personal_token_created"
+    WRONG_CODES = "wrong_codes"
+
+
+_FACTS: Mapping[Letter, frozenset[str]] = {
+    Letter.PASSWORD_RESET: frozenset({"link", "minutes"}),
+    Letter.INVITATION: frozenset({"link", "minutes"}),
+    Letter.RECOVERY_CODE_USED: frozenset({"remaining"}),
+    Letter.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
+    Letter.WRONG_CODES: frozenset({"count"}),
+}
+
+
+def facts_of(letter: Letter) -> frozenset[str]:
+    """What its text needs to be told, besides when it happened, to whom and from where."""
+    return _FACTS.get(letter, frozenset())
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a letter is about: who reads it, when and from where it was caused, and the facts of its kind."""
+
+    to: str
+    at: datetime
+    origin: Origin
+    facts: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class QueuedLetter:
+    """A row of the outbox that a worker has claimed. `letter` may be a kind that only a newer release knows."""
+
+    id: UUID
+    account_id: UUID
+    letter: str
+    sealed: bytes = field(repr=False)
+    created_at: datetime
+    attempts: int
+    give_up_at: datetime
+
+
+@dataclass(frozen=True)
+class OutboxState:
+    """What an operator watches: `dead` counts letters that were given up and not yet swept away."""
+
+    pending: int
+    oldest_age_seconds: float
+    dead: int
+
+
+@dataclass(frozen=True)
+class Resealing:
+    """How far a rotation of keys has come through one table. `unreadable` rows are sealed with a key that is gone."""
+
+    total: int
+    seen: int = 0
+    resealed: int = 0
+    unreadable: int = 0
+
+
+def wait_before_retry(age: timedelta) -> timedelta:
+    """A twentieth of the letter's age: 2 s at first, 4 s after 80 s, 5 min from 100 min on.
+
+    So a letter leaves within 5 s of the return of a server that was away for a minute, and a server that
+    was away for a day is not stormed.
+    """
+    return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, age / _WAITS_PER_AGE))
+
+
+def pack(occasion: Occasion) -> bytes:
+    """The part of a letter that is sealed: everything that says something about the person."""
+    origin = occasion.origin
+    return json.dumps(
+        {"to": occasion.to, "ip": origin.address, "user_agent": origin.user_agent, "facts": dict(occasion.facts)}
+    ).encode()
+
+
+def unpack(packed: bytes, *, at: datetime) -> Occasion:
+    content = json.loads(packed)
+    return Occasion(content["to"], at, Origin(content["ip"], content["user_agent"]), content["facts"])

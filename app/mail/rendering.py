@@ -1,0 +1,87 @@
+"""From an occasion to a mail: text and HTML from templates, headers from the standard library."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from uuid import UUID
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from app.kernel.mail import check_mail_from
+from app.mail.domain import Letter, Occasion
+
+_SPACES = re.compile(r" {2,}")
+
+_SUBJECTS: Mapping[Letter, str] = {
+    Letter.PASSWORD_RESET: "Reset your {issuer} password",
+    Letter.INVITATION: "Set the password of your new {issuer} account",
+    Letter.TWO_FACTOR_ENABLED: "{issuer}: two-factor authentication is on",
+    Letter.TWO_FACTOR_DISABLED: "{issuer}: two-factor authentication was turned off",
+    Letter.TWO_FACTOR_RESET_BY_PASSWORD_RESET: "{issuer}: a password reset turned two-factor authentication off",
+    Letter.TWO_FACTOR_RESET_BY_ADMIN: "{issuer}: an administrator turned two-factor authentication off",
+    Letter.PASSWORD_CHANGED: "{issuer}: your password was changed",
+    Letter.RECOVERY_CODE_USED: "{issuer}: a recovery code was used",
+    Letter.RECOVERY_CODES_REPLACED: "{issuer}: your recovery codes were replaced",
+    Letter.PERSONAL_TOKEN_CREATED: "{issuer}: a personal token was created",
+    Letter.WRONG_CODES: "{issuer}: someone knows your password and is guessing codes",
+}
+
+
+def one_line(value: str) -> str:
+    """What a stranger wrote, without anything that could end a line, turn the reading direction or hide."""
+    printable = "".join(c if c.isprintable() else " " for c in value)
+    return _SPACES.sub(" ", printable).strip()
+
+
+class Letters:
+    """The stationery: who writes, and the templates."""
+
+    def __init__(self, *, issuer: str, mail_from: str, public_url: str) -> None:
+        """Raises ValueError where `mail_from` is not one address."""
+        self._sender = check_mail_from(mail_from)
+        self._issuer = one_line(issuer)
+        self._public_url = one_line(public_url)
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=select_autoescape(("html",), default=False),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+
+    def write(self, letter: Letter, occasion: Occasion, *, id: UUID) -> EmailMessage:
+        """The same bytes of text and the same Message-ID however often it is sent.
+
+        Raises ValueError for an address that can't stand in a header, and jinja2's errors for a missing fact.
+        """
+        message = EmailMessage(policy=SMTP)
+        message["Subject"] = _SUBJECTS[letter].format(issuer=self._issuer)
+        message["From"] = self._sender
+        message["To"] = Address(addr_spec=occasion.to)
+        message["Date"] = format_datetime(occasion.at.astimezone(UTC))
+        message["Message-ID"] = f"<{id.hex}@{self._sender.domain}>"
+        # RFC 3834 §5: so that no out-of-office reply comes back.
+        message["Auto-Submitted"] = "auto-generated"
+        told = self._told(occasion) | {"subject": message["Subject"]}
+        message.set_content(self._templates.get_template(f"{letter}.txt").render(told))
+        message.add_alternative(self._templates.get_template(f"{letter}.html").render(told), subtype="html")
+        return message
+
+    def _told(self, occasion: Occasion) -> dict[str, object]:
+        origin = occasion.origin
+        facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in occasion.facts.items()}
+        # What every letter says comes last: no fact can take its place.
+        return facts | {
+            "issuer": self._issuer,
+            "public_url": self._public_url,
+            "account": one_line(occasion.to),
+            "when": f"{occasion.at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC",
+            "address": one_line(origin.address or "") or "not known",
+            "user_agent": one_line(origin.user_agent or "") or "not known",
+        }

@@ -1,0 +1,141 @@
+"""The outbox. A mail's payload is sealed, and gone once the mail is sent or given up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from app.database.engine import Connection, metadata
+from app.mail.domain import Letter, OutboxState, QueuedLetter
+
+_SWEPT_AT_ONCE = 1000
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, nullable=False),
+    Column("letter", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", DateTime(timezone=True), nullable=False),
+    Column("give_up_at", DateTime(timezone=True), nullable=False),
+    Column("sent_at", DateTime(timezone=True)),
+    Column("failed_at", DateTime(timezone=True)),
+    CheckConstraint("num_nonnulls(sealed, sent_at, failed_at) = 1", name="one_state"),
+    CheckConstraint("attempts >= 0", name="attempts"),
+)
+_pending = outbox.c.sealed.is_not(None)
+Index("outbox_pending_idx", outbox.c.next_attempt_at, postgresql_where=_pending)
+Index("outbox_failed_idx", outbox.c.failed_at, postgresql_where=outbox.c.failed_at.is_not(None))
+Index("outbox_account_id_idx", outbox.c.account_id)
+_QUEUED = (
+    outbox.c.id,
+    outbox.c.account_id,
+    outbox.c.letter,
+    outbox.c.sealed,
+    outbox.c.created_at,
+    outbox.c.attempts,
+    outbox.c.give_up_at,
+)
+
+
+@dataclass(frozen=True)
+class OutboxRows:
+    connection: Connection
+
+    async def add(
+        self, id: UUID, letter: Letter, *, account_id: UUID, sealed: bytes, at: datetime, give_up_at: datetime
+    ) -> None:
+        values = {
+            "id": id,
+            "account_id": account_id,
+            "letter": letter,
+            "sealed": sealed,
+            "created_at": at,
+            "attempts": 0,
+            "next_attempt_at": at,
+            "give_up_at": give_up_at,
+        }
+        await self.connection.execute(insert(outbox), values)
+
+    async def claim_due(self, at: datetime, *, until: datetime, limit: int) -> Sequence[QueuedLetter]:
+        """Letters that nobody else will touch before `until`; a claim that is never settled lapses then."""
+        due = (
+            select(outbox.c.id)
+            .where(_pending, outbox.c.next_attempt_at <= at)
+            .order_by(outbox.c.next_attempt_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        claim = update(outbox).where(outbox.c.id == due.c.id)
+        claimed = claim.values(attempts=outbox.c.attempts + 1, next_attempt_at=until).returning(*_QUEUED)
+        return [QueuedLetter(*row) for row in await self.connection.execute(claimed)]
+
+    async def mark_sent(self, id: UUID, at: datetime) -> None:
+        await self._settle(id, sent_at=at)
+
+    async def bury(self, id: UUID, at: datetime) -> None:
+        """Gives the letter up. The row stays for a while, to be counted."""
+        await self._settle(id, failed_at=at)
+
+    async def put_off(self, letter: QueuedLetter, *, until: datetime) -> None:
+        """Unless somebody else has claimed it meanwhile."""
+        mine = (outbox.c.id == letter.id) & (outbox.c.attempts == letter.attempts)
+        await self.connection.execute(update(outbox).where(mine).values(next_attempt_at=until))
+
+    async def remove_all_of(self, account_id: UUID) -> None:
+        await self.connection.execute(delete(outbox).where(outbox.c.account_id == account_id))
+
+    async def state(self, at: datetime) -> OutboxState:
+        waiting = select(func.count(), func.min(outbox.c.created_at)).where(_pending)
+        dead = select(func.count()).where(outbox.c.failed_at.is_not(None)).scalar_subquery()
+        pending, oldest, buried = (await self.connection.execute(waiting.add_columns(dead))).one()
+        age = (at - oldest).total_seconds() if oldest else 0.0
+        return OutboxState(pending=pending, oldest_age_seconds=max(0.0, age), dead=buried)
+
+    async def sweep(self, *, before: datetime) -> int:
+        """Removes up to a thousand letters that were sent or given up earlier; returns how many."""
+        settled_at = func.coalesce(outbox.c.sent_at, outbox.c.failed_at)
+        old = select(outbox.c.id).where(settled_at < before).limit(_SWEPT_AT_ONCE)
+        return (await self.connection.execute(delete(outbox).where(outbox.c.id.in_(old)))).rowcount
+
+    async def count_sealed(self) -> int:
+        return (await self.connection.execute(select(func.count()).where(_pending))).scalar_one()
+
+    async def sealed_after(self, id: UUID | None, *, limit: int) -> Sequence[tuple[UUID, UUID, bytes]]:
+        """The id, owner and payload of pending letters, in the order of their ids."""
+        query = select(outbox.c.id, outbox.c.account_id, outbox.c.sealed).where(_pending)
+        if id is not None:
+            query = query.where(outbox.c.id > id)
+        rows = await self.connection.execute(query.order_by(outbox.c.id).limit(limit))
+        return [(row.id, row.account_id, row.sealed) for row in rows]
+
+    async def reseal(self, id: UUID, *, old: bytes, new: bytes) -> bool:
+        """False where the payload is no longer the one that was read: sent meanwhile, or resealed by another."""
+        same = (outbox.c.id == id) & (outbox.c.sealed == old)
+        return (await self.connection.execute(update(outbox).where(same).values(sealed=new))).rowcount == 1
+
+    async def _settle(self, id: UUID, **when: datetime) -> None:
+        values: Mapping[str, Any] = {"sealed": None, **when}
+        await self.connection.execute(update(outbox).where(outbox.c.id == id, _pending).values(**values))

@@ -1,0 +1,78 @@
+"""The outbox: every module queues its mail here, in the transaction of what the mail is about."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.database.engine import Connection, Database
+from app.kernel.chance import new_id
+from app.kernel.origin import Origin
+from app.mail.domain import LONGEST_DELIVERY, Letter, Occasion, Resealing, facts_of, pack
+from app.mail.repository import OutboxRows
+from app.security.secret_box import SealBroken, Vault
+
+_RESEALED_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Outbox:
+    vault: Vault
+
+    async def queue(
+        self,
+        connection: Connection,
+        letter: Letter,
+        *,
+        account_id: UUID,
+        to: str,
+        at: datetime,
+        origin: Origin,
+        give_up_at: datetime | None = None,
+        **facts: object,
+    ) -> None:
+        """Puts a letter into the outbox. `give_up_at` is when it would be of no use any more, three days at most.
+
+        Raises TypeError where a fact is missing that this kind of letter tells.
+        """
+        missing = facts_of(letter) - facts.keys()
+        if missing:
+            raise TypeError(f"{letter} also tells {sorted(missing)}")
+        last = at + LONGEST_DELIVERY
+        await OutboxRows(connection).add(
+            new_id(),
+            letter,
+            account_id=account_id,
+            sealed=self.vault.seal(pack(Occasion(to, at, origin, facts)), owner=account_id),
+            at=at,
+            give_up_at=min(give_up_at or last, last),
+        )
+
+    async def forget(self, connection: Connection, account_id: UUID) -> None:
+        """The account is deleted: no mail goes out any more."""
+        await OutboxRows(connection).remove_all_of(account_id)
+
+    async def reseal(self, database: Database) -> AsyncIterator[Resealing]:
+        """Seals waiting letters with the newest key, reporting after each batch. Another start goes on from there."""
+        async with database.reading() as connection:
+            progress = Resealing(total=await OutboxRows(connection).count_sealed())
+        last: UUID | None = None
+        while True:
+            async with database.reading() as connection:
+                rows = await OutboxRows(connection).sealed_after(last, limit=_RESEALED_AT_ONCE)
+                for last, owner, sealed in rows:
+                    progress = await self._reseal(OutboxRows(connection), progress, last, owner, sealed)
+            yield progress
+            if len(rows) < _RESEALED_AT_ONCE:
+                return
+
+    async def _reseal(self, rows: OutboxRows, progress: Resealing, id: UUID, owner: UUID, sealed: bytes) -> Resealing:
+        progress = replace(progress, seen=progress.seen + 1)
+        if self.vault.is_current(sealed):
+            return progress
+        try:
+            fresh = self.vault.seal(self.vault.open(sealed, owner=owner), owner=owner)
+        except SealBroken:
+            return replace(progress, unreadable=progress.unreadable + 1)
+        changed = await rows.reseal(id, old=sealed, new=fresh)
+        return replace(progress, resealed=progress.resealed + changed)

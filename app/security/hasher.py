@@ -1,0 +1,116 @@
+"""Password hashing: a few threads behind a bounded queue, never on the event loop, never in a transaction."""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import ParamSpec, Self, TypeVar
+
+from passlib.exc import PasswordSizeError, UnknownHashError
+from passlib.hash import argon2
+from pydantic import SecretStr
+
+from app.kernel.refusal import Overloaded
+from app.observability.metrics import Gauge, Histogram
+from app.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LONGEST_PASSWORD = 256
+_NICE = 10
+_RETRY_AFTER_SECONDS = 2
+
+_depth = Gauge("twokeys_hash_queue_depth", "Password hashes waiting or running.", multiprocess_mode="livesum")
+_wait = Histogram(
+    "twokeys_hash_wait_seconds",
+    "Time a password hash waited for a thread.",
+    buckets=(0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5),
+)
+
+
+def _step_back() -> None:
+    """Lets the event loop go first where both want the core; on Linux a thread has its own niceness."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+class Hasher:
+    """Argon2id (RFC 9106) with the settings' costs. Refuses with `Overloaded` when the queue is full."""
+
+    def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int, queue: int) -> None:
+        self._scheme = argon2.using(  # type: ignore[no-untyped-call] # published so
+            type="ID", memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism
+        )
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_step_back)
+        self._room = threads + queue
+        self._taken = 0
+        # What an unknown address is verified against, so that it costs what a known one costs.
+        self._nobody = self._scheme.hash("nobody")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            memory_kib=settings.argon2_memory_kib,
+            time_cost=settings.argon2_time_cost,
+            parallelism=settings.argon2_parallelism,
+            threads=settings.hash_threads,
+            queue=settings.hash_queue,
+        )
+
+    async def hash(self, password: SecretStr) -> str:
+        return await self._run(self._scheme.hash, password.get_secret_value())
+
+    async def verify(self, password: SecretStr, stored: str | None) -> bool:
+        """Whether this is the password. Costs the same for no stored hash and for an over-long password."""
+        text = password.get_secret_value()
+        if stored is None or len(text) > LONGEST_PASSWORD:
+            await self._run(self._verify, text[:LONGEST_PASSWORD], self._nobody)
+            return False
+        return await self._run(self._verify, text, stored)
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether the costs have changed since this hash was made."""
+        return bool(self._scheme.needs_update(stored))
+
+    def refuse_when_full(self) -> None:
+        """Raises Overloaded where `place` would."""
+        if self._taken >= self._room:
+            raise Overloaded(retry_after=_RETRY_AFTER_SECONDS)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, taken before anything is counted or read, so that what is shed costs nothing.
+
+        `hash` and `verify` are called by whoever has one. Raises Overloaded.
+        """
+        self.refuse_when_full()
+        self._taken += 1
+        _depth.inc()
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            _depth.dec()
+
+    def _verify(self, text: str, stored: str) -> bool:
+        try:
+            return bool(self._scheme.verify(text, stored))
+        except (UnknownHashError, PasswordSizeError, ValueError):
+            return False
+
+    async def _run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        asked_at = time.perf_counter()
+
+        def timed() -> R:
+            _wait.observe(time.perf_counter() - asked_at)
+            return work(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, timed)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,161 @@
+"""HTTP/1.1 on one connection: uvicorn's, with limits for slow senders, long headers and the number of connections."""
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from app.http.health import DRAINING
+from app.http.middleware import Manners, standing_headers
+from app.http.problems import HeadTooLarge, MalformedHttp, MalformedRequest, problem
+from app.kernel.chance import new_id
+from app.kernel.refusal import Overloaded
+
+_RETRY_AFTER_SECONDS = 1
+_CLOSING = {"Connection": "close"}
+
+_MOST_CONNECTIONS = 10_000
+# For the database, the logs and the connections that are told that we are full.
+_SPARE_DESCRIPTORS = 256
+
+
+def room_for_connections() -> int:
+    """How many there may be, after raising the limit of descriptors as far as we may; often it is 1,024 at first."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none, and counts no descriptors
+    except ImportError:
+        return _MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_CONNECTIONS + _SPARE_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(_MOST_CONNECTIONS, max(64, soft - _SPARE_DESCRIPTORS))
+
+
+async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
+    refusal = Overloaded(retry_after=_RETRY_AFTER_SECONDS)
+    await problem(scope["state"]["request_id"], 503, refusal, headers=_CLOSING)(scope, receive, send)
+
+
+_FULL: Any = Manners(_say_that_we_are_full, trusted_proxies=())
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers are not whole in time, or have no end.
+
+    uvicorn would wait for ever, and keep all of them. It would also take the body of a request that offers an upgrade
+    for the next request, since its parser stops at the end of such a head: here the offer is ignored (RFC 9110 §7.8).
+    """
+
+    headers_within_seconds = 10.0
+    most_connections = _MOST_CONNECTIONS
+    """See `room_for_connections`."""
+    largest_head = 64 * 1024
+    _deadline: asyncio.TimerHandle | None = None
+    _head = 0
+    """Bytes of the message under way that are not its body; those of the read that it began in don't count."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+        if len(self.connections) > self.most_connections:
+            self.app = _FULL
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_idle:
+            # uvicorn stops its own clock for idle connections here, though all that came may be an empty line.
+            self._expect_headers()
+        self._head += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(MalformedHttp())
+            return
+        if self._head > self.largest_head:
+            self._refuse_head()
+
+    def _parse(self, data: bytes) -> None:
+        """Reads each message to its end. One that offers an upgrade is read again without the offer, headers first."""
+        rest = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as stopped:
+                rest = rest[stopped.args[0] :]
+            else:
+                return
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head)
+
+    def _head_without_offer(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        lines += [b"%s: %s" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = 0
+        self._expect_headers()
+
+    def on_body(self, body: bytes) -> None:
+        self._head -= len(body)
+        super().on_body(body)
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            # `_parse` comes back with the same headers and no offer.
+            return
+        self._stop_waiting()
+        super().on_headers_complete()
+        if DRAINING in self.app_state:
+            # Whoever comes back does so on a connection to somebody else.
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _refuse_head(self) -> None:
+        if self._is_idle:
+            self._refuse(HeadTooLarge())
+        else:
+            # In the middle of an answer, or of a body whose trailers have no end, there is nothing to say.
+            self.transport.abort()
+
+    def _refuse(self, refusal: MalformedRequest) -> None:
+        """What is not HTTP for us never reaches the application, and is answered in its manners all the same."""
+        self._stop_waiting()
+        request_id = new_id().hex
+        headers = standing_headers(request_id) | _CLOSING
+        answer = problem(request_id, refusal.status, refusal, headers=headers)
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+        self.transport.write(STATUS_LINE[refusal.status] + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        under_way: RequestResponseCycle | None = self.cycle
+        return under_way is None or under_way.response_complete
+
+    def _expect_headers(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.headers_within_seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,133 @@
+"""The composition root: every service of one process, wired together, and nowhere else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.accounts.attempts.service import Attempts
+from app.accounts.service import Accounts
+from app.admin.service import Admin
+from app.audit.service import AuditLog
+from app.clients.batcher import Desk
+from app.clients.service import Clients
+from app.database.engine import Database
+from app.kernel.clock import Clock
+from app.login.service import Login
+from app.mail.delivery import Delivery
+from app.mail.mailer import FolderMailer, Mailer, NoMailer, SmtpMailer
+from app.mail.rendering import Letters
+from app.mail.service import Outbox
+from app.password_reset.service import PasswordReset
+from app.profile.service import Profile
+from app.security.hasher import Hasher
+from app.security.password_rules import PasswordRules
+from app.security.secret_box import Vault
+from app.settings import Mail, Settings, SettingsRefused
+from app.tokens.service import Tokens
+from app.two_factor.service import TwoFactor
+from app.two_factor.verifier import Codes
+from app.worker import Upkeep
+
+if TYPE_CHECKING:
+    from app.observability.tracing import Traces
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services of one process."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    vault: Vault
+    hasher: Hasher
+    rules: PasswordRules
+    audit_log: AuditLog
+    outbox: Outbox
+    accounts: Accounts
+    tokens: Tokens
+    two_factor: TwoFactor
+    login: Login
+    password_reset: PasswordReset
+    profile: Profile
+    clients: Clients
+    admin: Admin
+    delivery: Delivery
+    upkeep: Upkeep
+    traces: "Traces | None" = None
+
+    async def close(self) -> None:
+        self.hasher.close()
+        await self.database.close()
+        if self.traces:
+            await self.traces.close()
+
+
+def _mailer(settings: Settings, mail_folder: Path | None) -> Mailer:
+    if settings.mail is Mail.OFF:
+        return NoMailer()
+    if settings.smtp_url is not None:
+        return SmtpMailer(settings.smtp_url)
+    return FolderMailer(mail_folder) if mail_folder else NoMailer()
+
+
+def open_traces(settings: Settings) -> "Traces | None":
+    """None where nobody asks for traces; then OpenTelemetry is not even imported. Raises SettingsRefused."""
+    if not settings.tracing:
+        return None
+    try:
+        from app.observability.tracing import Traces  # noqa: PLC0415
+    except ImportError:
+        raise SettingsRefused(
+            "TWOKEYS_TRACING needs OpenTelemetry: pip install --require-hashes -r requirements/otel.txt"
+        ) from None
+    return Traces()
+
+
+def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None = None) -> Services:
+    """Raises SettingsRefused. Opens no connection yet."""
+    database = Database(settings.database_dsn(), pool_size=settings.database_pool_size, pgbouncer=settings.pgbouncer)
+    vault = Vault(settings.keys())
+    hasher = Hasher.of(settings)
+    rules = PasswordRules(settings)
+    audit_log = AuditLog()
+    outbox = Outbox(vault)
+    accounts = Accounts(database, clock, hasher, rules, Attempts(database, settings), audit_log)
+    tokens = Tokens(database, clock, settings, audit_log, outbox)
+    codes = Codes(database, settings, vault, audit_log, outbox)
+    two_factor = TwoFactor(database, clock, settings, vault, accounts, tokens, codes, audit_log, outbox)
+    login = Login(database, clock, settings, accounts, tokens, two_factor, codes, audit_log)
+    password_reset = PasswordReset(database, clock, settings, accounts, tokens, two_factor, codes, audit_log, outbox)
+    profile = Profile(database, clock, accounts, tokens, audit_log, outbox)
+    desk = Desk(database, clock, timedelta(seconds=settings.session_idle_seconds))
+    clients = Clients(database, clock, tokens, desk)
+    admin = Admin(database, clock, accounts, tokens, password_reset, audit_log, outbox)
+    letters = Letters(issuer=settings.issuer, mail_from=settings.mail_from, public_url=settings.public_url)
+    mailer = _mailer(settings, mail_folder)
+    if traces := open_traces(settings):
+        traces.watch(database)
+        mailer = traces.mails_of(mailer)
+    delivery = Delivery(database, clock, vault, mailer, letters)
+    upkeep = Upkeep(database, clock, settings, accounts, tokens, password_reset, delivery)
+    return Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        vault=vault,
+        hasher=hasher,
+        rules=rules,
+        audit_log=audit_log,
+        outbox=outbox,
+        accounts=accounts,
+        tokens=tokens,
+        two_factor=two_factor,
+        login=login,
+        password_reset=password_reset,
+        profile=profile,
+        clients=clients,
+        admin=admin,
+        delivery=delivery,
+        upkeep=upkeep,
+        traces=traces,
+    )

@@ -1,0 +1,259 @@
+"""Every setting of the service, read once from the environment or a `.env` file and handed on from there."""
+
+import base64
+import binascii
+import os
+import re
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.kernel.chance import random_bytes
+from app.kernel.mail import check_mail_from, check_smtp_url
+from app.logo import read_logo
+
+Network = IPv4Network | IPv6Network
+KEY_BYTES = 32
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_SUPPORT_URL = re.compile(r"https?://[!-~]+|mailto:[!-~]+@[!-~]+")
+_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
+_FEWEST_DISTINCT_KEY_BYTES = 12
+
+
+class SettingsRefused(Exception):
+    """A setting is missing or weak. The message is one line and holds no value."""
+
+
+class PasswordResetPolicy(StrEnum):
+    CLEARS_TWO_FACTOR = "clears_two_factor"
+    REQUIRES_SECOND_FACTOR = "requires_second_factor"
+
+
+class Mail(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+def read_key(text: str) -> bytes:
+    """The 32 bytes behind a key of TWOKEYS_SECRET_KEYS (URL-safe base64, as `twokeys keys generate` prints it)."""
+    try:
+        key = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        key = b""
+    if len(key) != KEY_BYTES or len(set(key)) < _FEWEST_DISTINCT_KEY_BYTES:
+        message = "each key must be 32 random bytes in URL-safe base64; make one with `twokeys keys generate`"
+        raise ValueError(message)
+    return key
+
+
+def new_key() -> str:
+    """A key as `read_key` reads it."""
+    return base64.urlsafe_b64encode(random_bytes(KEY_BYTES)).decode()
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _has_readable_hosts(address: str) -> bool:
+    """Whether a driver can take it apart: it would complain with a traceback, and with a part of the address."""
+    hosts = address.partition("/")[0].partition("?")[0].rpartition("@")[2].split(",")
+    try:
+        return all(urlsplit(f"//{host}").port != 0 for host in hosts)
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """Lifetimes are whole seconds; each limit of the contract's section 10 is one setting, named after its row."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TWOKEYS_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = None
+    pgbouncer: bool = False
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    public_url: str = "http://127.0.0.1:8000"
+    issuer: str = Field(default="Twokeys", min_length=1, max_length=64)
+    support_url: str | None = Field(default=None, max_length=2000)
+    accent_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    logo: Path | None = None
+    smtp_url: SecretStr | None = None
+    mail: Mail = Mail.ON
+    mail_from: str = "Twokeys <no-reply@localhost>"
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    console: bool = True
+    docs: bool = False
+    metrics: bool = False
+    tracing: bool = False
+    run_worker: bool = True
+    disable_requires_code: bool = False
+    password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
+    password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
+    password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
+    session_idle_seconds: int = Field(default=3600, ge=1)
+    session_max_seconds: int = Field(default=86400, ge=1)
+    password_min_length: int = Field(default=8, ge=8, le=256)
+    breached_passwords: bool = False
+    argon2_memory_kib: int = Field(default=19456, ge=8, le=4194304)
+    argon2_time_cost: int = Field(default=2, ge=1, le=100)
+    argon2_parallelism: int = Field(default=1, ge=1, le=64)
+    hash_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    hash_queue: int = Field(default=64, ge=1)
+    drain_seconds: int = Field(default=2, ge=0, le=5)
+    event_retention_days: int = Field(default=400, ge=1)
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+    challenge_seconds: int = Field(default=300, ge=1, le=3600)
+    wrong_codes_per_challenge: int = Field(default=5, ge=1)
+    wrong_codes_per_account: int = Field(default=10, ge=1)
+    wrong_codes_lock_seconds: int = Field(default=900, ge=1)
+    wrong_codes_until_reset: int = Field(default=100, ge=1)
+    wrong_passwords_per_client: int = Field(default=10, ge=1)
+    wrong_passwords_per_client_seconds: int = Field(default=300, ge=1)
+    wrong_passwords_per_account: int = Field(default=100, ge=1)
+    wrong_passwords_lock_seconds: int = Field(default=60, ge=1)
+    wrong_passwords_lock_max_seconds: int = Field(default=900, ge=1)
+    known_address_days: int = Field(default=30, ge=1)
+    reset_links_open: int = Field(default=3, ge=1)
+    reset_mails_per_hour: int = Field(default=5, ge=1)
+    requests_per_client_minute: int = Field(default=60, ge=1)
+    enrollment_seconds: int = Field(default=600, ge=1)
+    personal_tokens_per_account: int = Field(default=50, ge=1)
+    sessions_per_account: int = Field(default=1000, ge=1)
+
+    @field_validator("secret_keys", "trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _lists_are_comma_separated(cls, value: Any) -> Any:
+        return _split(value)
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_are_strong(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            read_key(key.get_secret_value())
+        return keys
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[Network, ...]) -> tuple[Network, ...]:
+        return tuple(ip_network(network) for network in value)
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _origins_are_as_browsers_say_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Anything else would never match, and `*` would match everybody."""
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
+                message = "each origin is scheme and host in lower case and a port that is not the usual one, without /"
+                raise ValueError(message)
+        return origins
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+            message = "must be an http or https address without query and fragment"
+            raise ValueError(message)
+        return url.rstrip("/")
+
+    @field_validator("support_url")
+    @classmethod
+    def _support_url_can_be_opened(cls, url: str | None) -> str | None:
+        if url is not None and not _SUPPORT_URL.fullmatch(url):
+            message = "must be an http, https or mailto address"
+            raise ValueError(message)
+        return url
+
+    @field_validator("logo")
+    @classmethod
+    def _logo_is_a_picture(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_logo(path)
+        return path
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url_leads_to_a_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            check_smtp_url(url)
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from_is_one_address(cls, sender: str) -> str:
+        check_mail_from(sender)
+        return sender
+
+    @field_validator("password_reset_link")
+    @classmethod
+    def _link_holds_the_token(cls, template: str) -> str:
+        if "{token}" not in template:
+            message = "must contain {token}"
+            raise ValueError(message)
+        return template
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_is_printable(cls, issuer: str) -> str:
+        if not issuer.isprintable() or ":" in issuer:
+            message = "must be printable and without a colon, which ends the issuer in an authenticator app's label"
+            raise ValueError(message)
+        return issuer
+
+    @model_validator(mode="after")
+    def _lives_fit(self) -> Self:
+        if self.session_idle_seconds > self.session_max_seconds:
+            message = "TWOKEYS_SESSION_IDLE_SECONDS must not be over TWOKEYS_SESSION_MAX_SECONDS"
+            raise ValueError(message)
+        return self
+
+    def keys(self) -> tuple[bytes, ...]:
+        """The first seals, all open. Raises SettingsRefused where there is none."""
+        if not self.secret_keys:
+            raise SettingsRefused("TWOKEYS_SECRET_KEYS is missing; make a key with `twokeys keys generate`.")
+        return tuple(read_key(key.get_secret_value()) for key in self.secret_keys)
+
+    def database_dsn(self) -> str:
+        """Raises SettingsRefused where TWOKEYS_DATABASE_URL is missing or leads to something else than Postgres."""
+        if self.database_url is None:
+            raise SettingsRefused(
+                "TWOKEYS_DATABASE_URL is missing, for example postgresql://user:password@host/twokeys."
+            )
+        scheme, _, rest = self.database_url.get_secret_value().partition("://")
+        if scheme.partition("+")[0] not in {"postgres", "postgresql"} or not rest:
+            raise SettingsRefused("TWOKEYS_DATABASE_URL must begin with postgresql://.")
+        if not _has_readable_hosts(rest):
+            raise SettingsRefused(
+                "TWOKEYS_DATABASE_URL can't be read: a port is a number, an IPv6 address in brackets."
+            )
+        return f"postgresql://{rest}"
+
+    def reset_link(self, token: SecretStr) -> str:
+        return self.password_reset_link.replace("{public_url}", self.public_url).replace(
+            "{token}", token.get_secret_value()
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Raises SettingsRefused with one line that names the setting and never its value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = "TWOKEYS_" + str(first["loc"][0]).upper() if first["loc"] else "Settings"
+        raise SettingsRefused(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None

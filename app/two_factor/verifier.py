@@ -1,0 +1,162 @@
+"""Proving the second factor: count the attempt, look, and spend what was found in the transaction that it buys."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from app.accounts.domain import Account
+from app.accounts.repository import AccountRows
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
+from app.kernel.origin import Origin
+from app.kernel.refusal import TooManyAttempts, Unavailable
+from app.mail.domain import Letter
+from app.mail.service import Outbox
+from app.security.secret_box import SealBroken, Vault
+from app.settings import Settings
+from app.two_factor import totp
+from app.two_factor.domain import (
+    Enrollment,
+    Proof,
+    ProofByRecoveryCode,
+    ProofByStep,
+    WrongCode,
+    is_totp_code,
+    recovery_code_digest,
+)
+from app.two_factor.repository import CodeAttempts, CodeLimits, Enrollments
+
+_RETRY_WHEN_LOCKED_FOR_GOOD = 86400
+_RETRY_WHEN_SEAL_BROKEN = 60
+_log = structlog.get_logger(__name__)
+
+
+class AlreadySpent(Exception):
+    """Somebody was faster with the same code. Ends the transaction; never leaves the service that began it."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    database: Database
+    settings: Settings
+    vault: Vault
+    audit_log: AuditLog
+    outbox: Outbox
+
+    async def count_attempt(self, connection: Connection, account_id: UUID, at: datetime) -> int:
+        """Counts a code as wrong before anyone looks at it: how many are in a row now. Raises TooManyAttempts."""
+        in_a_row = await CodeAttempts(connection).count(account_id, self.limits, at)
+        if in_a_row is None:
+            raise await self.too_many(connection, account_id, at)
+        return in_a_row
+
+    @property
+    def limits(self) -> CodeLimits:
+        return CodeLimits(
+            self.settings.wrong_codes_per_account,
+            self.settings.wrong_codes_lock_seconds,
+            self.settings.wrong_codes_until_reset,
+        )
+
+    @staticmethod
+    async def too_many(connection: Connection, account_id: UUID, at: datetime) -> TooManyAttempts:
+        wait = await CodeAttempts(connection).seconds_locked(account_id, at)
+        return TooManyAttempts(retry_after=wait if wait is not None else _RETRY_WHEN_LOCKED_FOR_GOOD)
+
+    def remaining(self, in_a_row: int) -> int:
+        """How many more wrong codes are free before the account is locked."""
+        return min(
+            -in_a_row % self.settings.wrong_codes_per_account,
+            max(0, self.settings.wrong_codes_until_reset - in_a_row),
+        )
+
+    def open_secret(self, enrollment: Enrollment) -> str:
+        """Fails closed: a secret that cannot be opened lets nobody in. Raises Unavailable."""
+        try:
+            return self.vault.open(enrollment.sealed_secret, owner=enrollment.account_id).decode()
+        except SealBroken:
+            _log.critical("totp_secret_cannot_be_opened", account_id=str(enrollment.account_id))
+            raise Unavailable(retry_after=_RETRY_WHEN_SEAL_BROKEN) from None
+
+    def look(self, enrollment: Enrollment, code: str, in_a_row: int, at: datetime) -> Proof | None:
+        """What this code would prove. Called only for an attempt that was counted. Raises Unavailable."""
+        if not is_totp_code(code):
+            return ProofByRecoveryCode(recovery_code_digest(code), in_a_row)
+        step = totp.matching_step(self.open_secret(enrollment), code, at, after=enrollment.last_step)
+        return ProofByStep(step, in_a_row) if step is not None else None
+
+    async def prove(self, account: Account, enrollment: Enrollment, code: str, origin: Origin, at: datetime) -> Proof:
+        """Counted and looked at, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
+        async with self.database.reading() as connection:
+            in_a_row = await self.count_attempt(connection, account.id, at)
+        proof = self.look(enrollment, code, in_a_row, at)
+        if proof is None:
+            raise await self.refuse(account, in_a_row, origin, at)
+        return proof
+
+    async def spend(
+        self, connection: Connection, account: Account, proof: Proof, origin: Origin, at: datetime
+    ) -> Enrollment:
+        """In the transaction that gives out what the code bought; the enrollment as it is then. Raises AlreadySpent."""
+        rows = Enrollments(connection)
+        if isinstance(proof, ProofByStep):
+            enrollment = await rows.spend_step(account.id, proof.step, at)
+        else:
+            enrollment = await rows.spend_recovery_code(account.id, proof.digest, at)
+        if enrollment is None:
+            raise AlreadySpent
+        if isinstance(proof, ProofByRecoveryCode):
+            left = enrollment.recovery_codes_remaining
+            await self._tell_of_recovery_code(connection, account, left, origin, at)
+        return enrollment
+
+    async def _tell_of_recovery_code(
+        self, connection: Connection, account: Account, remaining: int, origin: Origin, at: datetime
+    ) -> None:
+        await self.audit_log.record(
+            connection,
+            EventType.RECOVERY_CODE_USED,
+            account_id=account.id,
+            at=at,
+            origin=origin,
+            remaining=remaining,
+        )
+        await self.outbox.queue(
+            connection,
+            Letter.RECOVERY_CODE_USED,
+            account_id=account.id,
+            to=account.address,
+            at=at,
+            origin=origin,
+            remaining=remaining,
+        )
+
+    async def refuse(self, account: Account, in_a_row: int, origin: Origin, at: datetime, **members: Any) -> WrongCode:
+        """Records the wrong code, warns the owner at every tenth, and hands back the refusal to raise."""
+        remaining = self.remaining(in_a_row)
+        async with self.database.transaction() as connection:
+            if await AccountRows(connection).keep(account.id) is None:
+                return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
+            await self.audit_log.record(
+                connection,
+                EventType.TWO_FACTOR_CODE_REFUSED,
+                account_id=account.id,
+                at=at,
+                origin=origin,
+                reason="wrong_code",
+            )
+            if remaining == 0:
+                await self.outbox.queue(
+                    connection,
+                    Letter.WRONG_CODES,
+                    account_id=account.id,
+                    to=account.address,
+                    at=at,
+                    origin=origin,
+                    count=in_a_row,
+                )
+        return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)

@@ -1,0 +1,123 @@
+"""What goes on beside the requests: noting uses of tokens, sending mail, sweeping out what is old."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from app.accounts.service import Accounts
+from app.audit.repository import EventRows
+from app.database.engine import Database
+from app.kernel.clock import Clock
+from app.kernel.refusal import Unavailable
+from app.login.repository import Challenges
+from app.mail.delivery import Delivery, outbox_state
+from app.mail.repository import OutboxRows
+from app.observability.metrics import Gauge
+from app.password_reset.service import PasswordReset
+from app.settings import Settings
+from app.tokens.service import Tokens
+from app.two_factor.repository import Enrollments
+
+_NOTE_USES_SECONDS = 1.0
+_MAIL_SECONDS = 1.0
+_SWEEP_SECONDS = 60.0
+_STOP_SECONDS = 3.0
+_SWEPT_AT_ONCE = 1000
+# An expired enrollment answers 410 for a day, and settled mail can be looked up for a week.
+_EXPIRED_KEPT = timedelta(days=1)
+_SETTLED_MAIL_KEPT = timedelta(days=7)
+
+_log = structlog.get_logger("twokeys.upkeep")
+_outbox_pending = Gauge("twokeys_outbox_pending", "Mails that wait to be sent.", multiprocess_mode="mostrecent")
+_outbox_age = Gauge("twokeys_outbox_oldest_seconds", "Age of the oldest waiting mail.", multiprocess_mode="mostrecent")
+_outbox_dead = Gauge("twokeys_outbox_dead", "Mails that were given up.", multiprocess_mode="mostrecent")
+_pool_in_use = Gauge("twokeys_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    database: Database
+    clock: Clock
+    settings: Settings
+    accounts: Accounts
+    tokens: Tokens
+    password_reset: PasswordReset
+    delivery: Delivery
+
+    @asynccontextmanager
+    async def running(self, *, with_worker: bool) -> AsyncIterator[None]:
+        """The loops of one process; at the end the last uses are written."""
+        stopping = asyncio.Event()
+        loops = [asyncio.create_task(self._every(_NOTE_USES_SECONDS, self._note_uses, stopping))]
+        if with_worker:
+            loops.append(asyncio.create_task(self.work(stopping)))
+        try:
+            yield
+        finally:
+            stopping.set()
+            # A mail server that hangs must not hold up the end: a letter cut off goes out again after its lease.
+            _, late = await asyncio.wait(loops, timeout=_STOP_SECONDS)
+            for loop in late:
+                loop.cancel()
+            await self._survive(self.tokens.note_uses)
+
+    async def work(self, stopping: asyncio.Event) -> None:
+        """Mail and sweeping, until told to stop."""
+        await asyncio.gather(
+            self._every(_MAIL_SECONDS, partial(self.send_mail, stopping), stopping),
+            self._every(_SWEEP_SECONDS, self.sweep, stopping),
+        )
+
+    async def send_mail(self, stopping: asyncio.Event | None = None) -> None:
+        """Everything that is due now, or what can be done of it until told to stop."""
+        goes_on = True
+        while goes_on and not (stopping and stopping.is_set()):
+            answered = await self.password_reset.answer_requests()
+            goes_on = bool(await self.delivery.deliver_due() or answered)
+        async with self.database.reading() as connection:
+            outbox = await outbox_state(connection, self.clock.now())
+        _outbox_pending.set(outbox.pending)
+        _outbox_age.set(outbox.oldest_age_seconds)
+        _outbox_dead.set(outbox.dead)
+
+    async def sweep(self) -> None:
+        """Removes what has ended and no longer counts for anything."""
+        at = self.clock.now()
+        async with self.database.reading() as connection:
+            await Challenges(connection).delete_old(at)
+            await self.password_reset.clean(connection, at)
+            await Enrollments(connection).delete_expired(at - _EXPIRED_KEPT)
+            await self.accounts.attempts.clean(connection, at)
+            while await self.tokens.rows(connection).delete_dead(at, most=_SWEPT_AT_ONCE):
+                pass
+            while await OutboxRows(connection).sweep(before=at - _SETTLED_MAIL_KEPT):
+                pass
+            while await EventRows(connection).sweep(before=at - timedelta(days=self.settings.event_retention_days)):
+                pass
+
+    async def _note_uses(self) -> None:
+        _pool_in_use.set(self.database.pool_in_use())
+        await self.tokens.note_uses()
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]], stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self._survive(work)
+            try:
+                await asyncio.wait_for(stopping.wait(), seconds)
+            except TimeoutError:
+                continue
+
+    @staticmethod
+    async def _survive(work: Callable[[], Awaitable[object]]) -> None:
+        """A fault in one round must not end the loop: the next round tries again."""
+        try:
+            await work()
+        except Unavailable:
+            _log.warning("database_unavailable", work=getattr(work, "__name__", "send_mail"))
+        except Exception:  # noqa: BLE001 - whatever it was, the next round tries again
+            _log.exception("upkeep_failed", work=getattr(work, "__name__", "send_mail"))

@@ -1,0 +1,165 @@
+"""Events: written once, read in pages, and without a person once the account is gone."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from app.audit.domain import EventType
+from app.audit.repository import EventRows, events
+from app.audit.service import AuditLog
+from app.database.engine import Database
+from app.kernel.chance import new_id
+from app.kernel.origin import Origin
+from app.mail.domain import Letter
+from app.mail.repository import outbox
+from app.mail.service import Outbox
+from app.security.secret_box import Vault
+
+BROWSER = Origin("192.0.2.7", "Mozilla/5.0")
+
+
+class SteppedClock(Protocol):
+    def now(self) -> datetime: ...
+    def advance(self, by: timedelta) -> None: ...
+
+
+@pytest.fixture
+def audit_log() -> AuditLog:
+    return AuditLog()
+
+
+async def record(
+    audit_log: AuditLog, database: Database, clock: SteppedClock, type: EventType, account_id: UUID | None
+) -> None:
+    async with database.transaction() as connection:
+        await audit_log.record(connection, type, account_id=account_id, at=clock.now(), origin=BROWSER)
+
+
+async def test_an_event_reads_back_as_it_was_written(
+    audit_log: AuditLog, database: Database, clock: SteppedClock
+) -> None:
+    account_id = new_id()
+    async with database.transaction() as connection:
+        await audit_log.record(
+            connection,
+            EventType.TWO_FACTOR_RESET,
+            account_id=account_id,
+            at=clock.now(),
+            origin=BROWSER,
+            client_id="support",
+            reason="lost phone",
+            amr=["pwd", "otp"],
+            revoked={"sessions": 2, "personal_tokens": 0},
+        )
+
+    async with database.reading() as connection:
+        page = await audit_log.events_of(connection, account_id, after=None, limit=10)
+
+    [event] = page.items
+    assert (event.type, event.account_id, event.occurred_at) == (EventType.TWO_FACTOR_RESET, account_id, clock.now())
+    assert (event.origin, event.client_id) == (BROWSER, "support")
+    assert event.details == {
+        "reason": "lost phone",
+        "amr": ["pwd", "otp"],
+        "revoked": {"sessions": 2, "personal_tokens": 0},
+    }
+
+
+@pytest.mark.parametrize("type", EventType)
+async def test_every_type_of_event_can_be_kept(
+    audit_log: AuditLog, database: Database, clock: SteppedClock, type: EventType
+) -> None:
+    await record(audit_log, database, clock, type, None)
+
+    async with database.reading() as connection:
+        page = await audit_log.all_events(connection, account_id=None, type=type, after=None, limit=10)
+    assert [event.type for event in page.items] == [type]
+
+
+async def test_a_type_that_is_not_in_the_contract_is_refused_by_the_table(
+    database: Database, clock: SteppedClock
+) -> None:
+    with pytest.raises(Exception, match="events_type_check"):
+        async with database.transaction() as connection:
+            await connection.execute(
+                insert(events), {"id": new_id(), "type": "login.maybe", "occurred_at": clock.now(), "details": {}}
+            )
+
+
+async def test_pages_go_from_the_newest_to_the_oldest_and_miss_nothing(
+    audit_log: AuditLog, database: Database, clock: SteppedClock
+) -> None:
+    mine, other = new_id(), new_id()
+    for _ in range(5):
+        await record(audit_log, database, clock, EventType.LOGIN_SUCCEEDED, mine)
+        await record(audit_log, database, clock, EventType.LOGIN_SUCCEEDED, other)
+
+    seen: list[UUID] = []
+    after: UUID | None = None
+    async with database.reading() as connection:
+        while True:
+            page = await audit_log.events_of(connection, mine, after=after, limit=2)
+            seen += [event.id for event in page.items]
+            after = page.next_after
+            if after is None:
+                break
+
+    assert len(seen) == 5
+    assert seen == sorted(seen, reverse=True)
+
+
+async def test_all_events_can_be_asked_for_one_account_and_one_type(
+    audit_log: AuditLog, database: Database, clock: SteppedClock
+) -> None:
+    mine, other = new_id(), new_id()
+    for account_id in (mine, other, None):
+        for type in (EventType.LOGIN_FAILED, EventType.LOGIN_SUCCEEDED):
+            await record(audit_log, database, clock, type, account_id)
+
+    async with database.reading() as connection:
+        everything = await audit_log.all_events(connection, account_id=None, type=None, after=None, limit=50)
+        failed = await audit_log.all_events(
+            connection, account_id=None, type=EventType.LOGIN_FAILED, after=None, limit=50
+        )
+        of_mine = await audit_log.all_events(
+            connection, account_id=mine, type=EventType.LOGIN_FAILED, after=None, limit=50
+        )
+
+    assert (len(everything.items), len(failed.items), len(of_mine.items)) == (6, 3, 1)
+
+
+async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
+    audit_log: AuditLog, vault: Vault, database: Database, clock: SteppedClock
+) -> None:
+    gone, stays = new_id(), new_id()
+    for account_id in (gone, stays):
+        async with database.transaction() as connection:
+            about = {"account_id": account_id, "at": clock.now(), "origin": BROWSER}
+            await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, client_id="app", reason="x", **about)  # type: ignore[arg-type] # one bundle for two calls
+            await Outbox(vault).queue(connection, Letter.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
+
+    async with database.transaction() as connection:
+        await audit_log.forget(connection, gone)
+        await Outbox(vault).forget(connection, gone)
+
+    async with database.reading() as connection:
+        [event] = (await audit_log.events_of(connection, gone, after=None, limit=10)).items
+        [other] = (await audit_log.events_of(connection, stays, after=None, limit=10)).items
+        letters = list(await connection.scalars(select(outbox.c.account_id)))
+    assert (event.origin, event.details) == (Origin(None, None), {})
+    assert (event.type, event.occurred_at, event.client_id) == (EventType.LOGIN_SUCCEEDED, clock.now(), "app")
+    assert other.origin == BROWSER
+    assert letters == [stays]
+
+
+async def test_events_past_their_time_are_swept(audit_log: AuditLog, database: Database, clock: SteppedClock) -> None:
+    await record(audit_log, database, clock, EventType.LOGIN_FAILED, None)
+    clock.advance(timedelta(days=400))
+    await record(audit_log, database, clock, EventType.LOGIN_FAILED, None)
+
+    async with database.reading() as connection:
+        assert await EventRows(connection).sweep(before=clock.now()) == 1
+        assert await connection.scalar(select(func.count()).select_from(events)) == 1

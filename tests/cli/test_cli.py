@@ -1,0 +1,360 @@
+"""The `twokeys` command as operators use it: a process of its own, over a real Postgres."""
+
+import asyncio
+import getpass
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from app.cli.main import commands
+from app.database.engine import Database
+from app.database.migrations import newest_revision
+from app.kernel.chance import new_id
+from app.kernel.clock import SystemClock
+from app.security.secret_box import Vault, key_id
+from app.services import build_services
+from app.settings import Settings, new_key, read_key
+from tests.conftest import SetClock
+from tests.support.people import EMAIL, KEY, PASSWORD, a_session, an_account, bearer, log_in
+from tests.support.postgres import Server
+from tests.support.service import environment, over, twokeys
+
+pytestmark = pytest.mark.anyio
+
+Done = subprocess.CompletedProcess[str]
+
+
+class Desk:
+    """A shell on a machine with the service's settings."""
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        self._database_url, self._folder = database_url, folder
+
+    async def run(self, *arguments: str, stdin: str = "", **settings: str) -> Done:
+        env = over(self._database_url, **settings)
+        return await asyncio.to_thread(twokeys, *arguments, env=env, cwd=self._folder, stdin=stdin)
+
+    async def data(self, *arguments: str, stdin: str = "", **settings: str) -> Any:
+        """What a command prints with --json."""
+        done = await self.run(*arguments, "--json", stdin=stdin, **settings)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    async def refusal(self, *arguments: str, stdin: str = "", **settings: str) -> str:
+        """The one line that a command refuses with."""
+        done = await self.run(*arguments, stdin=stdin, **settings)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        (line,) = done.stderr.splitlines()
+        return line.removeprefix("twokeys: ")
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """The command has the machine's clock, so the service beside it starts from there."""
+    return SetClock(SystemClock().now())
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path) -> Desk:
+    return Desk(database_url, tmp_path)
+
+
+async def newest_event(database: Database) -> tuple[str, Any, Any]:
+    async with database.reading() as connection:
+        query = text("SELECT type, details, account_id FROM events ORDER BY id DESC LIMIT 1")
+        row = (await connection.execute(query)).one()
+        return row.type, row.details, row.account_id
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("dev",),
+        ("serve",),
+        ("worker",),
+        ("migrate",),
+        ("openapi",),
+        ("accounts",),
+        ("accounts", "create"),
+        ("accounts", "show"),
+        ("accounts", "disable"),
+        ("accounts", "enable"),
+        ("accounts", "reset-2fa"),
+        ("accounts", "revoke-tokens"),
+        ("clients",),
+        ("clients", "create"),
+        ("clients", "list"),
+        ("clients", "delete"),
+        ("keys",),
+        ("keys", "generate"),
+        ("keys", "rotate"),
+    ],
+)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(commands, [*command, "--help"], prog_name="twokeys")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"Usage: {' '.join(('twokeys', *command))} ")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("dance",),
+        ("serve", "--port", "70000"),
+        ("accounts", "show"),
+        ("accounts", "reset-2fa", EMAIL),
+        ("accounts", "revoke-tokens", "--reason", "x"),
+        ("accounts", "revoke-tokens", EMAIL, "--all", "--reason", "x"),
+        ("clients", "create", "Shop"),
+        ("clients", "create", "Shop", "--role", "king"),
+        ("clients", "delete", "not-an-id"),
+    ],
+)
+def test_wrong_usage_ends_with_2(wrong: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(commands, wrong, prog_name="twokeys")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Usage: twokeys" in done.stderr
+
+
+async def test_an_account_is_made_with_a_password_from_standard_input(
+    desk: Desk, api: httpx.AsyncClient, database: Database
+) -> None:
+    made = await desk.data("accounts", "create", EMAIL, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert (made["email"], made["status"], made["two_factor"]["status"]) == (EMAIL, "active", "disabled")
+    assert (await log_in(api)).status_code == 200
+    async with database.reading() as connection:
+        query = text("SELECT details, client_id FROM events WHERE type = 'account.created'")
+        details, client_id = (await connection.execute(query)).one()
+    assert (details["operator"], client_id) == (getpass.getuser(), None)
+
+
+async def test_an_account_without_a_password_is_invited(desk: Desk, database: Database) -> None:
+    await desk.data("accounts", "create", EMAIL, TWOKEYS_MAIL="on", TWOKEYS_SMTP_URL="")
+    async with database.reading() as connection:
+        assert await connection.scalar(text("SELECT letter FROM outbox")) == "invitation"
+
+
+async def test_nobody_is_invited_where_no_mail_goes_out(desk: Desk) -> None:
+    assert "use --password-stdin" in await desk.refusal("accounts", "create", EMAIL)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "says"),
+    [
+        (EMAIL, "short", "A password has at least 8 characters."),
+        (EMAIL, "", "A password has at least 8 characters."),
+        ("nobody", PASSWORD, "email: Must be a mail address."),
+    ],
+)
+async def test_what_will_not_do_makes_no_account(desk: Desk, email: str, password: str, says: str) -> None:
+    assert await desk.refusal("accounts", "create", email, "--password-stdin", stdin=password) == says
+
+
+async def test_an_address_is_taken_once(desk: Desk, api: httpx.AsyncClient) -> None:
+    await an_account(api.house)  # type: ignore[attr-defined]
+    said = await desk.refusal("accounts", "create", EMAIL, "--password-stdin", stdin=PASSWORD)
+    assert said == "There is an account with this address."
+
+
+async def test_an_account_is_shown_without_keys(desk: Desk, api: httpx.AsyncClient) -> None:
+    account = await an_account(api.house)  # type: ignore[attr-defined]
+    shown = await desk.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
+    assert shown["id"] == str(account.id)
+    plain = await desk.run("accounts", "show", EMAIL)
+    assert f"email       {EMAIL}" in plain.stdout
+
+
+@pytest.mark.parametrize("command", ["show", "disable", "enable"])
+async def test_an_address_without_an_account_is_said_so(desk: Desk, command: str) -> None:
+    assert await desk.refusal("accounts", command, EMAIL) == "There is no account with this address."
+
+
+async def test_a_disabled_account_is_kept_out_until_it_is_enabled(
+    desk: Desk, api: httpx.AsyncClient, database: Database
+) -> None:
+    await an_account(api.house)  # type: ignore[attr-defined]
+    token = await a_session(api)
+    assert (await desk.data("accounts", "disable", EMAIL))["status"] == "disabled"
+    assert (await newest_event(database))[:2] == (
+        "account.disabled",
+        {"operator": getpass.getuser(), "revoked": {"sessions": 1, "personal_tokens": 0}},
+    )
+    assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
+    assert (await log_in(api)).status_code == 401
+    assert (await desk.data("accounts", "enable", EMAIL))["status"] == "active"
+    assert (await log_in(api)).status_code == 200
+
+
+async def test_resetting_two_factor_names_the_operator_and_the_reason(
+    desk: Desk, api: httpx.AsyncClient, database: Database
+) -> None:
+    await an_account(api.house)  # type: ignore[attr-defined]
+    done = await desk.data("accounts", "reset-2fa", EMAIL, "--reason", "Lost her phone")
+    assert done == {"two_factor": "disabled", "revoked": {"sessions": 0, "personal_tokens": 0}}
+    kind, details, _ = await newest_event(database)
+    assert (kind, details["operator"], details["reason"]) == ("two_factor.reset", getpass.getuser(), "Lost her phone")
+
+
+async def test_an_act_needs_a_reason_that_says_something(desk: Desk, api: httpx.AsyncClient) -> None:
+    await an_account(api.house)  # type: ignore[attr-defined]
+    said = await desk.refusal("accounts", "reset-2fa", EMAIL, "--reason", " ")
+    assert said == "reason: Must be 1 to 500 printable characters."
+
+
+async def test_tokens_of_one_account_are_revoked(desk: Desk, api: httpx.AsyncClient) -> None:
+    await an_account(api.house)  # type: ignore[attr-defined]
+    token = await a_session(api)
+    ended = await desk.data("accounts", "revoke-tokens", EMAIL, "--reason", "Stolen laptop")
+    assert ended == {"sessions": 1, "personal_tokens": 0}
+    assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
+
+
+async def test_after_a_restore_every_token_can_be_revoked(
+    desk: Desk, api: httpx.AsyncClient, database: Database
+) -> None:
+    tokens = []
+    for email in (EMAIL, "grace@example.com"):
+        await an_account(api.house, email)  # type: ignore[attr-defined]
+        tokens.append(await a_session(api, email))
+    assert await desk.data("accounts", "revoke-tokens", "--all", "--reason", "Restored a backup") == {"accounts": 2}
+    for token in tokens:
+        assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
+    kind, details, account_id = await newest_event(database)
+    assert (kind, details["accounts"], account_id) == ("tokens.revoked", 2, None)
+
+
+async def test_a_client_is_made_asks_and_is_deleted(desk: Desk, api: httpx.AsyncClient) -> None:
+    made = await desk.data("clients", "create", "Shop", "--role", "introspect", "--role", "admin")
+    assert made.keys() == {"client_id", "client_secret"}
+    auth = httpx.BasicAuth(made["client_id"], made["client_secret"])
+    assert (await api.get("/v1/admin/accounts", auth=auth)).status_code == 200
+    asked = await api.post("/v1/introspect", data={"token": "tks_unknown"}, auth=auth)
+    assert asked.json() == {"active": False}
+
+    (listed,) = await desk.data("clients", "list")
+    assert (listed["client_id"], listed["name"], listed["roles"]) == (
+        made["client_id"],
+        "Shop",
+        ["admin", "introspect"],
+    )
+    table = (await desk.run("clients", "list")).stdout
+    assert made["client_id"] in table
+    assert made["client_secret"] not in table
+
+    assert (await desk.run("clients", "delete", made["client_id"])).returncode == 0
+    assert (await api.get("/v1/admin/accounts", auth=auth)).status_code == 401
+    assert await desk.data("clients", "list") == []
+
+
+async def test_what_can_not_be_a_client_is_refused(desk: Desk) -> None:
+    assert await desk.refusal("clients", "delete", str(new_id())) == "There is no client with this id."
+    assert (await desk.refusal("clients", "create", " ", "--role", "admin")).startswith("name: ")
+
+
+def test_a_new_key_stands_alone_on_its_line(tmp_path: Path) -> None:
+    done = twokeys("keys", "generate", env=environment(), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    assert len(read_key(done.stdout.strip())) == 32
+
+
+async def keys_in_use(database: Database) -> set[bytes]:
+    async with database.reading() as connection:
+        sealed = text("SELECT sealed FROM outbox UNION ALL SELECT sealed_secret FROM two_factor_enrollments")
+        return {bytes(row[0])[:4] for row in await connection.execute(sealed)}
+
+
+async def test_rotating_seals_every_secret_with_the_first_key(
+    desk: Desk, database_url: str, database: Database
+) -> None:
+    count, old = 250, Vault((read_key(KEY),))
+    fresh = new_key()
+    async with database.transaction() as connection:
+        for n in range(count):
+            id = new_id()
+            await connection.execute(
+                text(
+                    "INSERT INTO accounts (id, address, folded_address, status, credential_epoch, created_at)"
+                    " VALUES (:id, :address, :address, 'active', 0, now())"
+                ),
+                {"id": id, "address": f"p{n}@example.com"},
+            )
+            await connection.execute(
+                text(
+                    "INSERT INTO two_factor_enrollments (account_id, id, status, sealed_secret, expires_at)"
+                    " VALUES (:id, :id, 'pending', :sealed, now() + interval '1 hour')"
+                ),
+                {"id": id, "sealed": old.seal(b"JBSWY3DPEHPK3PXP", owner=id)},
+            )
+    settings = Settings(_env_file=None, database_url=SecretStr(database_url), secret_keys=(SecretStr(KEY),))
+    house = build_services(settings, SystemClock())
+    await an_account(house, EMAIL, None)
+    await house.close()
+
+    refused = await desk.run("keys", "rotate", TWOKEYS_SECRET_KEYS=fresh)
+    assert refused.returncode == 1
+    assert "not in TWOKEYS_SECRET_KEYS" in refused.stderr
+
+    both = f"{fresh},{KEY}"
+    assert await desk.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": count + 1, "unreadable": 0}
+    assert await keys_in_use(database) == {key_id(read_key(fresh))}
+    assert await desk.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": 0, "unreadable": 0}
+
+    new = Vault((read_key(fresh),))
+    async with database.reading() as connection:
+        query = text("SELECT account_id, sealed_secret FROM two_factor_enrollments")
+        for account_id, sealed in await connection.execute(query):
+            assert new.open(bytes(sealed), owner=account_id) == b"JBSWY3DPEHPK3PXP"
+
+
+async def test_the_openapi_document_needs_no_settings(desk: Desk, tmp_path: Path) -> None:
+    bare = environment()
+    printed = await asyncio.to_thread(twokeys, "openapi", env=bare, cwd=tmp_path)
+    written = await asyncio.to_thread(twokeys, "openapi", "--output", "o.json", env=bare, cwd=tmp_path)
+    assert (printed.returncode, written.returncode, written.stdout) == (0, 0, "")
+    assert (tmp_path / "o.json").read_text() == printed.stdout
+    assert json.loads(printed.stdout)["openapi"].startswith("3.")
+
+
+async def test_two_migrations_at_once_both_succeed(postgres: Server, tmp_path: Path) -> None:
+    url = await postgres.create("cli_migrate")
+    try:
+        env = environment(TWOKEYS_DATABASE_URL=url)
+        both = await asyncio.gather(
+            *(asyncio.to_thread(twokeys, "migrate", "--json", env=env, cwd=tmp_path) for _ in range(2))
+        )
+        for done in both:
+            assert (done.returncode, json.loads(done.stdout)) == (0, {"revision": newest_revision()}), done.stderr
+    finally:
+        await postgres.drop("cli_migrate")
+
+
+async def test_trouble_with_the_database_is_one_line(postgres: Server, desk: Desk) -> None:
+    empty = await postgres.create("cli_empty")
+    try:
+        for url, says in (
+            (empty, "run `twokeys migrate` first"),
+            (postgres.url_of("nowhere"), 'database "nowhere" does not exist'),
+            ("postgresql://127.0.0.1:1/x", "The database can't be reached."),
+            ("postgresql://[", "TWOKEYS_DATABASE_URL"),
+        ):
+            for command in (("clients", "list"), ("keys", "rotate")):
+                assert says in await desk.refusal(*command, TWOKEYS_DATABASE_URL=url)
+        assert "does not exist" in await desk.refusal("migrate", TWOKEYS_DATABASE_URL=postgres.url_of("nowhere"))
+        assert await desk.refusal("migrate", TWOKEYS_DATABASE_URL="postgresql://127.0.0.1:1/x")
+    finally:
+        await postgres.drop("cli_empty")
+
+
+async def test_a_database_of_a_newer_release_is_not_touched(desk: Desk, database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "newer release" in await desk.refusal("migrate")

@@ -1,0 +1,119 @@
+"""What the console and the mailbox page are served with, and what they never serve."""
+
+import re
+from email.message import EmailMessage
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.console import DevelopmentNotice, mount_console
+from app.development.mailbox import mount_mailbox
+
+_ROOT = Path(__file__).resolve().parents[2]
+_CONSOLE = _ROOT / "app" / "console"
+
+
+def _client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+def _console(notice: DevelopmentNotice | None = None) -> httpx.AsyncClient:
+    app = FastAPI()
+    mount_console(app, notice)
+    return _client(app)
+
+
+def _mail() -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@example.com", "b@example.com", "Hello"
+    message.set_content("Hello")
+    message.add_alternative("<p>Hello</p>", subtype="html")
+    return message.as_bytes()
+
+
+@pytest.mark.parametrize("path", ["/", "/console"])
+async def test_the_root_leads_to_the_console(path: str) -> None:
+    answer = await _console().get(path)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/console/")
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("", "text/html; charset=utf-8"),
+        ("main.js", "text/javascript; charset=utf-8"),
+        ("views/log-in.js", "text/javascript; charset=utf-8"),
+        ("console.css", "text/css; charset=utf-8"),
+        ("key.svg", "image/svg+xml"),
+    ],
+)
+async def test_every_file_has_its_type_and_the_strict_policy(path: str, media_type: str) -> None:
+    answer = await _console().get(f"/console/{path}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == media_type
+    policy = answer.headers["content-security-policy"].split("; ")
+    for directive in ("default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"):
+        assert directive in policy
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("path", ["../routes.py", "%2e%2e/routes.py", "..%2froutes.py", "views", "views/", "nothing"])
+async def test_nothing_else_is_served(path: str) -> None:
+    assert (await _console().get(httpx.URL(f"http://test/console/{path}"))).status_code == 404
+
+
+def test_no_page_has_inline_script_or_style_or_a_stranger() -> None:
+    for page in _CONSOLE.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=\"/)", text), page
+        assert not re.search(r"(?:src|href)=\"(?!/|#)", text), page
+
+
+def test_no_module_builds_html_from_text_and_one_alone_speaks_to_the_api() -> None:
+    modules = list((_CONSOLE / "static").rglob("*.js"))
+    assert modules
+    for module in modules:
+        text = module.read_text(encoding="utf-8")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), (
+            module
+        )
+        assert ("fetch(" in text) == (module.name == "api.js"), module
+        assert ("sessionStorage." in text) == (module.name == "session.js"), module
+        assert not re.search(r"localStorage|document\.cookie|indexedDB", text), module
+
+
+async def test_the_notice_is_there_in_development_alone() -> None:
+    assert "development" not in (await _console().get("/console/")).text
+    with_password = await _console(DevelopmentNotice("demo@example.com", "a<b", "/mailbox/")).get("/console/")
+    assert "<code>a&lt;b</code>" in with_password.text
+    without = await _console(DevelopmentNotice("demo@example.com", None, "/mailbox/")).get("/console/")
+    assert "the password that you gave it" in without.text
+
+
+async def test_a_name_that_is_no_mail_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    (folder / "a.eml").write_bytes(_mail())
+    (folder / "b.eml").symlink_to(tmp_path / "secret.txt")
+    app = FastAPI()
+    mount_mailbox(app, folder)
+    async with _client(app) as client:
+        assert (await client.get("/mailbox/mails/a.eml")).status_code == 200
+        for name in ("b.eml", "..%2fsecret.txt", "%2e%2e", "nothing.eml", "a.eml%00"):
+            assert (await client.get(httpx.URL(f"http://test/mailbox/mails/{name}"))).status_code == 404, name
+        assert [mail["id"] for mail in (await client.get("/mailbox/mails")).json()] == ["a.eml"]
+
+
+async def test_a_mailbox_without_a_folder_or_with_a_broken_mail_still_opens(tmp_path: Path) -> None:
+    app = FastAPI()
+    mount_mailbox(app, tmp_path / "none")
+    mount_mailbox(broken := FastAPI(), tmp_path)
+    (tmp_path / "half.eml").write_bytes(_mail()[:120])
+    (tmp_path / "noise.eml").write_bytes(bytes(range(256)))
+    assert (await _client(app).get("/mailbox/mails")).json() == []
+    assert len((await _client(broken).get("/mailbox/mails")).json()) == 2

@@ -1,0 +1,80 @@
+"""Every hot statement looks its rows up in an index, however many there are: read from Postgres' own plans."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from app.services import Services
+from bench.seed import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRET, address_of, fill, token_of
+from tests.conftest import SetClock
+from tests.database.test_statement_counts import executed
+from tests.support.people import bearer, log_in, totp_code
+
+pytestmark = pytest.mark.anyio
+
+ACCOUNTS = 5_000
+WITH_DEVICE, WITHOUT_DEVICE = 7, 8
+# A handful of rows on one page, of which a plan may as well read all.
+HANDFUL = {"clients"}
+BASIC = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def reads_without_index(plan: dict[str, Any]) -> list[str]:
+    """The tables that this plan reads from one end to the other."""
+    found = []
+    for node in nodes(plan):
+        by_index = "Index Cond" in node or node["Node Type"] == "Bitmap Heap Scan"
+        if "Scan" in node["Node Type"] and node.get("Relation Name", "clients") not in HANDFUL and not by_index:
+            found.append(f"{node['Node Type']} on {node['Relation Name']}")
+    return found
+
+
+async def explain(dsn: str, statement: str, given: tuple[Any, ...]) -> dict[str, Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        # Some tables are small here, and an index is to be used wherever there is one.
+        await connection.execute("SET enable_seqscan = off")
+        answer = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *given)
+    finally:
+        await connection.close()
+    plan: dict[str, Any] = json.loads(answer)[0]["Plan"]
+    return plan
+
+
+async def live_a_little(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
+    form = {"token": token_of(3)}
+    checked = await api.post("/v1/introspect", data=form, headers={"Authorization": f"Basic {BASIC}"})
+    assert checked.json()["active"] is True
+    assert (await api.get("/v1/forward-auth", headers=bearer(token_of(4)))).is_success
+    await house.tokens.note_uses()
+    assert (await log_in(api, address_of(ACCOUNTS - WITHOUT_DEVICE))).json()["status"] == "authenticated"
+    asked = (await log_in(api, address_of(WITH_DEVICE), PASSWORD)).json()
+    proof = {"challenge": asked["challenge"], "code": totp_code(SECRET, clock.now())}
+    assert (await api.post("/v1/login/two-factor", json=proof)).is_success
+
+
+async def test_every_hot_statement_is_an_index_look_up(
+    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+) -> None:
+    await fill(database_url, ACCOUNTS, clock.now() - timedelta(minutes=1), with_two_factor=ACCOUNTS // 2)
+    with executed(house) as sent:
+        await live_a_little(api, house, clock)
+    assert len(sent) >= 15, "some hot call was not seen"
+    slow = {}
+    for statement, given in sent:
+        found = reads_without_index(await explain(database_url, statement, given))
+        if found:
+            slow[statement] = found
+    assert not slow

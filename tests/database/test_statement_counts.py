@@ -1,0 +1,79 @@
+"""How often the hot calls ask Postgres: each statement is there for a guarantee that some other test would miss."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event
+
+from app.clients.domain import Role
+from app.database import compiled
+from app.database.engine import Connection, Record, ask_driver
+from app.services import Services
+from tests.conftest import SetClock
+from tests.support.people import a_session, an_account, bearer, enroll, log_in, totp_code
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def executed(house: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
+    """What is sent within the block, with its parameters; BEGIN and COMMIT are no statements."""
+    sent: list[tuple[str, tuple[Any, ...]]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: tuple[Any, ...], *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    async def ask(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+        sent.append((statement, tuple(given)))
+        return await ask_driver(connection, statement, given)
+
+    engine = house.database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "ask_driver", ask)
+            yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_a_check_is_one_statement(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    token = await a_session(api)
+    client = await house.clients.create("gateway", [Role.INTROSPECT])
+    basic = httpx.BasicAuth(str(client.client.id), client.secret.get_secret_value())
+    with executed(house) as sent:
+        answer = await api.post("/v1/introspect", data={"token": token}, auth=basic)
+    assert answer.json()["active"] is True
+    assert len(sent) == 1, sent
+
+
+async def test_a_call_with_a_token_checks_it_by_one_statement(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    token = await a_session(api)
+    with executed(house) as sent:
+        await api.get("/v1/forward-auth", headers=bearer(token))
+    assert len(sent) == 1, sent
+
+
+async def test_a_log_in_by_password_takes_three(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    with executed(house) as sent:
+        await a_session(api)
+    assert len(sent) == 3, sent
+
+
+async def test_a_log_in_by_two_factors_takes_seven(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
+    await an_account(house)
+    device = await enroll(api, await a_session(api), clock.now())
+    clock.advance(timedelta(minutes=1))
+    with executed(house) as sent:
+        asked = (await log_in(api)).json()
+        proof = {"challenge": asked["challenge"], "code": totp_code(device.secret, clock.now())}
+        answer = await api.post("/v1/login/two-factor", json=proof)
+    assert answer.status_code == 200
+    assert len(sent) == 7, sent

@@ -1,0 +1,79 @@
+"""JSON as strictly as RFC 8259, and text that Postgres can keep."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.http.problems import MalformedRequest
+from app.http.strict_json import read_json
+from app.kernel.refusal import FieldError
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+)
+
+
+@given(values, st.booleans())
+def test_what_is_json_is_read(value: object, ascii_only: bool) -> None:  # noqa: FBT001 - one of the two ways to write
+    assert read_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@given(st.binary())
+def test_other_bytes_are_refused_and_break_nothing(body: bytes) -> None:
+    try:
+        read_json(body)
+    except (MalformedRequest, FieldError):
+        return
+    json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b'{"a":1,"a":1}',
+        b'{"a":{"b":1,"b":2}}',
+        b'{"a":1,"\\u0061":2}',
+        b"\xef\xbb\xbf{}",
+        '{"a":1}'.encode("utf-16"),
+        b'"\xff"',
+        b'"\x00"',
+        b'"\n"',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"1" * 10_000,
+    ],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedRequest):
+        read_json(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'"a\\u0000"', ""),
+        (b'{"email":"a\\u0000"}', "/email"),
+        (b'{"email":"\\ud800"}', "/email"),
+        (b'{"email":"\\udc00\\ud800"}', "/email"),
+        (b'{"a":[1,"\\ud83d"]}', "/a/1"),
+        (b'{"\\ud800":1}', ""),
+        (b'{"Secret!":"\\u0000"}', ""),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_with_its_place(body: bytes, pointer: str) -> None:
+    with pytest.raises(FieldError) as refused:
+        read_json(body)
+    assert refused.value.pointer == pointer
+
+
+def test_a_pair_of_surrogates_is_one_character() -> None:
+    assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"

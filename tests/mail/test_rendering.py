@@ -1,0 +1,183 @@
+"""What the mails say, and what a stranger's words in them can't do."""
+
+import re
+from datetime import datetime, timedelta, timezone
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+
+from app.kernel.chance import new_id
+from app.kernel.origin import NOWHERE, Origin
+from app.mail.domain import Letter, Occasion, facts_of, wait_before_retry
+from app.mail.rendering import Letters
+
+LINK = "https://id.example.com/console/#/password-reset/tkr_" + "s" * 43
+FACTS: dict[str, object] = {"link": LINK, "minutes": 30, "remaining": 7, "description": "build server", "count": 10}
+AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
+BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64)")
+HOSTILE = "\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>\"' {{ 7*7 }} \x00\x1b[2J\u202e\u2028\ud800"
+LETTERS = Letters(issuer="Twokeys", mail_from="Twokeys <no-reply@id.example.com>", public_url="https://id.example.com")
+
+
+class TagsOf(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+def an_occasion(letter: Letter, *, origin: Origin = BROWSER, to: str = "ann@example.com", **other: object) -> Occasion:
+    facts = {name: FACTS[name] for name in facts_of(letter)}
+    return Occasion(to, AT, origin, facts | other)
+
+
+def as_received(message: EmailMessage) -> EmailMessage:
+    received = message_from_bytes(message.as_bytes(), policy=default)
+    assert isinstance(received, EmailMessage)
+    return received
+
+
+def body(message: EmailMessage, subtype: str) -> str:
+    part = message.get_body((subtype,))
+    assert part is not None
+    content = part.get_content()
+    assert isinstance(content, str)
+    return content
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+@pytest.mark.parametrize("letter", Letter)
+def test_a_letter_says_when_from_where_and_what_to_do(letter: Letter, subtype: str) -> None:
+    said = body(as_received(LETTERS.write(letter, an_occasion(letter), id=new_id())), subtype)
+
+    for words in ("01 March 2026, 12:30:00 UTC", "192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64)", "ann@example.com"):
+        assert words in said
+    assert re.search("If (this was not you|you did not)", said)
+    assert "{{" not in said
+    assert "{%" not in said
+
+
+@pytest.mark.parametrize("letter", Letter)
+def test_only_a_letter_with_a_link_carries_a_secret(letter: Letter) -> None:
+    message = LETTERS.write(letter, an_occasion(letter), id=new_id())
+
+    for subtype in ("plain", "html"):
+        assert (LINK in body(message, subtype)) == (letter in {Letter.PASSWORD_RESET, Letter.INVITATION})
+    assert "tkr_" not in str(message["Subject"])
+
+
+@pytest.mark.parametrize("letter", Letter)
+def test_a_letter_from_nowhere_says_so(letter: Letter) -> None:
+    said = body(LETTERS.write(letter, an_occasion(letter, origin=NOWHERE), id=new_id()), "plain")
+
+    assert "Address:    not known" in said
+
+
+@pytest.mark.parametrize("letter", Letter)
+def test_every_letter_has_a_subject_of_its_own(letter: Letter) -> None:
+    subjects = [str(LETTERS.write(each, an_occasion(each), id=new_id())["Subject"]) for each in Letter]
+
+    assert len(set(subjects)) == len(Letter)
+
+
+def test_the_headers_are_those_of_an_automatic_mail_and_stay_the_same() -> None:
+    letter_id = new_id()
+
+    first, again = (
+        as_received(LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=letter_id))
+        for _ in range(2)
+    )
+
+    assert first["Message-ID"] == again["Message-ID"] == f"<{letter_id.hex}@id.example.com>"
+    assert first["Date"] == again["Date"] == "Sun, 01 Mar 2026 12:30:00 +0000"
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first["To"] == "ann@example.com"
+    assert first["From"] == "Twokeys <no-reply@id.example.com>"
+    assert first.get_content_type() == "multipart/alternative"
+
+
+@pytest.mark.parametrize("letter", Letter)
+def test_hostile_words_break_out_of_nothing(letter: Letter) -> None:
+    harmless = LETTERS.write(letter, an_occasion(letter), id=new_id())
+    facts = dict.fromkeys(facts_of(letter) & {"description"}, HOSTILE)
+    hostile = as_received(
+        LETTERS.write(letter, an_occasion(letter, origin=Origin("192.0.2.7", HOSTILE), **facts), id=new_id())
+    )
+
+    assert hostile["Bcc"] is None
+    assert TagsOf(body(hostile, "html")).tags == TagsOf(body(harmless, "html")).tags
+    assert len(body(hostile, "plain").splitlines()) == len(body(harmless, "plain").splitlines())
+    for said in (body(hostile, "plain"), body(hostile, "html")):
+        assert all(line.isprintable() for line in said.split("\r\n"))
+        assert "49" not in said
+
+
+@given(st.text(max_size=300))
+def test_whatever_a_user_agent_says_the_text_keeps_its_lines(user_agent: str) -> None:
+    occasion = an_occasion(Letter.PASSWORD_CHANGED, origin=Origin("192.0.2.7", user_agent))
+
+    said = body(as_received(LETTERS.write(Letter.PASSWORD_CHANGED, occasion, id=new_id())), "plain")
+
+    plain = body(LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id()), "plain")
+    assert len(said.splitlines()) == len(plain.splitlines())
+
+
+def test_an_issuer_can_add_no_header() -> None:
+    letters = Letters(
+        issuer="Two\r\nBcc: a@example.com", mail_from="no-reply@example.com", public_url="https://x.example"
+    )
+
+    message = as_received(letters.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id()))
+
+    assert message["Bcc"] is None
+    assert message["Subject"] == "Two Bcc: a@example.com: your password was changed"
+
+
+@pytest.mark.parametrize("to", ["a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com", ""])
+def test_what_is_no_single_address_gets_no_mail(to: str) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED, to=to), id=new_id())
+
+
+def test_a_fact_can_not_take_the_place_of_what_every_letter_says() -> None:
+    occasion = an_occasion(Letter.PASSWORD_CHANGED, address="203.0.113.9", issuer="Someone else")
+
+    said = body(LETTERS.write(Letter.PASSWORD_CHANGED, occasion, id=new_id()), "plain")
+
+    assert "192.0.2.7" in said
+    assert "Someone else" not in said
+
+
+def test_a_missing_fact_is_an_error_and_never_a_gap() -> None:
+    with pytest.raises(UndefinedError):
+        LETTERS.write(Letter.PASSWORD_RESET, Occasion("ann@example.com", AT, BROWSER, {}), id=new_id())
+
+
+@pytest.mark.parametrize(
+    ("remaining", "words"),
+    [(0, "No recovery code is left"), (1, "1 recovery code is left"), (9, "9 recovery codes are left")],
+)
+def test_the_number_of_recovery_codes_left_is_told(remaining: int, words: str) -> None:
+    occasion = an_occasion(Letter.RECOVERY_CODE_USED, remaining=remaining)
+
+    message = LETTERS.write(Letter.RECOVERY_CODE_USED, occasion, id=new_id())
+
+    assert words in body(message, "plain")
+    assert words in body(message, "html")
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [(0, 2), (40, 2), (80, 4), (600, 30), (6000, 300), (86400, 300), (-5, 2)],
+)
+def test_the_wait_grows_with_the_age_of_the_letter(age: int, wait: int) -> None:
+    assert wait_before_retry(timedelta(seconds=age)) == timedelta(seconds=wait)

@@ -1,0 +1,90 @@
+"""One's password (contract, section 4)."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.services import Services
+from tests.conftest import SetClock
+from tests.support.answers import granted, refused
+from tests.support.people import (
+    EMAIL,
+    NEW_PASSWORD,
+    PASSWORD,
+    a_session,
+    an_account,
+    bearer,
+    begin,
+    enroll,
+    log_in,
+    totp_code,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def change(
+    api: httpx.AsyncClient, token: str, current: str = PASSWORD, new: str = NEW_PASSWORD
+) -> httpx.Response:
+    body = {"current_password": current, "new_password": new}
+    return await api.post("/v1/me/password", json=body, headers=bearer(token))
+
+
+async def test_a_new_password_ends_everything_older_and_keeps_two_factor(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    enrolled = await enroll(api, await a_session(api), clock.now())
+    changed = granted(await change(api, enrolled.token))
+    assert changed["revoked"] == {"sessions": 1, "personal_tokens": 0}
+    assert changed["grant"]["token"]["amr"] == ["pwd", "otp", "mfa"]
+    assert changed["grant"]["account"]["two_factor"]["status"] == "enabled"
+    refused(await api.get("/v1/me", headers=bearer(enrolled.token)), 401, "invalid_token")
+    granted(await api.get("/v1/me", headers=bearer(changed["grant"]["access_token"])))
+    refused(await log_in(api), 401, "invalid_credentials")
+    assert granted(await log_in(api, password=NEW_PASSWORD))["status"] == "two_factor_required"
+
+
+async def test_a_new_password_drops_a_pending_enrollment(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    secret = (await begin(api, session))["secret"]
+    fresh = granted(await change(api, session))["grant"]["access_token"]
+    code = {"code": totp_code(secret, clock.now())}
+    refused(await api.post("/v1/me/2fa/confirm", json=code, headers=bearer(fresh)), 409, "no_pending_enrollment")
+
+
+async def test_a_wrong_or_a_weak_password_changes_nothing(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    refused(await change(api, session, current="not-the-password-at-all"), 403, "wrong_password")
+    for weak in ("short", "password1234", EMAIL, "x" * 257):
+        refused(await change(api, session, new=weak), 422, "weak_password")
+    granted(await api.get("/v1/me", headers=bearer(session)))
+    granted(await log_in(api))
+
+
+async def test_a_right_password_before_a_weak_one_is_no_guess(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(12):
+        refused(await change(api, session, new="short"), 422, "weak_password")
+        clock.advance(timedelta(seconds=1))
+    granted(await change(api, session))
+
+
+async def test_a_right_password_before_a_wrong_code_is_no_guess(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    enrolled = await enroll(api, await a_session(api), clock.now())
+    wrong = {"password": PASSWORD, "code": "000000"}
+    for _ in range(10):
+        refused(await api.post("/v1/me/2fa/disable", json=wrong, headers=bearer(enrolled.token)), 403, "invalid_code")
+        clock.advance(timedelta(seconds=1))
+    granted(await api.post("/v1/me/2fa/disable", json={"password": PASSWORD}, headers=bearer(enrolled.token)))

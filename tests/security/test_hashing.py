@@ -1,0 +1,113 @@
+"""Passwords: how they are kept, what a wrong one costs, which new ones will not do."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
+
+from app.admin.domain import Operator
+from app.kernel.origin import NOWHERE
+from app.security import password_rules
+from app.security.hasher import LONGEST_PASSWORD, Hasher
+from app.services import Services
+from app.settings import Settings
+from tests.support.answers import granted, refused
+from tests.support.marks import given_settings
+from tests.support.people import EMAIL, PASSWORD, an_account, log_in
+
+pytestmark = pytest.mark.anyio
+
+LONG = hashlib.sha512(b"a long one").hexdigest() + hashlib.sha512(b"and longer").hexdigest()[:72]
+
+
+def hashes() -> float:
+    return REGISTRY.get_sample_value("twokeys_hash_wait_seconds_count") or 0
+
+
+@given_settings(argon2_memory_kib=64, argon2_time_cost=3, argon2_parallelism=2)
+async def test_a_password_is_kept_as_argon2id_at_the_configured_cost(api: httpx.AsyncClient, house: Services) -> None:
+    account = await an_account(house)
+    assert account.password_hash is not None
+    assert account.password_hash.startswith("$argon2id$v=19$m=64,t=3,p=2$")
+    granted(await log_in(api))
+
+
+async def test_every_refused_password_costs_one_hash(api: httpx.AsyncClient, house: Services) -> None:
+    """Whether there is an account or not, disabled or without a password, and however long the password is."""
+    await an_account(house)
+    await an_account(house, "invited@example.com", None)
+    disabled = await an_account(house, "disabled@example.com")
+    await house.admin.disable(disabled.id, Operator(name="test"), NOWHERE)
+    for email in (EMAIL, "invited@example.com", "disabled@example.com", "nobody@example.com"):
+        for password in ("a wrong one entirely", "x" * (LONGEST_PASSWORD + 1), "x" * 60_000):
+            before = hashes()
+            refused(await log_in(api, email, password), 401, "invalid_credentials")
+            assert hashes() - before == 1, (email, len(password))
+
+
+async def test_an_over_long_password_is_cut_before_it_is_hashed(settings: Settings) -> None:
+    """Over 4,096 characters the library refuses at once, and the saved time would tell."""
+    hashed: list[int] = []
+
+    class Watched(Hasher):
+        def _verify(self, text: str, stored: str) -> bool:
+            hashed.append(len(text))
+            return super()._verify(text, stored)
+
+    hasher = Watched.of(settings)
+    stored = await hasher.hash(SecretStr(PASSWORD))
+    for given in (PASSWORD, "x" * LONGEST_PASSWORD, "x" * 60_000):
+        for kept in (stored, None):
+            assert await hasher.verify(SecretStr(given), kept) is (given == PASSWORD and kept is not None)
+    hasher.close()
+    assert hashed == [len(PASSWORD)] * 2 + [LONGEST_PASSWORD] * 4
+
+
+async def test_a_password_counts_to_its_last_character(api: httpx.AsyncClient, house: Services) -> None:
+    """Okta's bcrypt read the first 72 bytes and let in whoever knew those."""
+    await an_account(house, password=LONG)
+    refused(await log_in(api, password=LONG[:-1] + "!"), 401, "invalid_credentials")
+    refused(await log_in(api, password=LONG[:-1]), 401, "invalid_credentials")
+    granted(await log_in(api, password=LONG))
+
+
+@asynccontextmanager
+async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]]]:
+    """Have I Been Pwned on this machine: its address, and the prefixes that were asked for."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        asked.append(request.split(b" ", 2)[1].decode().rpartition("/")[2])
+        head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write((head + body).encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/range/", asked
+
+
+@given_settings(breached_passwords=True)
+async def test_a_breached_password_will_not_do_where_that_is_asked(
+    house: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
+    said = {
+        "known": (200, f"{'0' * 35}:3\r\n{digest[5:]}:17\r\n"),
+        "padding": (200, f"{digest[5:]}:0\r\n"),
+        "unknown": (200, f"{'0' * 35}:3\r\n"),
+        "away": (503, ""),
+    }
+    for case, (status, body) in said.items():
+        async with breaches(status, body) as (address, asked):
+            monkeypatch.setattr(password_rules, "_BREACH_API", address)
+            weakness = await house.rules.weakness(SecretStr(PASSWORD), address=EMAIL)
+            assert (weakness is not None) == (case == "known"), case
+            assert asked == [digest[:5]], "five characters leave the house"

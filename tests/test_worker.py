@@ -1,0 +1,90 @@
+"""Sweeping out what has ended, and nothing that still counts."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.services import Services
+from tests.conftest import SetClock
+from tests.support.answers import granted, refused
+from tests.support.people import EMAIL, a_session, an_account, bearer, begin, enroll, log_in, totp_code
+
+pytestmark = pytest.mark.anyio
+
+WRONG = "a wrong one entirely"
+TABLES = (
+    "accounts",
+    "client_requests",
+    "events",
+    "known_clients",
+    "login_challenges",
+    "outbox",
+    "password_attempts",
+    "password_reset_links",
+    "password_streaks",
+    "tokens",
+    "two_factor_enrollments",
+)
+
+
+async def counts(house: Services) -> dict[str, int]:
+    async with house.database.reading() as connection:
+        query = "SELECT count(*) FROM {}"
+        return {name: int(await connection.scalar(text(query.format(name))) or 0) for name in TABLES}
+
+
+async def test_sweeping_leaves_what_lives(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
+    await an_account(house)
+    device = await enroll(api, await a_session(api), clock.now())
+    challenge = granted(await log_in(api))["challenge"]
+    await log_in(api, password=WRONG)
+    await an_account(house, "grace@example.com")
+    pending = await a_session(api, "grace@example.com")
+    secret = (await begin(api, pending))["secret"]
+    granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
+    await house.password_reset.answer_requests()
+    before = await counts(house)
+    await house.upkeep.sweep()
+    left = await counts(house)
+    # The session of before the confirmation ended with it; of two people one has a wrong password that still counts.
+    assert (before["tokens"], before["password_attempts"]) == (3, 2)
+    assert left == before | {"tokens": 2, "password_attempts": 1}
+    granted(await api.get("/v1/me", headers=bearer(device.token)))
+    step = {"challenge": challenge, "code": device.recovery_codes[0]}
+    granted(await api.post("/v1/login/two-factor", json=step))
+    code = {"code": totp_code(secret, clock.now())}
+    granted(await api.post("/v1/me/2fa/confirm", json=code, headers=bearer(pending)))
+
+
+async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
+    await an_account(house)
+    await enroll(api, await a_session(api), clock.now())
+    await log_in(api, password=WRONG)
+    granted(await log_in(api))
+    await an_account(house, "grace@example.com")
+    await begin(api, await a_session(api, "grace@example.com"))
+    granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
+    await house.password_reset.answer_requests()
+    async with house.database.reading() as connection:
+        await connection.execute(text("UPDATE outbox SET sealed = NULL, sent_at = :at"), {"at": clock.now()})
+    clock.advance(timedelta(days=house.settings.event_retention_days + 1))
+    await house.upkeep.sweep()
+    # Two people and one device that is on.
+    assert {name: count for name, count in (await counts(house)).items() if count} == {
+        "accounts": 2,
+        "two_factor_enrollments": 1,
+    }
+
+
+async def test_an_expired_enrollment_says_so_for_a_day(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    code = {"code": totp_code((await begin(api, await a_session(api)))["secret"], clock.now())}
+    for hours, status, problem in ((23, 410, "enrollment_expired"), (2, 409, "no_pending_enrollment")):
+        clock.advance(timedelta(hours=hours))
+        await house.upkeep.sweep()
+        session = bearer(await a_session(api))
+        refused(await api.post("/v1/me/2fa/confirm", json=code, headers=session), status, problem)

@@ -1,0 +1,121 @@
+"""Codes and their states, without I/O. The vectors of RFC 6238 are in test_totp.py."""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from app.http.schemas import GivenCode
+from app.kernel.chance import new_id
+from app.two_factor import totp
+from app.two_factor.domain import (
+    DISABLED,
+    Enrollment,
+    Status,
+    is_totp_code,
+    new_recovery_codes,
+    recovery_code_digest,
+    state_of,
+)
+from tests.support.people import totp_code
+
+AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+code = TypeAdapter(GivenCode)
+
+
+def test_what_is_shown_of_a_second_factor() -> None:
+    soon, earlier = AT + timedelta(minutes=10), AT - timedelta(days=3)
+    pending = Enrollment(new_id(), new_id(), Status.PENDING, b"sealed", soon, None, None, None, 0)
+    shown = state_of(pending, AT)
+    assert (shown.status, shown.enrollment_expires_at, shown.enabled_at) == (Status.PENDING, soon, None)
+    enabled = Enrollment(new_id(), new_id(), Status.ENABLED, b"sealed", None, earlier, 7, AT, 9)
+    shown = state_of(enabled, AT)
+    assert (shown.enabled_at, shown.last_used_at, shown.enrollment_expires_at) == (earlier, AT, None)
+    assert (pending.is_enabled, enabled.is_enabled) == (False, True)
+    assert (DISABLED.status, DISABLED.recovery_codes_remaining) == (Status.DISABLED, 0)
+
+
+def test_an_enrollment_has_expired_at_its_end_and_an_enabled_one_never() -> None:
+    end = AT + timedelta(minutes=10)
+    pending = an_enrollment(Status.PENDING, end)
+    assert not pending.has_expired(end - timedelta(microseconds=1))
+    assert pending.has_expired(end)
+    assert not an_enrollment(Status.ENABLED).has_expired(AT + timedelta(days=9000))
+
+
+def an_enrollment(status: Status, expires_at: datetime | None = None) -> Enrollment:
+    on = status is Status.ENABLED
+    return Enrollment(new_id(), new_id(), status, b"sealed", expires_at, AT if on else None, 1 if on else None, None, 7)
+
+
+def test_recovery_codes_are_ten_of_120_bits() -> None:
+    codes = new_recovery_codes()
+    assert len(set(codes)) == 10
+    assert all(re.fullmatch(r"([A-Z2-7]{4}-){5}[A-Z2-7]{4}", each) for each in codes)
+
+
+@given(st.data())
+def test_case_and_dashes_do_not_matter(data: st.DataObject) -> None:
+    [code, *_] = new_recovery_codes()
+    dressed = "".join(data.draw(st.sampled_from([char, char.lower(), f"-{char}"])) for char in code.replace("-", ""))
+    assert recovery_code_digest(dressed) == recovery_code_digest(code)
+
+
+def test_a_recovery_code_is_kept_as_the_sha_256_of_its_plain_capitals() -> None:
+    """It stands in the databases of every house: another one would end all recovery codes."""
+    kept = recovery_code_digest("vwk4-7qzd-XN2M-3RBT-H5YC-6ALE")
+    assert kept == hashlib.sha256(b"VWK47QZDXN2M3RBTH5YC6ALE").digest()
+
+
+@given(st.text(max_size=70))
+def test_a_code_is_six_ascii_digits_or_a_recovery_code(text: str) -> None:
+    try:
+        code.validate_python(text)
+    except ValidationError:
+        assert not re.fullmatch("[0-9]{6}", text)
+        return
+    assert is_totp_code(text) or re.fullmatch("[A-Z2-7]{24}", text.replace("-", "").upper(), re.ASCII)
+
+
+@pytest.mark.parametrize(
+    "text", ["\uff11" * 6, "\u0661" * 6, "\u00b2" * 6, "12345", "1234567", " 12345", "12345\n", ""]
+)
+def test_other_digits_are_no_totp_code(text: str) -> None:
+    assert not is_totp_code(text)
+
+
+def test_letters_whose_capital_is_ascii_are_no_recovery_code() -> None:
+    for letter in ("\u0131", "\u017f", "\u212a", "\ufb00"):
+        with pytest.raises(ValidationError):
+            code.validate_python(letter * 24)
+
+
+@given(st.integers(-5, 5), st.integers(-5, 5))
+def test_a_code_matches_within_a_step_and_after_the_last(offset: int, last: int) -> None:
+    now = totp.step_at(AT)
+    text = _code_at(now + offset)
+    found = totp.matching_step(SECRET, text, AT, after=now + last)
+    assert found == (now + offset if abs(offset) <= 1 and offset > last else None)
+
+
+@given(st.integers(-12, 12))
+def test_a_skew_is_told_within_five_minutes(offset: int) -> None:
+    told = totp.clock_skew_seconds(SECRET, _code_at(totp.step_at(AT) + offset), AT)
+    assert told == (offset * 30 if 1 < abs(offset) <= 10 else None)
+
+
+def _code_at(step: int) -> str:
+    return totp_code(SECRET, datetime.fromtimestamp(step * 30, UTC))
+
+
+def test_a_pending_enrollment_that_has_expired_reads_as_disabled() -> None:
+    assert state_of(None, AT) is DISABLED
+    assert state_of(an_enrollment(Status.PENDING, AT), AT) is DISABLED
+    assert state_of(an_enrollment(Status.PENDING, AT + timedelta(seconds=1)), AT).status is Status.PENDING
+    enabled = state_of(an_enrollment(Status.ENABLED), AT)
+    assert (enabled.status, enabled.recovery_codes_remaining) == (Status.ENABLED, 7)
