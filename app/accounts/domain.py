@@ -33,6 +33,10 @@ class Account:
     epoch: int
     created_at: datetime
     password_hash: str | None = field(repr=False)
+    external_id: str | None = None
+    """What another system calls this account, where it was imported from one."""
+    email_verified_at: datetime | None = None
+    last_login_at: datetime | None = None
 
     @property
     def is_active(self) -> bool:

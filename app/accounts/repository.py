@@ -9,7 +9,9 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Index,
     Integer,
+    LargeBinary,
     Row,
     Table,
     Text,
@@ -38,11 +40,26 @@ accounts = Table(
     Column("status", Text, nullable=False),
     Column("credential_epoch", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("external_id", Text),
+    Column("email_verified_at", DateTime(timezone=True)),
+    Column("last_login_at", DateTime(timezone=True)),
     UniqueConstraint("folded_address"),
+    UniqueConstraint("external_id"),
     CheckConstraint('folded_address = lower(address COLLATE "C")', name="folded"),
     CheckConstraint("status IN ('active', 'disabled')", name="status"),
     CheckConstraint("credential_epoch >= 0", name="epoch"),
 )
+# Finds the hashes of other systems without reading the table once there are none.
+Index("accounts_foreign_hash_idx", accounts.c.id, postgresql_where=accounts.c.password_hash.like("foreign:%"))
+
+firebase_projects = Table(
+    "firebase_projects",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("sealed_parameters", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+"""The hash parameters of Firebase projects that accounts were imported from: sealed, since they hold a key."""
 
 COLUMNS = (
     accounts.c.id,
@@ -51,13 +68,16 @@ COLUMNS = (
     accounts.c.credential_epoch,
     accounts.c.created_at,
     accounts.c.password_hash,
+    accounts.c.external_id,
+    accounts.c.email_verified_at,
+    accounts.c.last_login_at,
 )
 
 
 def account_of(row: Row[*tuple[Any, ...]] | Record) -> Account:
     """The account whose COLUMNS begin this row."""
-    id, address, status, epoch, created_at, password_hash = row[: len(COLUMNS)]
-    return Account(id, address, Status(status), epoch, created_at, password_hash)
+    id, address, status, epoch, created_at, password_hash, *rest = row[: len(COLUMNS)]
+    return Account(id, address, Status(status), epoch, created_at, password_hash, *rest)
 
 
 _unchanged = select(accounts.c.id).where(
@@ -87,11 +107,15 @@ class AccountRows:
         row = (await self.connection.execute(select(*COLUMNS).where(accounts.c.id == id))).first()
         return account_of(row) if row else None
 
-    async def page(self, *, address: str | None, after: UUID | None, limit: int) -> PageOf[Account]:
+    async def page(
+        self, *, address: str | None, external_id: str | None, after: UUID | None, limit: int
+    ) -> PageOf[Account]:
         """Newest first; `after` is the last id of the page before."""
         query = select(*COLUMNS).order_by(accounts.c.id.desc()).limit(limit + 1)
         if address is not None:
             query = query.where(accounts.c.folded_address == address)
+        if external_id is not None:
+            query = query.where(accounts.c.external_id == external_id)
         if after is not None:
             query = query.where(accounts.c.id < after)
         rows = [account_of(row) for row in await self.connection.execute(query)]

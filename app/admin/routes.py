@@ -1,4 +1,4 @@
-"""`/v1/admin`, for clients with the role `admin`."""
+"""`/v1/admin`, for clients with the role `admin`, or the role that a call names."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -35,22 +35,32 @@ _Dependency = Callable[..., Awaitable[Operator]]
 _CLIENT = (InvalidClient, InsufficientRole)
 
 
-def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
-    known_client = client_with(clients, Role.ADMIN)
+def operator_with(clients: Clients, role: Role) -> _Dependency:
+    """A dependency that lets in clients that may do what this role may. Raises InvalidClient, InsufficientRole."""
+    known_client = client_with(clients, role)
 
     async def operator(client: Annotated[Client, Depends(known_client)]) -> Operator:
         return Operator(client_id=str(client.id))
 
+    return operator
+
+
+def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
+    reader, writer, auditor = (
+        operator_with(clients, role) for role in (Role.ACCOUNTS_READ, Role.ACCOUNTS_WRITE, Role.EVENTS_READ)
+    )
     router = APIRouter()
-    router.include_router(_account_routes(admin, operator))
-    router.include_router(_act_routes(admin, operator))
+    router.include_router(_account_routes(admin, reader, writer))
+    router.include_router(_act_routes(admin, writer))
+    router.include_router(_event_routes(admin, auditor))
     return router
 
 
-def _account_routes(admin: Admin, operator: _Dependency) -> APIRouter:
+def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> APIRouter:
     """Accounts as things: make, list, see, change, delete."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    By = Annotated[Operator, Depends(operator)]  # noqa: N806 - a type
+    Reader = Annotated[Operator, Depends(reader)]  # noqa: N806 - a type
+    By = Annotated[Operator, Depends(writer)]  # noqa: N806 - a type
 
     @router.post(
         "/accounts",
@@ -64,15 +74,19 @@ def _account_routes(admin: Admin, operator: _Dependency) -> APIRouter:
 
     @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
     async def list_accounts(
-        _: By,
+        _: Reader,
         page: AskedPage,
         email: Annotated[GivenAddress | None, Query(description="Only the account with this address.")] = None,
+        external_id: Annotated[
+            str | None, Query(max_length=255, description="Only the account that another system calls this.")
+        ] = None,
     ) -> Page[Account]:
         """Newest first."""
-        return Page[Account].of(await admin.page(email, after=page.after, limit=page.limit), show_account)
+        found = await admin.page(email, external_id, after=page.after, limit=page.limit)
+        return Page[Account].of(found, show_account)
 
     @router.get("/accounts/{id}", summary="See an account", responses=refuses(*_CLIENT, NotFound))
-    async def get_account(_: By, id: UUID) -> Account:
+    async def get_account(_: Reader, id: UUID) -> Account:
         return show_account(await admin.account(id))
 
     @router.patch("/accounts/{id}", summary="Disable or enable an account", responses=refuses(*_CLIENT, NotFound))
@@ -91,10 +105,10 @@ def _account_routes(admin: Admin, operator: _Dependency) -> APIRouter:
     return router
 
 
-def _act_routes(admin: Admin, operator: _Dependency) -> APIRouter:
-    """What is done to an account, and what was."""
+def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
+    """What is done to an account."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    By = Annotated[Operator, Depends(operator)]  # noqa: N806 - a type
+    By = Annotated[Operator, Depends(writer)]  # noqa: N806 - a type
 
     @router.post(
         "/accounts/{id}/2fa/reset",
@@ -122,9 +136,17 @@ def _act_routes(admin: Admin, operator: _Dependency) -> APIRouter:
         await admin.send_password_reset(id, by, origin)
         return PasswordResetSent()
 
+    return router
+
+
+def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
+    """What happened."""
+    router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
+    Auditor = Annotated[Operator, Depends(auditor)]  # noqa: N806 - a type
+
     @router.get("/events", summary="List what happened", responses=refuses(*_CLIENT))
     async def list_all_events(
-        _: By,
+        _: Auditor,
         page: AskedPage,
         account_id: Annotated[UUID | None, Query()] = None,
         type: Annotated[EventType | None, Query()] = None,

@@ -51,11 +51,15 @@ class Admin:
                 await self.password_reset.invite(connection, account, origin)
         return KnownAccount(account, DISABLED)
 
-    async def page(self, email: str | None, *, after: UUID | None, limit: int) -> PageOf[KnownAccount]:
+    async def page(
+        self, email: str | None, external_id: str | None, *, after: UUID | None, limit: int
+    ) -> PageOf[KnownAccount]:
         """Newest first. Raises FieldError for an address that is none."""
         folded = read_address(email).folded if email is not None else None
         async with self.database.reading() as connection:
-            found = await AccountRows(connection).page(address=folded, after=after, limit=limit)
+            found = await AccountRows(connection).page(
+                address=folded, external_id=external_id, after=after, limit=limit
+            )
             known = await self._known(connection, *found.items)
         return PageOf(known, found.next_after)
 

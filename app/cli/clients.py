@@ -21,7 +21,7 @@ clients = typer.Typer(help="Create, list and delete clients: the services that a
 def create(
     name: Annotated[str, typer.Argument(help="What people call the service.", show_default=False)],
     *,
-    role: Annotated[list[Role], typer.Option(help="What it may do; may be given twice.", show_default=False)],
+    role: Annotated[list[Role], typer.Option(help="What it may do; may be given more than once.", show_default=False)],
     json: AsJson = False,
 ) -> None:
     """Create a client and print its secret, this once."""

@@ -1,5 +1,6 @@
 """Clients, their roles, and what can be refused to them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,17 @@ from app.tokens.domain import Caller
 class Role(StrEnum):
     INTROSPECT = "introspect"
     ADMIN = "admin"
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    EVENTS_READ = "events:read"
+    IMPORT = "import"
+
+
+_INCLUDED: Mapping[Role, frozenset[Role]] = {
+    Role.ADMIN: frozenset({Role.ACCOUNTS_READ, Role.ACCOUNTS_WRITE, Role.EVENTS_READ, Role.IMPORT}),
+    Role.ACCOUNTS_WRITE: frozenset({Role.ACCOUNTS_READ}),
+}
+"""What else a role may do. Nothing includes `introspect`: an operator's client learns of no token."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,9 @@ class Client:
     name: str
     roles: frozenset[Role]
     created_at: datetime
+
+    def may(self, role: Role) -> bool:
+        return any(role is own or role in _INCLUDED.get(own, ()) for own in self.roles)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,11 @@ clients = Table(
     Column("roles", ARRAY(Text), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
-    CheckConstraint("roles <@ ARRAY['introspect', 'admin'] AND cardinality(roles) > 0", name="roles"),
+    CheckConstraint(
+        "roles <@ ARRAY['introspect', 'admin', 'accounts\\:read', 'accounts\\:write', 'events\\:read', 'import']"
+        " AND cardinality(roles) > 0",
+        name="roles",
+    ),
 )
 _COLUMNS = (clients.c.id, clients.c.name, clients.c.roles, clients.c.created_at)
 

@@ -17,6 +17,10 @@ class ActiveToken(Answer):
     active: Literal[True] = True
     sub: UUID = Field(description="The account's id.")
     username: ShownAddress = Field(description="The account's address.")
+    email_verified: bool
+    external_id: str | None = Field(
+        description="What the system that the account was imported from calls it.", examples=["u-4711"]
+    )
     token_type: Literal["Bearer"] = "Bearer"
     iat: int = Field(examples=[1795532966])
     exp: int | SkipJsonSchema[None] = Field(default=None, exclude_if=lambda exp: exp is None, examples=[1795536566])
@@ -32,6 +36,8 @@ class ActiveToken(Answer):
         return cls(
             sub=caller.account.id,
             username=caller.account.address,
+            email_verified=caller.account.email_verified_at is not None,
+            external_id=caller.account.external_id,
             iat=_seconds(token.created_at),
             exp=_seconds(token.ends_at) if token.ends_at else None,
             auth_time=_seconds(token.authenticated_at),

@@ -31,7 +31,7 @@ _NO_DIGEST = b""
 def _admitted(client: Client | None, role: Role) -> Client:
     if client is None:
         raise InvalidClient
-    if role not in client.roles:
+    if not client.may(role):
         raise InsufficientRole
     return client
 

@@ -41,6 +41,11 @@ class Account(Answer):
     email: ShownAddress
     created_at: Moment
     status: Literal["active", "disabled"]
+    external_id: str | None = Field(
+        description="What the system that it was imported from calls it.", examples=["u-4711"]
+    )
+    email_verified_at: Moment | None
+    last_login_at: Moment | None
     two_factor: TwoFactor
 
     @classmethod
@@ -50,6 +55,9 @@ class Account(Answer):
             email=account.address,
             created_at=account.created_at,
             status=account.status.value,
+            external_id=account.external_id,
+            email_verified_at=account.email_verified_at,
+            last_login_at=account.last_login_at,
             two_factor=TwoFactor.of(state),
         )
 

@@ -72,6 +72,9 @@ async def test_an_account_with_a_password_can_log_in(api: httpx.AsyncClient, ope
         "email": "Ada@example.com",
         "created_at": "2026-03-14T15:09:26.000Z",
         "status": "active",
+        "external_id": None,
+        "email_verified_at": None,
+        "last_login_at": None,
         "two_factor": {
             "status": "disabled",
             "enabled_at": None,
@@ -401,6 +404,36 @@ async def test_only_a_client_of_the_role_admin_may(
     assert await ask(auth=httpx.BasicAuth(str(new_id()), "tki_" + "x" * 43)) == (401, "invalid_client", "Basic")
     assert await ask(auth=await a_client(house, Role.INTROSPECT)) == (403, "insufficient_role", None)
     assert await epoch(house, account.id) == 0
+
+
+ALLOWED = {
+    Role.ACCOUNTS_READ: {("GET", "/v1/admin/accounts"), ("GET", "/v1/admin/accounts/{id}")},
+    Role.EVENTS_READ: {("GET", "/v1/admin/events")},
+    Role.IMPORT: set(),
+}
+
+
+@pytest.mark.parametrize("role", ALLOWED)
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+async def test_a_role_opens_its_own_calls_alone(
+    api: httpx.AsyncClient, house: Services, method: str, path: str, body: dict[str, str] | None, role: Role
+) -> None:
+    account = await an_account(house)
+    client = await a_client(house, role)
+
+    answer = await api.request(method, path.format(id=account.id), json=body, auth=client)
+
+    assert answer.status_code == (200 if (method, path) in ALLOWED[role] else 403)
+    assert await epoch(house, account.id) == 0
+
+
+async def test_the_role_to_write_accounts_reads_them_too(api: httpx.AsyncClient, house: Services) -> None:
+    account = await an_account(house)
+    writer = await a_client(house, Role.ACCOUNTS_WRITE)
+
+    assert (await api.get(f"/v1/admin/accounts/{account.id}", auth=writer)).status_code == 200
+    assert (await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": "disabled"}, auth=writer)).is_success
+    assert (await api.get("/v1/admin/events", auth=writer)).status_code == 403
 
 
 async def test_of_two_deletions_at_once_one_finds_the_account(

@@ -58,6 +58,8 @@ async def test_a_live_token_is_told_of(
         "active": True,
         "sub": str(account.id),
         "username": EMAIL,
+        "email_verified": False,
+        "external_id": None,
         "token_type": "Bearer",
         "iat": at,
         "exp": at + 3600,

@@ -66,6 +66,8 @@ async def test_a_session_by_password(api: httpx.AsyncClient, house: Services, cl
         "active": True,
         "sub": str(account.id),
         "username": EMAIL,
+        "email_verified": False,
+        "external_id": None,
         "token_type": "Bearer",
         "iat": seconds(clock.now()),
         "exp": seconds(clock.now() + timedelta(hours=1)),
