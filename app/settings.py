@@ -14,9 +14,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.kernel.chance import random_bytes
+from app.kernel.database_url import UrlUnreadable, read_database_url
 from app.kernel.mail import check_mail_from, check_smtp_url
 from app.logo import read_logo
 
+_LIBPQ_FILES = ("root.crt", "root.crl", "postgresql.crt", "postgresql.key")
 Network = IPv4Network | IPv6Network
 KEY_BYTES = 32
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
@@ -58,15 +60,6 @@ def new_key() -> str:
 
 def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _has_readable_hosts(address: str) -> bool:
-    """Whether a driver can take it apart: it would complain with a traceback, and with a part of the address."""
-    hosts = address.partition("/")[0].partition("?")[0].rpartition("@")[2].split(",")
-    try:
-        return all(urlsplit(f"//{host}").port != 0 for host in hosts)
-    except ValueError:
-        return False
 
 
 class Settings(BaseSettings):
@@ -229,24 +222,34 @@ class Settings(BaseSettings):
         return tuple(read_key(key.get_secret_value()) for key in self.secret_keys)
 
     def database_dsn(self) -> str:
-        """Raises SettingsRefused where TWOKEYS_DATABASE_URL is missing or leads to something else than Postgres."""
+        """Raises SettingsRefused where TWOKEYS_DATABASE_URL is missing or can't be read."""
         if self.database_url is None:
             raise SettingsRefused(
                 "TWOKEYS_DATABASE_URL is missing, for example postgresql://user:password@host/twokeys."
             )
-        scheme, _, rest = self.database_url.get_secret_value().partition("://")
-        if scheme.partition("+")[0] not in {"postgres", "postgresql"} or not rest:
-            raise SettingsRefused("TWOKEYS_DATABASE_URL must begin with postgresql://.")
-        if not _has_readable_hosts(rest):
-            raise SettingsRefused(
-                "TWOKEYS_DATABASE_URL can't be read: a port is a number, an IPv6 address in brackets."
-            )
-        return f"postgresql://{rest}"
+        url = self.database_url.get_secret_value()
+        try:
+            read_database_url(url)
+        except UrlUnreadable as error:
+            raise SettingsRefused(f"TWOKEYS_DATABASE_URL {error}") from None
+        return url
 
     def reset_link(self, token: SecretStr) -> str:
         return self.password_reset_link.replace("{public_url}", self.public_url).replace(
             "{token}", token.get_secret_value()
         )
+
+
+def leave_unreadable_home() -> None:
+    """Makes "/" our HOME where libpq's files in it can't be read: the driver looks for them and would give up."""
+    for name in _LIBPQ_FILES:
+        try:
+            (Path.home() / ".postgresql" / name).open("rb").close()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, RuntimeError, KeyError):
+            os.environ["HOME"] = "/"
+            return
 
 
 def load_settings(**overrides: Any) -> Settings:

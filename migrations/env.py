@@ -2,7 +2,6 @@
 
 import asyncio
 
-import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -10,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app import tables
+from app.database.connector import Connector
+from app.database.migrations import VERSION_TABLE, adopt_old_version_table, check_encoding
+from app.kernel.database_url import read_database_url
 from app.settings import load_settings
 
 _LOCK = 0x2FA
@@ -23,10 +25,12 @@ _IN_THE_WAY = ("55P03", "40P01")
 
 
 def _run(connection: Connection) -> None:
+    adopt_old_version_table(connection)
     context.configure(
         connection=connection,
         target_metadata=tables.metadata,
         compare_server_default=True,
+        version_table=VERSION_TABLE,
         transaction_per_migration=True,
     )
     with context.begin_transaction():
@@ -34,9 +38,10 @@ def _run(connection: Connection) -> None:
 
 
 def _engine(dsn: str, **session: str) -> AsyncEngine:
+    connector = Connector(read_database_url(dsn), server_settings=session | {"application_name": "twokeys migrate"})
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda **_: asyncpg.connect(dsn=dsn, server_settings=session),
+        async_creator=lambda **_: connector.connect(),
         poolclass=NullPool,
     )
 
@@ -61,6 +66,7 @@ async def _migrate() -> None:
     # Held by a session of its own, so two that start at once take turns, and the second finds nothing to do.
     async with engine.connect() as turn:
         await turn.execution_options(isolation_level="AUTOCOMMIT")
+        await check_encoding(turn)
         await turn.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         await _give_way(dsn)
 

@@ -11,9 +11,10 @@ from app.cli.accounts import accounts
 from app.cli.clients import clients
 from app.cli.keys import keys
 from app.cli.service import dev, migrate, openapi, serve, worker
+from app.database.migrations import UnsuitableDatabase
 from app.kernel.refusal import FieldError, Refusal, Unavailable
 from app.server.server import CannotServe
-from app.settings import SettingsRefused
+from app.settings import SettingsRefused, leave_unreadable_home
 
 _UNDEFINED_TABLE = "42P01"
 
@@ -33,9 +34,10 @@ commands.add_typer(keys, name="keys")
 
 
 def main() -> None:
+    leave_unreadable_home()
     try:
         commands(prog_name="twokeys")
-    except (Refusal, FieldError, SettingsRefused, CannotServe) as refusal:
+    except (Refusal, FieldError, SettingsRefused, UnsuitableDatabase, CannotServe) as refusal:
         sys.exit(_refused(_reason(refusal)))
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, CommandError, OSError) as trouble:
         sys.exit(_refused(_trouble(trouble)))
@@ -64,7 +66,9 @@ def _trouble(error: Exception) -> str:
 
 
 def _unreachable(error: BaseException) -> str:
-    return f"The database can't be reached. {_first_line(error)}"
+    said = _first_line(error)
+    hint = " Is this pgbouncer? Then set TWOKEYS_PGBOUNCER=true." if "startup parameter" in said else ""
+    return f"The database can't be reached. {said.rstrip('.')}.{hint}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.database.connector import Connector
 from app.database.errors import FAULTS, READ_ONLY, cause, fault_name, is_passing, sqlstate
+from app.kernel.database_url import read_database_url
 from app.kernel.refusal import Refusal, Unavailable
 from app.observability.metrics import Counter
 
@@ -27,7 +30,6 @@ metadata = MetaData(
     }
 )
 
-_CONNECT_SECONDS = 3.0
 _STATEMENT_SECONDS = 5.0
 _WAIT_FOR_A_CONNECTION_SECONDS = 3.0
 _RETRY_AFTER_SECONDS = 1
@@ -36,11 +38,18 @@ _RETRY_AFTER_SECONDS = 1
 # is over, so that running into that one means a server that no longer answers; and a process of ours that froze in a
 # transaction loses its locks.
 _SESSION = {
-    "application_name": "twokeys",
+    # Whatever the database or the role has as its default: statements here are written for this one.
+    "default_transaction_isolation": "read committed",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "10s",
 }
 
+# Said each time, since behind pgbouncer a session has no settings of ours.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# duplicate_prepared_statement, invalid_sql_statement_name: somebody else has the server connection that had ours.
+_LOST_STATEMENT = ("42P05", "26000")
+
+_log = structlog.get_logger("twokeys.database")
 _faults = Counter("twokeys_database_faults", "Faults of the database that were answered with 503.", ("error",))
 
 
@@ -146,6 +155,7 @@ class Database:
         pgbouncer: bool = False,
         wait_seconds: float = _WAIT_FOR_A_CONNECTION_SECONDS,
     ) -> None:
+        """Raises UrlUnreadable. Opens no connection yet."""
         driver: dict[str, Any] = {"server_settings": _SESSION}
         prepared: dict[str, Any] = {}
         if pgbouncer:
@@ -153,15 +163,11 @@ class Database:
             driver = {"statement_cache_size": 0, "connection_class": _BehindPgbouncer}
             prepared = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
 
+        connector = Connector(read_database_url(dsn), command_timeout=_STATEMENT_SECONDS, record_class=Record, **driver)
+
         async def connect(**_: Any) -> Any:
             try:
-                return await asyncpg.connect(
-                    dsn=dsn,
-                    timeout=_CONNECT_SECONDS,
-                    command_timeout=_STATEMENT_SECONDS,
-                    record_class=Record,
-                    **driver,
-                )
+                return await connector.connect()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 # Whatever keeps us out, be it a start-up, a standby or a password: nothing was done.
                 raise ConnectionError(str(error).partition("\n")[0] or type(error).__name__) from error
@@ -188,7 +194,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commits at the end, rolls back on any exception. A COMMIT that nobody heard back from is `Unavailable`."""
         async with self._connected() as connection:
-            await _tell_driver(connection, "BEGIN")
+            await _tell_driver(connection, _BEGIN)
             try:
                 yield connection
                 await _commit(connection)
@@ -250,6 +256,8 @@ class Database:
             yield
         except FAULTS as error:
             if not is_passing(error):
+                if sqlstate(error) in _LOST_STATEMENT:
+                    _log.error("looks_like_pgbouncer", hint="set TWOKEYS_PGBOUNCER=true")
                 raise
             _faults.labels(fault_name(error)).inc()
             if sqlstate(error) == READ_ONLY:

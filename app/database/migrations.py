@@ -7,10 +7,16 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import text
 
 from app.database.engine import Connection
 
+# Alembic's own default may be another service's in the same schema.
+VERSION_TABLE = "twokeys_schema_version"
+_OLD_VERSION_TABLE = "alembic_version"
+# A table that stands beside the old version table only where that one is ours.
+_OURS = "two_factor_enrollments"
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -40,13 +46,61 @@ def known_revisions() -> frozenset[str]:
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
+class UnsuitableDatabase(Exception):
+    """Why a database can't be used, in one line."""
+
+
+async def check_encoding(connection: Connection) -> None:
+    """Raises UnsuitableDatabase for a database that can't hold every character."""
+    encoding = await connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise UnsuitableDatabase(
+            f"The database has the encoding {encoding}, which can't hold every name and address. Create one with"
+            " CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+        )
+
+
 async def current_revision(connection: Connection) -> str | None:
     """The revision that the database is at; None where it was never migrated."""
-    found = await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-    if not found:
-        return None
-    revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return await connection.run_sync(_revision)
+
+
+def adopt_old_version_table(connection: SyncConnection) -> None:
+    """Copies our revision out of Alembic's default table, which releases before 1.1 used.
+
+    The old table stays: those releases read it while their replicas are still served.
+    """
+    if _revision_in(connection, VERSION_TABLE) is None and (revision := _revision(connection)):
+        name = f"{VERSION_TABLE}_pkc"
+        connection.execute(
+            text(
+                f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE}"
+                f" (version_num varchar(32) NOT NULL, CONSTRAINT {name} PRIMARY KEY (version_num))"
+            )
+        )
+        insert = text(f"INSERT INTO {VERSION_TABLE} VALUES (:revision)")  # noqa: S608 - a name of ours
+        connection.execute(insert, {"revision": revision})
+    connection.commit()
+
+
+def _revision(connection: SyncConnection) -> str | None:
+    revision = _revision_in(connection, VERSION_TABLE)
+    if revision is None and _exists(connection, _OURS):
+        revision = _revision_in(connection, _OLD_VERSION_TABLE)
     return revision
+
+
+def _revision_in(connection: SyncConnection, table: str) -> str | None:
+    if not _exists(connection, table):
+        return None
+    revision: str | None = connection.scalar(text(f"SELECT version_num FROM {table}"))  # noqa: S608 - a name of ours
+    return revision
+
+
+def _exists(connection: SyncConnection, table: str) -> bool:
+    """In the schema that we write to; another on the search path may be somebody else's."""
+    query = text("SELECT to_regclass(quote_ident(current_schema()) || '.' || :table) IS NOT NULL")
+    return bool(connection.scalar(query, {"table": table}))
 
 
 def is_behind(revision: str | None) -> bool:

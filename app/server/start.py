@@ -12,7 +12,7 @@ from types import FrameType
 import structlog
 
 from app.database.engine import Database
-from app.database.migrations import current_revision, is_behind
+from app.database.migrations import check_encoding, current_revision, is_behind
 from app.key_rotation.service import count_unknown_seals
 from app.main import create_app
 from app.security.hasher import Hasher
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def check(settings: Settings, *, sends_mail: bool = True) -> None:
-    """Raises SettingsRefused and CannotServe; Unavailable where the database does not answer."""
+    """Raises SettingsRefused, UnsuitableDatabase and CannotServe; Unavailable where the database does not answer."""
     dsn, vault = settings.database_dsn(), Vault(settings.keys())
     if traces := open_traces(settings):
         # That it can be had is all that is asked here.
@@ -36,6 +36,7 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
     database = Database(dsn, pool_size=1, pgbouncer=settings.pgbouncer)
     try:
         async with database.reading() as connection:
+            await check_encoding(connection)
             revision = await current_revision(connection)
             if is_behind(revision):
                 raise CannotServe("The database schema is behind; run `twokeys migrate` first.")

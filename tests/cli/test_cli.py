@@ -356,5 +356,5 @@ async def test_trouble_with_the_database_is_one_line(postgres: Server, desk: Des
 
 async def test_a_database_of_a_newer_release_is_not_touched(desk: Desk, database: Database) -> None:
     async with database.transaction() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text("UPDATE twokeys_schema_version SET version_num = '9999'"))
     assert "newer release" in await desk.refusal("migrate")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.database.migrations import migrate
+from app.database.migrations import VERSION_TABLE, migrate
 from app.tables import metadata
 from tests.support.postgres import Server, program
 
@@ -26,7 +26,7 @@ def _schema(url: str) -> list[str]:
     dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = "\n".join(line for line in dump.splitlines() if line and not line.startswith(("--", "SET ", "\\")))
     statements = (statement.strip() for statement in lines.split(";\n"))
-    return sorted(statement for statement in statements if "alembic_version" not in statement)
+    return sorted(statement for statement in statements if VERSION_TABLE not in statement)
 
 
 async def _create_all(url: str) -> None:

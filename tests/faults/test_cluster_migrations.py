@@ -139,11 +139,11 @@ async def test_a_schema_that_is_behind_is_not_ready(api: httpx.AsyncClient, data
     assert (await api.get("/readyz")).status_code == 200
     connection = await asyncpg.connect(database_url)
     try:
-        await connection.execute("DELETE FROM alembic_version")
+        await connection.execute("DELETE FROM twokeys_schema_version")
         behind = await api.get("/readyz")
         assert (behind.status_code, behind.json()["code"]) == (503, "unavailable")
         assert "twokeys migrate" in behind.json()["detail"]
-        await connection.execute("INSERT INTO alembic_version VALUES ('of a newer release')")
+        await connection.execute("INSERT INTO twokeys_schema_version VALUES ('of a newer release')")
         assert (await api.get("/readyz")).status_code == 200
     finally:
         await connection.close()

@@ -163,3 +163,13 @@ def _pgbouncer(node: Node) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.system
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="needs pgbouncer")
+def test_pgbouncer_without_its_setting_is_hinted_at(tmp_path: Path) -> None:
+    with _migrated_node() as node, _pgbouncer(node) as bouncer_port:
+        url = f"postgresql://{SUPERUSER}@127.0.0.1:{bouncer_port}/postgres"
+        done = twokeys("serve", "--port", str(free_port()), env=over(url), cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "set TWOKEYS_PGBOUNCER=true" in done.stderr

@@ -70,9 +70,17 @@ def test_no_refusal_repeats_a_secret(database_url: str, tmp_path: Path) -> None:
         {"TWOKEYS_SECRET_KEYS": secret},
         {"TWOKEYS_DATABASE_URL": f"mysql://u:{secret}@h/x"},
         {"TWOKEYS_DATABASE_URL": f"postgresql://u:{secret}@127.0.0.1:1/x"},
+        *({"TWOKEYS_DATABASE_URL": f"postgresql://u:{mark}{secret}@127.0.0.1:1/x"} for mark in "#[]@/?"),
         {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": f"ftp://u:{secret}@h"},
     ):
         assert secret not in refusal(over(database_url, **settings), tmp_path)
+
+
+def test_a_home_that_can_not_be_read_does_not_keep_it_from_starting(tmp_path: Path) -> None:
+    # Over TCP the driver would look for certificates there. As root nothing is forbidden, but this can't be opened.
+    home = f"/{'long' * 100}"
+    url = "postgresql://u@127.0.0.1:1/x"
+    assert "Connect call failed" in refusal(over(url, HOME=home), tmp_path)
 
 
 def test_it_does_not_start_on_an_empty_database(postgres: Server, tmp_path: Path) -> None:

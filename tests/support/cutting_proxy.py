@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 # As asyncpg sends it, or as we do.
-COMMIT = b"COMMIT"
+# The whole command: BEGIN ISOLATION LEVEL READ COMMITTED holds the word too.
+COMMIT = b"COMMIT\0"
 _AT_ONCE = 65536
 
 
