@@ -4,6 +4,8 @@ PYTHON ?= python3
 ARGS ?=
 PORT ?= 8000
 IN_VENV := .venv/bin/python
+# Each module of tests stays in one process, and slow ones go first (tests/support/parallel.py); ARGS="-n 0" for one.
+WORKERS := -n auto --dist loadfile --no-loadscope-reorder
 
 # What `make coverage` wants whole: every rule, and everything that a room does for its verbs.
 WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clients/*,app/login/*,app/password_reset/*,app/profile/*,app/key_rotation/*,app/tokens/*,app/two_factor/*
@@ -23,11 +25,11 @@ env:  ## .venv from the hash-locked requirements; every other target calls it
 run: env  ## the whole service on this machine, with its own Postgres and a demo account (PORT=8000)
 	@exec $(IN_VENV) -m app dev --port $(PORT) $(ARGS)
 
-test: env  ## every test that is quick; starts its own Postgres, prints what it skipped and why
-	@$(IN_VENV) -m pytest tests $(ARGS)
+test: env  ## every test that is quick, in several processes over one Postgres of its own; says what it skipped
+	@$(IN_VENV) -m pytest tests $(WORKERS) $(ARGS)
 
 test-long: env  ## the same and the long forms: more examples, more rounds of each race
-	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests -o faulthandler_timeout=3600 $(ARGS)
+	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests $(WORKERS) -o faulthandler_timeout=3600 $(ARGS)
 
 test-faults: env  ## kills, cuts and overload for minutes; what docs/reliability.md reports
 	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults -o faulthandler_timeout=3600 $(ARGS)

@@ -20,7 +20,9 @@ from app.services import Services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
 from tests.support.people import quick_settings
-from tests.support.postgres import Server, start_server
+from tests.support.postgres import Server
+
+pytest_plugins = ["tests.support.parallel"]
 
 _numbers = itertools.count()
 
@@ -45,12 +47,6 @@ class SetClock:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    with start_server() as server:
-        yield server
 
 
 @pytest.fixture

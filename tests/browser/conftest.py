@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.console import Console, Person
 from tests.browser.service import Service
+from tests.support.marks import missing
 from tests.support.postgres import Server
 from tests.support.service import environment, free_port, output_of, over, running, wait_until_ready
 
@@ -48,7 +49,7 @@ def service(postgres: Server) -> Iterator[Service]:
 def browser(service: Service) -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
-        pytest.skip("Debian's chromium is not installed")
+        pytest.skip(missing("chromium"))
     # Playwright keeps an event loop in this thread while it runs, in which nobody else may start one; so it starts
     # after the service and ends before it.
     with sync_playwright() as playwright:

@@ -16,6 +16,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.fleet import Replica, haproxy, nginx
 from tests.support.ledger import Ledger, Worker, at_work, check
+from tests.support.marks import needs
 from tests.support.people import PASSWORD
 from tests.support.service import over
 
@@ -24,7 +25,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.faults,
     pytest.mark.system,
-    pytest.mark.skipif(not FRONTS, reason="needs haproxy or nginx"),
+    needs("haproxy", "nginx"),
 ]
 ROUNDS, PEOPLE = (10, 4) if os.environ.get("TWOKEYS_TEST_FAULTS") else (1, 2)
 # The default; and where the machine may be slow, more time for the proxy to notice.

@@ -20,6 +20,7 @@ from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, somewhere
+from tests.support.marks import needs
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll
 from tests.support.service import free_port, over, running, twokeys, wait_until_ready
 
@@ -103,7 +104,7 @@ async def test_a_commit_that_nobody_heard_back_from_is_a_503_and_safe_to_repeat(
 
 
 @pytest.mark.system
-@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="needs pgbouncer")
+@needs("pgbouncer")
 async def test_everything_works_through_pgbouncer_in_transaction_mode(tmp_path: Path) -> None:
     with _migrated_node() as node, _pgbouncer(node) as bouncer_port:
         url = f"postgresql://{SUPERUSER}@127.0.0.1:{bouncer_port}/postgres"

@@ -10,7 +10,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from tests.integrations.conftest import Service
 from tests.support.answers import mannered, refused
-from tests.support.marks import given_settings
+from tests.support.marks import given_settings, missing
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,7 @@ async def test_without_the_setting_there_is_neither_page_nor_document(api: httpx
 async def page() -> AsyncIterator[Page]:
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("chromium is not installed")
+        pytest.skip(missing("chromium"))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield await browser.new_page()

@@ -25,6 +25,7 @@ from tests.integrations.conftest import Service
 from tests.integrations.pages import marked
 from tests.integrations.proxies import PROXIES, started
 from tests.support.answers import granted, mannered, refused
+from tests.support.marks import missing
 from tests.support.people import EMAIL, a_session, an_account, bearer, enroll
 from tests.support.service import free_port
 
@@ -158,7 +159,7 @@ async def front(
 ) -> AsyncIterator[Front]:
     program = request.param
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
+        pytest.skip(missing(program))
     port = free_port()
     with the_application() as application:
         twokeys = service.address.removeprefix("http://")

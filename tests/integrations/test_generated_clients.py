@@ -15,6 +15,7 @@ import pytest
 from tests.integrations.conftest import Service
 from tests.integrations.pages import marked
 from tests.support.answers import granted
+from tests.support.marks import missing
 from tests.support.people import bearer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +65,7 @@ def typescript_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `twokeys.d.ts` and the story, and the packages that compile and run it."""
     folder = tmp_path_factory.mktemp("typescript-client")
     if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
+        pytest.skip(missing("npm"))
     for name in ("package.json", "package-lock.json", "tsconfig.json", "story.ts"):
         shutil.copy(HERE / "typescript" / name, folder)
     install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)

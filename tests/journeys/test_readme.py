@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.marks import needs
 from tests.support.service import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ def dev(tmp_path: Path) -> Iterator[tuple[int, str]]:
         process.stdout.read()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@needs("curl")
 def test_the_journey_in_five_curl_commands(dev: tuple[int, str], tmp_path: Path) -> None:
     port, password = dev
     path = os.environ["PATH"]

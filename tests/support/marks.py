@@ -1,11 +1,29 @@
 """What a test says about itself."""
 
 import os
+import shutil
 from typing import Any
 
 import pytest
 
-only_long = pytest.mark.skipif("TWOKEYS_TEST_FAULTS" not in os.environ, reason="waits for long: make test-faults")
+only_long = pytest.mark.skipif("TWOKEYS_TEST_FAULTS" not in os.environ, reason="takes minutes; run make test-faults")
+
+# Debian's package, where it is not called like the program.
+_PACKAGES = {"nginx": "nginx-light", "zbarimg": "zbar-tools"}
+
+
+def missing(*programs: str) -> str:
+    """How to get these programs, any of which would do; empty where one of them is installed."""
+    if any(map(shutil.which, programs)):
+        return ""
+    packages = " or ".join(_PACKAGES.get(program, program) for program in programs)
+    return f"{' or '.join(programs)} is not installed; on Debian: apt-get install {packages}"
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """The test runs where one of the programs is installed."""
+    reason = missing(*programs)
+    return pytest.mark.skipif(bool(reason), reason=reason or "installed")
 
 
 def given_settings(**changes: Any) -> pytest.MarkDecorator:

@@ -15,7 +15,8 @@ from tests.support.people import KEY
 
 TWOKEYS = [sys.executable, "-m", "app"]
 _ROOT = Path(__file__).resolve().parents[2]
-_READY_WITHIN = 30.0
+_READY_WITHIN = 60.0
+_KEEPERS: list[socket.socket] = []
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -70,8 +71,12 @@ def output_of(cwd: Path) -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """Stays ours until this process ends: a socket that never listens keeps it, beside which a server may listen."""
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    _KEEPERS.append(keeper)
+    return int(keeper.getsockname()[1])
 
 
 def wait_until_ready(address: str, process: subprocess.Popen[str], cwd: Path) -> None:

@@ -1,7 +1,6 @@
 """The arithmetic of codes, against the vectors of RFC 6238, Appendix B (SHA-1), and an independent program."""
 
 import base64
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.two_factor import totp
+from tests.support.marks import needs
 from tests.support.people import totp_code
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -96,7 +96,7 @@ def test_pyotp_reads_the_address_for_an_app(issuer: str, name: str) -> None:
 
 
 @pytest.mark.system
-@pytest.mark.skipif(shutil.which("oathtool") is None, reason="oathtool is not installed")
+@needs("oathtool")
 def test_oathtool_generates_the_same_codes() -> None:
     at = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
     for _ in range(5):

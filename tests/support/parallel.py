@@ -1,0 +1,87 @@
+"""How a run goes: worker processes over one Postgres, slow modules first, failures at once, skips in a line per kind.
+
+`make test` starts the workers (pytest-xdist's `-n`); pytest by itself runs everything in one process.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, cast
+
+import pytest
+
+from tests.support.postgres import Server, start_server
+
+# In seconds, about: what takes long begins first, so that no worker is left alone with it at the end.
+_SLOW: dict[str, int] = {}
+_SERVER = pytest.StashKey[Server]()
+_OPEN = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: more than there are processors, since about half of the tests wait for another process."""
+    return min(2 * (os.cpu_count() or 1), 8)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the order that chance gave to modules of one weight."""
+    items.sort(key=lambda item: -_SLOW.get(item.nodeid.partition("::")[0], 0))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # xdist publishes no types
+    """In the process that starts the workers: their Postgres, before the first of them."""
+    config = node.config
+    if _SERVER not in config.stash:
+        config.stash[_OPEN] = ExitStack()
+        config.stash[_SERVER] = config.stash[_OPEN].enter_context(start_server())
+    server = config.stash[_SERVER]
+    node.workerinput["postgres"] = (server.url, server.template)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _OPEN in config.stash:
+        config.stash[_OPEN].close()
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[Server]:
+    shared = getattr(request.config, "workerinput", {}).get("postgres")
+    if shared:
+        yield Server(*shared)
+        return
+    with start_server() as server:
+        yield server
+
+
+def _reason(report: pytest.TestReport) -> str:
+    _, _, message = cast("tuple[str, int, str]", report.longrepr)
+    return message.removeprefix("Skipped: ")
+
+
+class Messages:
+    """What the terminal says beside pytest's own: each failure when it happens, and at the end what was skipped."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_sep("_", f"{report.when} of {report.nodeid} failed", red=True)
+            self._terminal.write_line(report.longreprtext)
+
+    def pytest_terminal_summary(self) -> None:
+        reports = self._terminal.getreports("skipped")
+        reasons = Counter(_reason(report) for report in reports)
+        for reason, count in reasons.most_common():
+            self._terminal.write_line(f"{count:4} skipped: {reason}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Messages(terminal), "messages")
