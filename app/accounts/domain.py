@@ -63,10 +63,16 @@ class AddressTaken(Conflict):
 
 
 def read_address(text: str, *, pointer: str = "/email") -> Address:
-    """Raises FieldError. A local part outside ASCII is refused: a dotless i must never reach the mailbox of an i."""
+    """Raises FieldError. An address is ASCII, its domain in another script punycode.
+
+    What turns other characters into ASCII ones makes two addresses one: a dotless i must never reach the mailbox of an
+    i, nor an ideographic full stop (U+3002) stand for a dot.
+    """
     try:
         if len(text) > _LONGEST_ADDRESS:
             raise FieldError(pointer, "Must be a mail address of at most 254 characters.")
+        if not text.isascii():
+            raise FieldError(pointer, "Must be a mail address in ASCII; write other domains as punycode (xn--…).")
         found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except (EmailNotValidError, UnicodeError):
         raise FieldError(pointer, "Must be a mail address.") from None

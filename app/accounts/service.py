@@ -15,8 +15,10 @@ from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
-from app.security.hasher import Hasher
+from app.security.hasher import Hasher, Match, prepared
 from app.security.password_rules import PasswordRules
+
+_SAME = "This is the password that the account has. Choose another."
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Accounts:
 
         Called with a place at the hasher and an attempt that was counted; the hash runs with no connection held.
         """
-        right = await self.hasher.verify(password, account.password_hash if account else None)
-        if account is None or not right or not account.is_active:
+        match = await self.hasher.match(password, account.password_hash if account else None)
+        if account is None or match is Match.NONE or not account.is_active:
             return False
-        if account.password_hash and self.hasher.is_outdated(account.password_hash):
+        if match is Match.OUTDATED:
             renewed = await self.hasher.hash(password)
             async with self.database.reading() as connection:
                 await AccountRows(connection).rehash(account, renewed)
@@ -80,6 +82,21 @@ class Accounts:
         weakness = await self.rules.weakness(password, address=address)
         if weakness is not None:
             raise WeakPassword(weakness)
+
+    @staticmethod
+    def refuse_same(new: SecretStr, current: SecretStr) -> None:
+        """For a current password that was verified. Raises WeakPassword."""
+        if prepared(new) == prepared(current):
+            raise WeakPassword(_SAME)
+
+    async def refuse_current(self, new: SecretStr, account: Account) -> None:
+        """Raises WeakPassword where this is the password that the account has; Overloaded."""
+        if account.password_hash is None:
+            return
+        with self.hasher.place():
+            same = await self.hasher.verify(new, account.password_hash)
+        if same:
+            raise WeakPassword(_SAME)
 
     async def hash_new(self, password: SecretStr, address: str) -> str:
         """Raises WeakPassword and Overloaded."""

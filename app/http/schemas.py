@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,9 +21,6 @@ from pydantic.json_schema import SkipJsonSchema
 from app.http.middleware import origin_of
 from app.kernel.clock import rfc3339
 from app.kernel.origin import Origin
-
-_CODE = re.compile(r"[0-9]{6}")
-_RECOVERY_CODE = re.compile(r"[A-Z2-7]{24}")
 
 
 class Body(BaseModel):
@@ -95,19 +91,6 @@ GivenAddress = Annotated[str, StringConstraints(min_length=1, max_length=320), F
 GivenPassword = Annotated[SecretStr, Field(min_length=1, examples=["correct horse battery staple"])]
 
 
-def _is_code(text: str) -> str:
-    """Raises ValueError for what is neither six ASCII digits nor a recovery code."""
-    if not (_CODE.fullmatch(text) or _RECOVERY_CODE.fullmatch(plain_recovery_code(text))):
-        message = "Must be six digits, or a recovery code."
-        raise ValueError(message)
-    return text
-
-
-def plain_recovery_code(text: str) -> str:
-    """Case and dashes do not matter. Outside ASCII there are letters whose capital is an ASCII one."""
-    return text.replace("-", "").upper() if text.isascii() else ""
-
-
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -120,7 +103,6 @@ def _read_id(value: object) -> UUID:
 
 
 GivenId = Annotated[UUID, BeforeValidator(_read_id)]
-GivenCode = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=500), Field(examples=["Lost her phone, identity checked."])
 ]

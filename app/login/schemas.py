@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.http.schemas import Answer, Body, GivenAddress, GivenCode, GivenPassword
+from app.http.schemas import Answer, Body, GivenAddress, GivenPassword
 from app.login import domain
+from app.two_factor.schemas import GivenCode
 
 
 class LogIn(Body):

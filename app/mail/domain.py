@@ -35,6 +35,7 @@ _FACTS: Mapping[Letter, frozenset[str]] = {
     Letter.PASSWORD_RESET: frozenset({"link", "minutes"}),
     Letter.INVITATION: frozenset({"link", "minutes"}),
     Letter.RECOVERY_CODE_USED: frozenset({"remaining"}),
+    # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
     Letter.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
     Letter.WRONG_CODES: frozenset({"count"}),
 }

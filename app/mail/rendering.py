@@ -13,6 +13,7 @@ from uuid import UUID
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app.kernel.mail import check_mail_from
+from app.kernel.user_agent import describe
 from app.mail.domain import Letter, Occasion
 
 _SPACES = re.compile(r" {2,}")
@@ -83,5 +84,6 @@ class Letters:
             "account": one_line(occasion.to),
             "when": f"{occasion.at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC",
             "address": one_line(origin.address or "") or "not known",
-            "user_agent": one_line(origin.user_agent or "") or "not known",
+            # Never as it came: it is a stranger's text in a mail that people trust.
+            "device": describe(origin.user_agent) or "not recognized",
         }

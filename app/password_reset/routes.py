@@ -38,7 +38,13 @@ def password_reset_routes(password_reset: PasswordReset) -> APIRouter:
         "/confirm",
         summary="Set a new password by the link",
         responses=refuses(
-            ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, Overloaded
+            ResetTokenInvalid,
+            WeakPassword,
+            SecondFactorRequired,
+            WrongCode,
+            TooManyAttempts,
+            RateLimited,
+            Overloaded,
         ),
     )
     async def complete_password_reset(body: CompleteReset, origin: FromOrigin) -> ResetCompleted:

@@ -4,9 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.http.schemas import Answer, Body, GivenAddress, GivenCode, GivenPassword, ShownAddress
+from app.http.schemas import Answer, Body, GivenAddress, GivenPassword, ShownAddress
 from app.password_reset import domain
 from app.tokens.schemas import Revoked
+from app.two_factor.schemas import GivenCode
 
 
 class AskForReset(Body):

@@ -132,12 +132,15 @@ class PasswordReset:
     async def complete(self, secret: str, new_password: SecretStr, code: str | None, origin: Origin) -> Completed:
         """A new password by the link; everything older dies, and by default 2FA goes with it.
 
-        Raises ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, Overloaded.
+        Raises ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, RateLimited,
+        Overloaded.
         """
         at = self.clock.now()
+        await self.accounts.attempts.take_request(origin, at)
         found = digest_if(secret, SecretKind.RESET)
         link, account, enrollment = await self._follow(found, at)
         await self.accounts.refuse_weak(new_password, account.address)
+        await self.accounts.refuse_current(new_password, account)
         proof = await self._second_factor(account, enrollment, code, origin, at)
         password_hash = await self.accounts.hash(new_password)
         try:

@@ -40,6 +40,7 @@ class Profile:
         """
         account = caller.account
         attempt = await self.accounts.prove_password(account, current, origin)
+        self.accounts.refuse_same(new, current)
         password_hash = await self.accounts.hash_new(new, account.address)
         at = self.clock.now()
         async with self.database.transaction() as connection:

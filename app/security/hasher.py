@@ -5,9 +5,11 @@ import os
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from enum import Enum, auto
 from typing import ParamSpec, Self, TypeVar
 
 from passlib.exc import PasswordSizeError, UnknownHashError
@@ -33,10 +35,27 @@ _wait = Histogram(
 )
 
 
+def prepared(password: SecretStr) -> SecretStr:
+    """As it is hashed and compared (RFC 8265 §4.2, OpaqueString): NFC, and every space the ASCII one.
+
+    So the same keys pressed on two systems are the same password.
+    """
+    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password.get_secret_value())
+    return SecretStr(unicodedata.normalize("NFC", spaced))
+
+
 def _step_back() -> None:
     """Lets the event loop go first where both want the core; on Linux a thread has its own niceness."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+class Match(Enum):
+    """Whether a password fits a hash. `OUTDATED` asks for a new hash: of other costs, or of text in another form."""
+
+    NONE = auto()
+    OUTDATED = auto()
+    CURRENT = auto()
 
 
 class Hasher:
@@ -63,19 +82,27 @@ class Hasher:
         )
 
     async def hash(self, password: SecretStr) -> str:
-        return await self._run(self._scheme.hash, password.get_secret_value())
+        return await self._run(self._scheme.hash, prepared(password).get_secret_value())
 
     async def verify(self, password: SecretStr, stored: str | None) -> bool:
         """Whether this is the password. Costs the same for no stored hash and for an over-long password."""
-        text = password.get_secret_value()
+        return await self.match(password, stored) is not Match.NONE
+
+    async def match(self, password: SecretStr, stored: str | None) -> Match:
+        """As `verify`. A password that is not in the form in which it is hashed is tried as it came, too."""
+        as_prepared, as_sent = prepared(password).get_secret_value(), password.get_secret_value()
+        if await self._fits(as_prepared, stored):
+            outdated = stored is not None and self._scheme.needs_update(stored)
+            return Match.OUTDATED if outdated else Match.CURRENT
+        if as_sent != as_prepared and await self._fits(as_sent, stored):
+            return Match.OUTDATED
+        return Match.NONE
+
+    async def _fits(self, text: str, stored: str | None) -> bool:
         if stored is None or len(text) > LONGEST_PASSWORD:
             await self._run(self._verify, text[:LONGEST_PASSWORD], self._nobody)
             return False
         return await self._run(self._verify, text, stored)
-
-    def is_outdated(self, stored: str) -> bool:
-        """Whether the costs have changed since this hash was made."""
-        return bool(self._scheme.needs_update(stored))
 
     def refuse_when_full(self) -> None:
         """Raises Overloaded where `place` would."""

@@ -1,6 +1,8 @@
 """How guessable a new password is."""
 
 import hashlib
+import re
+import unicodedata
 
 import httpx
 import structlog
@@ -8,7 +10,7 @@ import zxcvbn_rs_py
 from pydantic import SecretStr
 
 from app.observability.metrics import Counter
-from app.security.hasher import LONGEST_PASSWORD
+from app.security.hasher import LONGEST_PASSWORD, prepared
 from app.settings import Settings
 
 _LEAST_SCORE = 3
@@ -20,6 +22,13 @@ _breach_failures = Counter(
 _log = structlog.get_logger(__name__)
 
 
+_FEWEST_OF_ONES_OWN = 6
+_SHORTEST_WORD = 3
+_WORD_ENDS = re.compile(r"[^a-zA-Z0-9]+")
+# A digit in the place of a letter is no secret: both sides are read with the same few letters.
+_LOOK_ALIKES = str.maketrans("0134578i", "oleastbl")
+
+
 class PasswordRules:
     def __init__(self, settings: Settings) -> None:
         self._shortest = settings.password_min_length
@@ -28,11 +37,13 @@ class PasswordRules:
 
     async def weakness(self, password: SecretStr, *, address: str) -> str | None:
         """Why this password will not do, or None. The local part of the address and the issuer count as guessable."""
-        text = password.get_secret_value()
+        text = prepared(password).get_secret_value()
         if len(text) < self._shortest:
             return f"A password has at least {self._shortest} characters."
         if len(text) > LONGEST_PASSWORD:
             return f"A password has at most {LONGEST_PASSWORD} characters."
+        if is_little_more_than(text, address, self._issuer):
+            return "This password is little more than your address. Use a few unrelated words."
         local_part, _, domain = address.partition("@")
         guess = zxcvbn_rs_py.zxcvbn(text, [address, local_part, domain, *local_part.split("."), self._issuer])
         if int(guess.score) < _LEAST_SCORE:
@@ -55,3 +66,28 @@ class PasswordRules:
             return False
         lines = (line.partition(":") for line in answer.text.splitlines())
         return any(suffix == sha1[5:] and count.strip() not in {"", "0"} for suffix, _, count in lines)
+
+
+def is_little_more_than(password: str, address: str, issuer: str) -> bool:
+    """Whether the password holds words of the address or the issuer, and fewer than six other letters and digits."""
+    local_part, _, domain = address.rpartition("@")
+    *labels, last = domain.split(".")
+    words = {_plain(word) for word in (local_part, *_WORD_ENDS.split(local_part), *labels, issuer)}
+    known = sorted((word for word in words if len(word) >= _SHORTEST_WORD), key=len, reverse=True)
+    plain = _plain(password)
+    return any(_left_of(text, known, _plain(last)) < _FEWEST_OF_ONES_OWN for text in (plain, plain[::-1]))
+
+
+def _left_of(text: str, known: list[str], last: str) -> int:
+    """How many characters are left without the known words; all of them where none is in it."""
+    left = text
+    for word in known:
+        left = left.replace(word, " ")
+    if left == text:
+        return len(text)
+    return len(left.replace(last, " ").replace(" ", ""))
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if char.isalnum()).translate(_LOOK_ALIKES)

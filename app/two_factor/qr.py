@@ -16,7 +16,7 @@ class QrPictures:
 
 def draw(text: str) -> QrPictures:
     """Takes some 15 ms of CPU: call it off the event loop."""
-    code = segno.make_qr(text, error="m")
+    code = segno.make_qr(text, error="l")
     return QrPictures(
         svg=code.svg_data_uri(scale=4, border=_QUIET_ZONE, light="#fff"),
         png=code.png_data_uri(scale=6, border=_QUIET_ZONE),

@@ -1,15 +1,30 @@
 """Two-factor authentication, and what a proof grants, as JSON."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.accounts import domain as accounts
-from app.http.schemas import Answer, Body, GivenCode, GivenId, GivenPassword, Moment, ShownAddress, ShownRecoveryCode
+from app.http.schemas import Answer, Body, GivenId, GivenPassword, Moment, ShownAddress, ShownRecoveryCode
 from app.tokens.schemas import Revoked, Token
 from app.two_factor import domain, totp
+
+_TOTP_CODE = re.compile(r"[0-9]{6}")
+_RECOVERY_CODE = re.compile(r"[A-Z2-7]{24}")
+
+
+def _is_code(text: str) -> str:
+    """Raises ValueError for what is neither six ASCII digits nor a recovery code."""
+    if not (_TOTP_CODE.fullmatch(text) or _RECOVERY_CODE.fullmatch(domain.plain_recovery_code(text))):
+        message = "Must be six digits, or a recovery code."
+        raise ValueError(message)
+    return text
+
+
+GivenCode = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
 
 
 class TwoFactor(Answer):

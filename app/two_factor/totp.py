@@ -22,6 +22,8 @@ WINDOW_STEPS = 1
 _SKEW_STEPS = 10
 """Five minutes: as far as we look to tell someone that their device's clock is off."""
 
+_LONGEST_NAME = 80
+
 
 def new_secret() -> str:
     return base64.b32encode(random_bytes(SECRET_BYTES)).decode()
@@ -33,9 +35,19 @@ def step_at(at: datetime) -> int:
 
 
 def provisioning_uri(secret: str, *, account_name: str, issuer: str) -> str:
-    """The `otpauth://` address that authenticator apps read from the QR code."""
-    label = f"{quote(issuer, safe='')}:{quote(account_name, safe='')}"
+    """The `otpauth://` address that authenticator apps read from the QR code.
+
+    A long account name is cut in the middle: its QR code could not be read at the size of a screen.
+    """
+    label = f"{quote(issuer, safe='')}:{quote(_shortened(account_name), safe='')}"
     return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer, safe='')}"
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = (_LONGEST_NAME - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def key_of(secret: str) -> bytes:

@@ -17,18 +17,11 @@ from app.kernel.refusal import FieldError
         ("ada@example.com", "ada@example.com", "ada@example.com"),
         ("Ada.Lovelace@Example.COM", "Ada.Lovelace@example.com", "ada.lovelace@example.com"),
         ("a+tag@example.com", "a+tag@example.com", "a+tag@example.com"),
-        ("ada@b\u00fccher.example", "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
-        # In a domain IDNA folds the Kelvin sign: the mail goes to the same place as the k's.
-        ("ada@\u212aiosk.com", "ada@kiosk.com", "ada@kiosk.com"),
+        ("ada@XN--bcher-kva.com", "ada@xn--bcher-kva.com", "ada@xn--bcher-kva.com"),
     ],
 )
 def test_an_address_is_kept_as_written_and_compared_folded(text: str, shown: str, folded: str) -> None:
-    try:
-        address = read_address(text)
-    except FieldError:
-        # The registry of the validator knows some names, such as .example, as special.
-        assert ".example" in text
-        return
+    address = read_address(text)
     assert (address.text, address.folded) == (shown, folded)
 
 
@@ -55,6 +48,14 @@ def test_an_address_is_kept_as_written_and_compared_folded(text: str, shown: str
         "\u017fam@example.com",
         "\u0430da@example.com",
         "ada@example.com" + "\ud800",
+        "ada@example\u3002com",
+        "ada@example\uff0ecom",
+        "ada@example\uff61com",
+        "ada@\uff45xample.com",
+        "ada@\u212aiosk.com",
+        "ada@b\u00fccher.com",
+        "ada@exam\u00adple.com",
+        "ada\uff20example.com",
         "a@" + "b." * 130 + "com",
     ],
 )

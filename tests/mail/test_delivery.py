@@ -24,7 +24,7 @@ from app.security.secret_box import Vault
 from tests.support.mail_sink import MailSink
 from tests.support.rival import end_connections
 
-BROWSER = Origin("192.0.2.7", "Mozilla/5.0")
+BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 LETTERS = Letters(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")
 SECOND = timedelta(seconds=1)
 
@@ -88,7 +88,7 @@ async def test_a_letter_leaves_and_its_payload_is_wiped(
     text = sink.messages[0].get_body(("plain",))
     assert text is not None
     assert "https://id.example.com/tkr_x" in text.get_content()
-    assert "Mozilla/5.0" in text.get_content()
+    assert "Firefox on Linux" in text.get_content()
     [row] = await rows(database)
     assert (row.sealed, row.sent_at, row.failed_at) == (None, clock.now(), None)
 

@@ -20,7 +20,7 @@ from app.mail.rendering import Letters
 LINK = "https://id.example.com/console/#/password-reset/tkr_" + "s" * 43
 FACTS: dict[str, object] = {"link": LINK, "minutes": 30, "remaining": 7, "description": "build server", "count": 10}
 AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
-BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64)")
+BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 HOSTILE = "\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>\"' {{ 7*7 }} \x00\x1b[2J\u202e\u2028\ud800"
 LETTERS = Letters(issuer="Twokeys", mail_from="Twokeys <no-reply@id.example.com>", public_url="https://id.example.com")
 
@@ -59,7 +59,7 @@ def body(message: EmailMessage, subtype: str) -> str:
 def test_a_letter_says_when_from_where_and_what_to_do(letter: Letter, subtype: str) -> None:
     said = body(as_received(LETTERS.write(letter, an_occasion(letter), id=new_id())), subtype)
 
-    for words in ("01 March 2026, 12:30:00 UTC", "192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64)", "ann@example.com"):
+    for words in ("01 March 2026, 12:30:00 UTC", "192.0.2.7", "Firefox on Linux", "ann@example.com"):
         assert words in said
     assert re.search("If (this was not you|you did not)", said)
     assert "{{" not in said
@@ -80,6 +80,20 @@ def test_a_letter_from_nowhere_says_so(letter: Letter) -> None:
     said = body(LETTERS.write(letter, an_occasion(letter, origin=NOWHERE), id=new_id()), "plain")
 
     assert "Address:    not known" in said
+    assert "Device:     not recognized" in said
+
+
+@pytest.mark.parametrize("letter", Letter)
+def test_a_stranger_puts_no_word_into_a_letter(letter: Letter) -> None:
+    words = "Mozilla/5.0 (X11; Linux) Firefox/145.0 URGENT: call +1 800 555 0199 or visit https://evil.example"
+    facts = dict.fromkeys(facts_of(letter) & {"description"}, words)
+    message = LETTERS.write(letter, an_occasion(letter, origin=Origin("192.0.2.7", words), **facts), id=new_id())
+
+    for subtype in ("plain", "html"):
+        said = body(message, subtype)
+        assert "Firefox on Linux" in said
+        assert "URGENT" not in said
+        assert "evil" not in said
 
 
 @pytest.mark.parametrize("letter", Letter)

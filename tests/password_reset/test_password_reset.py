@@ -239,3 +239,18 @@ async def test_checks_count_against_the_requests_of_a_minute(api: httpx.AsyncCli
     for _ in range(3):
         refused(await check(api, "nonsense"), 410, "reset_token_invalid")
     refused(await check(api, "nonsense"), 429, "rate_limited")
+
+
+async def test_the_password_that_one_has_is_no_new_one(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    (token,) = await ask(api, house)
+    refused(await follow(api, token, PASSWORD), 422, "weak_password")
+    granted(await follow(api, token))
+
+
+@given_settings(requests_per_client_minute=3)
+async def test_tries_of_a_link_count_against_the_requests_of_a_minute(api: httpx.AsyncClient) -> None:
+    """Each could tell whether a guess is the password that the account has."""
+    for _ in range(3):
+        refused(await follow(api, "nonsense"), 410, "reset_token_invalid")
+    refused(await follow(api, "nonsense"), 429, "rate_limited")

@@ -88,3 +88,18 @@ async def test_a_right_password_before_a_wrong_code_is_no_guess(
         refused(await api.post("/v1/me/2fa/disable", json=wrong, headers=bearer(enrolled.token)), 403, "invalid_code")
         clock.advance(timedelta(seconds=1))
     granted(await api.post("/v1/me/2fa/disable", json={"password": PASSWORD}, headers=bearer(enrolled.token)))
+
+
+async def test_the_password_that_one_has_is_no_new_one(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    refused(await change(api, session, new=PASSWORD), 422, "weak_password")
+    assert granted(await api.get("/v1/me", headers=bearer(session)))["email"] == EMAIL
+
+
+async def test_the_same_password_in_another_form_is_no_new_one(api: httpx.AsyncClient, house: Services) -> None:
+    composed, decomposed = "gr\u00fcne-t\u00fcr-am-fl\u00fcsschen", "gru\u0308ne-tu\u0308r-am-flu\u0308sschen"
+    await an_account(house, password=composed)
+    session = await a_session(api, password=decomposed)
+    refused(await change(api, session, decomposed, composed), 422, "weak_password")
+    refused(await change(api, session, composed, decomposed), 422, "weak_password")

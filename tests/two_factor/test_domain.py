@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.http.schemas import GivenCode
 from app.kernel.chance import new_id
 from app.two_factor import totp
 from app.two_factor.domain import (
@@ -18,9 +17,11 @@ from app.two_factor.domain import (
     Status,
     is_totp_code,
     new_recovery_codes,
+    plain_recovery_code,
     recovery_code_digest,
     state_of,
 )
+from app.two_factor.schemas import GivenCode
 from tests.support.people import totp_code
 
 AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -66,6 +67,40 @@ def test_case_and_dashes_do_not_matter(data: st.DataObject) -> None:
     assert recovery_code_digest(dressed) == recovery_code_digest(code)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "VWK4\u20137QZD\u2013XN2M\u20133RBT\u2013H5YC\u20136ALE",
+        "VWK4\u20147QZD\u2212XN2M\u20113RBT\ufe63H5YC\uff0d6ALE",
+        "  vwk4-7qzd-xn2m-3rbt-h5yc-6ale\r\n",
+        "VWK4 7QZD\u00a0XN2M\u20093RBT\u3000H5YC\t6ALE",
+        "\ufeffVWK4-\u200b7QZD-\u200cXN2M-\u200d3RBT\u00adH5YC\u20606ALE\u200e",
+        "VWK4-7QZD-XN2M-3RBT-H5YC-6ALE,",
+        "VWK4-7QZD-XN2M-3RBT-H5YC-6ALE ; ",
+    ],
+    ids=["en dashes", "other dashes", "around", "spaces", "no width", "comma", "semicolon"],
+)
+def test_what_pasting_adds_to_a_recovery_code_does_not_matter(typed: str) -> None:
+    assert recovery_code_digest(code.validate_python(typed)) == recovery_code_digest("VWK4-7QZD-XN2M-3RBT-H5YC-6ALE")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "VWK4-7QZD-XN2M-3RBT-H5YC-6AL\u0131",
+        "VWK4-7QZD-XN2M-3RBT-H5YC-6AL\u017f",
+        "\uff36WK4-7QZD-XN2M-3RBT-H5YC-6ALE",
+        "VWK4_7QZD_XN2M_3RBT_H5YC_6ALE",
+        "VWK4,7QZD,XN2M,3RBT,H5YC,6ALE",
+        "123 456",
+        "123456\u200b",
+    ],
+)
+def test_other_letters_and_spaced_digits_are_no_code(typed: str) -> None:
+    with pytest.raises(ValidationError):
+        code.validate_python(typed)
+
+
 def test_a_recovery_code_is_kept_as_the_sha_256_of_its_plain_capitals() -> None:
     """It stands in the databases of every house: another one would end all recovery codes."""
     kept = recovery_code_digest("vwk4-7qzd-XN2M-3RBT-H5YC-6ALE")
@@ -79,7 +114,7 @@ def test_a_code_is_six_ascii_digits_or_a_recovery_code(text: str) -> None:
     except ValidationError:
         assert not re.fullmatch("[0-9]{6}", text)
         return
-    assert is_totp_code(text) or re.fullmatch("[A-Z2-7]{24}", text.replace("-", "").upper(), re.ASCII)
+    assert is_totp_code(text) or re.fullmatch("[A-Z2-7]{24}", plain_recovery_code(text))
 
 
 @pytest.mark.parametrize(

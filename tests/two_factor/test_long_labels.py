@@ -1,0 +1,38 @@
+"""A QR code must be readable at the size that the console shows it in, whoever's account it is for."""
+
+import base64
+import io
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from app.two_factor import qr, totp
+from tests.support.authenticator import Authenticator
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+_CONSOLE_PIXELS = 208
+_DOMAIN = ".".join(["d" * 63, "e" * 63, "f" * 60])
+LONGEST = "a%b&" * 16 + "@" + _DOMAIN
+
+
+@pytest.mark.parametrize("issuer", ["Twokeys", "Identity of Ham & Eggs Incorporated"])
+def test_the_longest_address_gives_a_code_that_is_read_at_208_pixels(issuer: str) -> None:
+    uri = totp.provisioning_uri(SECRET, account_name=LONGEST, issuer=issuer)
+    png = base64.b64decode(qr.draw(uri).png.partition(",")[2])
+    shown = Image.open(io.BytesIO(png)).convert("L").resize((_CONSOLE_PIXELS, _CONSOLE_PIXELS))
+
+    [found] = zxingcpp.read_barcodes(shown)
+
+    assert found.text == uri
+    scanned = Authenticator.scan(found.text)
+    assert (scanned.issuer, scanned.secret) == (issuer, SECRET)
+    assert scanned.account.startswith(LONGEST[:30])
+    assert scanned.account.endswith(LONGEST[-30:])
+    assert "…" in scanned.account
+
+
+def test_an_address_of_80_characters_is_shown_whole() -> None:
+    name = "a" * 68 + "@example.com"
+    assert len(name) == 80
+    assert f":{'a' * 68}%40example.com?" in totp.provisioning_uri(SECRET, account_name=name, issuer="Twokeys")
