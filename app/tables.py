@@ -10,7 +10,7 @@ from app.login import repository as login
 from app.mail import repository as mail
 from app.password_reset import repository as password_reset
 from app.tokens import repository as tokens
-from app.two_factor import repository as two_factor
+from app.two_factor import tables as two_factor
 
 modules = (accounts, attempts, audit, mail, clients, imports, login, password_reset, tokens, two_factor)
 

@@ -71,8 +71,11 @@ async def fill(dsn: str, accounts: int, at: datetime, *, with_two_factor: int = 
         await connection.execute(_ACCOUNTS, accounts, scheme.hash(PASSWORD), at)
         await connection.execute(_TOKENS, accounts, TOKENS_EACH, at)
         await connection.execute(
-            "INSERT INTO two_factor_enrollments (account_id, id, status, sealed_secret, confirmed_at, last_step)"
-            " SELECT id, id, 'enabled', sealed, $3, 0 FROM unnest($1::uuid[], $2::bytea[]) AS given (id, sealed)",
+            "WITH device AS (SELECT id, sealed FROM unnest($1::uuid[], $2::bytea[]) AS given (id, sealed)),"
+            " on_since AS (INSERT INTO two_factor_accounts (account_id, enabled_at)"
+            " SELECT id, $3::timestamptz FROM device)"
+            " INSERT INTO authenticators (id, account_id, kind, name, created_at, sealed_secret, last_step)"
+            " SELECT id, id, 'totp', 'Authenticator app', $3, sealed, 0 FROM device",
             enrolled,
             sealed,
             at,
@@ -98,7 +101,7 @@ async def bytes_a_row(dsn: str) -> dict[str, float]:
             table: await connection.fetchval(
                 f"SELECT pg_total_relation_size('{table}')::float / greatest(count(*), 1) FROM {table}"  # noqa: S608
             )
-            for table in ("accounts", "tokens", "two_factor_enrollments")
+            for table in ("accounts", "tokens", "authenticators")
         }
     finally:
         await connection.close()

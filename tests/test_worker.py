@@ -16,6 +16,8 @@ pytestmark = pytest.mark.anyio
 WRONG = "a wrong one entirely"
 TABLES = (
     "accounts",
+    "authenticator_enrollments",
+    "authenticators",
     "client_requests",
     "events",
     "known_clients",
@@ -25,7 +27,7 @@ TABLES = (
     "password_reset_links",
     "password_streaks",
     "tokens",
-    "two_factor_enrollments",
+    "two_factor_accounts",
 )
 
 
@@ -74,7 +76,8 @@ async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, house: Se
     # Two people and one device that is on.
     assert {name: count for name, count in (await counts(house)).items() if count} == {
         "accounts": 2,
-        "two_factor_enrollments": 1,
+        "authenticators": 1,
+        "two_factor_accounts": 1,
     }
 
 

@@ -25,7 +25,7 @@ from app.password_reset.service import PasswordReset
 from app.tokens.domain import Revoked
 from app.tokens.service import Tokens
 from app.two_factor.domain import DISABLED
-from app.two_factor.repository import CodeAttempts, Enrollments
+from app.two_factor.repository import CodeAttempts, SecondFactors
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Admin:
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
             account = await self._turn_epoch(connection, id)
-            was_enabled = await Enrollments(connection).remove(id)
+            was_enabled = await SecondFactors(connection).turn_off(id)
             await CodeAttempts(connection).forgive(id)
             revoked = await self._count_ended(connection, id, at)
             await self._record(

@@ -7,19 +7,15 @@ from sqlalchemy import func, select, union_all
 from app.database.engine import Connection
 from app.mail.repository import outbox
 from app.security.secret_box import KEY_ID_BYTES
-from app.two_factor.repository import enrollments
+from app.two_factor.repository import sealed_secrets
 
 
 async def count_by_key(connection: Connection) -> Mapping[bytes, int]:
     """How many secrets each key has sealed, by the id of the key."""
     sealed = union_all(
-        select(enrollments.c.sealed_secret.label("sealed")),
+        select(sealed_secrets.c.sealed_secret.label("sealed")),
         select(outbox.c.sealed).where(outbox.c.sealed.is_not(None)),
     ).subquery()
     key = func.substring(sealed.c.sealed, 1, KEY_ID_BYTES)
     rows = await connection.execute(select(key, func.count()).group_by(key))
     return {bytes(key_id): count for key_id, count in rows}
-
-
-async def count_enrollments(connection: Connection) -> int:
-    return (await connection.execute(select(func.count()).select_from(enrollments))).scalar_one()

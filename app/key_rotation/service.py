@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.database.engine import Connection, Database
-from app.key_rotation.repository import count_by_key, count_enrollments
+from app.key_rotation.repository import count_by_key
 from app.mail.domain import Resealing
 from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, Vault
-from app.two_factor.repository import Enrollments
+from app.two_factor.repository import SealedSecrets
 
 _AT_ONCE = 100
 
@@ -29,13 +29,13 @@ class Rotation:
     async def secrets(self) -> AsyncIterator[Resealing]:
         """Reports after each batch of authenticator secrets. What was sealed anew before is passed over."""
         async with self.database.reading() as connection:
-            progress = Resealing(total=await count_enrollments(connection))
+            progress = Resealing(total=await SealedSecrets(connection).count())
         last: UUID | None = None
         while True:
             async with self.database.reading() as connection:
-                rows = await Enrollments(connection).after(last, limit=_AT_ONCE)
-                for last, sealed in rows:
-                    progress = await self._reseal(Enrollments(connection), progress, last, sealed)
+                rows = await SealedSecrets(connection).after(last, limit=_AT_ONCE)
+                for last, owner, sealed in rows:
+                    progress = await self._reseal(SealedSecrets(connection), progress, last, owner, sealed)
             yield progress
             if len(rows) < _AT_ONCE:
                 return
@@ -44,7 +44,9 @@ class Rotation:
         """The same for the letters that wait in the outbox."""
         return self.outbox.reseal(self.database)
 
-    async def _reseal(self, rows: Enrollments, progress: Resealing, owner: UUID, sealed: bytes) -> Resealing:
+    async def _reseal(
+        self, rows: SealedSecrets, progress: Resealing, id: UUID, owner: UUID, sealed: bytes
+    ) -> Resealing:
         progress = replace(progress, seen=progress.seen + 1)
         if self.vault.is_current(sealed):
             return progress
@@ -52,5 +54,5 @@ class Rotation:
             fresh = self.vault.seal(self.vault.open(sealed, owner=owner), owner=owner)
         except SealBroken:
             return replace(progress, unreadable=progress.unreadable + 1)
-        changed = await rows.reseal(owner, sealed, fresh)
+        changed = await rows.reseal(id, sealed, fresh)
         return replace(progress, resealed=progress.resealed + changed)

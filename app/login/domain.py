@@ -7,12 +7,12 @@ from pydantic import SecretStr
 
 from app.accounts.domain import Account
 from app.kernel.refusal import NotAuthenticated
-from app.two_factor.domain import Enrollment
+from app.two_factor.domain import SecondFactor
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """A right password waits here for its second proof: whose it is, and the device that may give it.
+    """A right password waits here for its second proof: whose it is, and what may give it.
 
     `wrong_codes` and `in_a_row` include the one being looked at; `in_a_row` is None where the account is locked.
     """
@@ -20,7 +20,7 @@ class Challenge:
     digest: bytes = field(repr=False)
     wrong_codes: int
     account: Account
-    enrollment: Enrollment
+    factor: SecondFactor
     in_a_row: int | None
 
 

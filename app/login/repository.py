@@ -35,9 +35,8 @@ from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
 from app.login.domain import Challenge
 from app.tokens.repository import opening
-from app.two_factor.domain import Status as Enrolled
-from app.two_factor.repository import COLUMNS as ENROLLMENT_COLUMNS
-from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, enrollment_of, enrollments
+from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, second_factor_of
+from app.two_factor.tables import SECOND_FACTOR, WITH_SECOND_FACTOR, factor_accounts
 
 challenges = Table(
     "login_challenges",
@@ -105,16 +104,18 @@ _counted = (
         accounts.c.id == challenges.c.account_id,
         accounts.c.credential_epoch == challenges.c.epoch,
         accounts.c.status == Status.ACTIVE,
-        enrollments.c.account_id == challenges.c.account_id,
-        enrollments.c.status == Enrolled.ENABLED,
+        factor_accounts.c.account_id == challenges.c.account_id,
+        factor_accounts.c.enabled_at.is_not(None),
     )
     .values(wrong_codes=challenges.c.wrong_codes + 1)
-    .returning(*ACCOUNT_COLUMNS, challenges.c.wrong_codes, *ENROLLMENT_COLUMNS)
+    .returning(challenges.c.account_id.label("id"), challenges.c.wrong_codes)
     .cte("challenge")
 )
 _attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
 _count_attempt = CompiledStatement(
-    select(*_counted.c, _attempt.c.in_a_row).select_from(_counted.outerjoin(_attempt, true()))
+    select(*ACCOUNT_COLUMNS, *SECOND_FACTOR, _counted.c.wrong_codes, _attempt.c.in_a_row).select_from(
+        WITH_SECOND_FACTOR.join(_counted, _counted.c.id == accounts.c.id).outerjoin(_attempt, true())
+    )
 )
 
 # What a log-in is granted is one statement: the account is held first, since all the rest asks for it.
@@ -167,7 +168,7 @@ class Challenges:
         row = await _count_attempt.first(self.connection, given)
         if row is None:
             return None
-        return Challenge(digest, row.wrong_codes, account_of(row), enrollment_of(row), row.in_a_row)
+        return Challenge(digest, row.wrong_codes, account_of(row), second_factor_of(row), row.in_a_row)
 
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
         """Also holds the account as `AccountRows.hold` does; False where it was spent, or the account changed."""

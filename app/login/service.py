@@ -22,7 +22,7 @@ from app.observability.metrics import Counter
 from app.settings import Settings
 from app.tokens.domain import BY_PASSWORD
 from app.tokens.service import Tokens
-from app.two_factor.domain import Enrollment, Grant, Proof, WrongCode, state_of
+from app.two_factor.domain import Grant, Proof, SecondFactor, WrongCode, state_of
 from app.two_factor.service import TwoFactor
 from app.two_factor.verifier import AlreadySpent, Codes
 
@@ -56,19 +56,19 @@ class Login:
         at = self.clock.now()
         with self.accounts.hasher.place():
             attempt = await self.accounts.attempts.take_login(address.folded, origin, at)
-            account, enrollment = await self.two_factor.holder_with(address.folded)
+            account, factor = await self.two_factor.holder_with(address.folded)
             right = await self.accounts.is_password(account, password)
-        if account is None or not right:
+        if account is None or factor is None or not right:
             raise await self._refuse(account, origin, at)
-        if enrollment is None or not enrollment.is_enabled:
-            return await self._grant_by_password(account, enrollment, attempt, origin, at)
+        if not factor.is_enabled:
+            return await self._grant_by_password(account, factor, attempt, origin, at)
         if code is None:
             return await self._ask_for_second_factor(account, attempt, at)
         async with self.database.reading() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, attempt)
         try:
-            proof = await self.codes.prove(account, enrollment, code, origin, at)
+            proof = await self.codes.prove(account, factor, code, origin, at)
             return await self._grant_by_code(account, proof, None, origin, at)
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
@@ -89,7 +89,7 @@ class Login:
                 # This takes the count on the challenge back with it.
                 raise await self.codes.too_many(connection, challenge.account.id, at)
             account, in_a_row = challenge.account, challenge.in_a_row
-        proof = self.codes.look(challenge.enrollment, code, in_a_row, at)
+        proof = self.codes.look(challenge.factor, code, in_a_row, at)
         try:
             if proof is None:
                 raise await self.codes.refuse(account, in_a_row, origin, at)
@@ -102,7 +102,7 @@ class Login:
             raise wrong.at_login(attempts_remaining=min(left, wrong.members["attempts_remaining"])) from None
 
     async def _grant_by_password(
-        self, account: Account, enrollment: Enrollment | None, attempt: Attempt, origin: Origin, at: datetime
+        self, account: Account, factor: SecondFactor, attempt: Attempt, origin: Origin, at: datetime
     ) -> Grant:
         session = self.tokens.begin_session(account, BY_PASSWORD, origin, at)
         event = self._success(account, BY_PASSWORD, origin, at)
@@ -112,7 +112,7 @@ class Login:
             raise InvalidCredentials
         self.audit_log.count(event)
         _logins.labels("granted", "password").inc()
-        return Grant(session.opened, account, state_of(enrollment, at))
+        return Grant(session.opened, account, state_of(factor, at))
 
     async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> SecondFactorAsked:
         secret = new_secret(SecretKind.CHALLENGE)
@@ -138,7 +138,7 @@ class Login:
             async with self.database.transaction() as connection:
                 # The challenge goes first: who loses the race for it burns no recovery code.
                 await self._hold(connection, account, challenge, at)
-                enrollment = await self.codes.spend(connection, account, proof, origin, at)
+                factor = await self.codes.spend(connection, account, proof, origin, at)
                 session = self.tokens.begin_session(account, proof.amr, origin, at)
                 event = self._success(account, proof.amr, origin, at)
                 attempt = attempt_at(account.folded_address, origin, at)
@@ -147,7 +147,7 @@ class Login:
             raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
         self.audit_log.count(event)
         _logins.labels("granted", proof.amr[1]).inc()
-        return Grant(session.opened, account, state_of(enrollment, at))
+        return Grant(session.opened, account, state_of(factor, at))
 
     @staticmethod
     async def _hold(connection: Connection, account: Account, challenge: Challenge | None, at: datetime) -> None:

@@ -30,8 +30,8 @@ from app.password_reset.domain import (
 from app.password_reset.repository import ResetLinks, ResetRequests
 from app.settings import PasswordResetPolicy, Settings
 from app.tokens.service import Tokens
-from app.two_factor.domain import Enrollment, Proof
-from app.two_factor.repository import CodeAttempts, Enrollments
+from app.two_factor.domain import Proof, SecondFactor
+from app.two_factor.repository import CodeAttempts, SecondFactors
 from app.two_factor.service import TwoFactor
 from app.two_factor.verifier import AlreadySpent, Codes
 
@@ -120,11 +120,11 @@ class PasswordReset:
         """Whose link it is and what following it would do; spends nothing. Raises ResetTokenInvalid, RateLimited."""
         at = self.clock.now()
         await self.accounts.attempts.take_request(origin, at)
-        _, account, enrollment = await self._follow(digest_if(secret, SecretKind.RESET), at)
-        return Prospect(account.address, self._foreseen(enrollment))
+        _, account, factor = await self._follow(digest_if(secret, SecretKind.RESET), at)
+        return Prospect(account.address, self._foreseen(factor))
 
-    def _foreseen(self, enrollment: Enrollment | None) -> Foreseen:
-        if enrollment is None or not enrollment.is_enabled:
+    def _foreseen(self, factor: SecondFactor) -> Foreseen:
+        if not factor.is_enabled:
             return Foreseen.NOT_ENABLED
         clears = self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR
         return Foreseen.CLEARED if clears else Foreseen.KEPT
@@ -138,10 +138,10 @@ class PasswordReset:
         at = self.clock.now()
         await self.accounts.attempts.take_request(origin, at)
         found = digest_if(secret, SecretKind.RESET)
-        link, account, enrollment = await self._follow(found, at)
+        link, account, factor = await self._follow(found, at)
         await self.accounts.refuse_weak(new_password, account.address)
         await self.accounts.refuse_current(new_password, account)
-        proof = await self._second_factor(account, enrollment, code, origin, at)
+        proof = await self._second_factor(account, factor, code, origin, at)
         password_hash = await self.accounts.hash(new_password)
         try:
             async with self.database.transaction() as connection:
@@ -150,7 +150,7 @@ class PasswordReset:
             assert proof is not None  # noqa: S101 - only a proof is spent
             raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
 
-    async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, Enrollment | None]:
+    async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, SecondFactor]:
         if found is None:
             raise ResetTokenInvalid
         async with self.database.reading() as connection:
@@ -158,19 +158,19 @@ class PasswordReset:
             account = await AccountRows(connection).with_id(link.account_id) if link else None
             if link is None or account is None or account.epoch != link.epoch:
                 raise ResetTokenInvalid
-            return link, account, await Enrollments(connection).of(account.id)
+            return link, account, await SecondFactors(connection).of(account.id)
 
     async def _second_factor(
-        self, account: Account, enrollment: Enrollment | None, code: str | None, origin: Origin, at: datetime
+        self, account: Account, factor: SecondFactor, code: str | None, origin: Origin, at: datetime
     ) -> Proof | None:
         """None where the policy asks for none."""
         if self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR:
             return None
-        if enrollment is None or not enrollment.is_enabled:
+        if not factor.is_enabled:
             return None
         if code is None:
             raise SecondFactorRequired
-        return await self.codes.prove(account, enrollment, code, origin, at)
+        return await self.codes.prove(account, factor, code, origin, at)
 
     async def _reset(
         self,
@@ -190,7 +190,7 @@ class PasswordReset:
             outcome = TwoFactorOutcome.KEPT
         else:
             # The link was followed under the epoch that just turned, and 2FA cannot go on or off without turning it.
-            had_it = await Enrollments(connection).remove(account.id)
+            had_it = await SecondFactors(connection).turn_off(account.id)
             outcome = TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
         await CodeAttempts(connection).forgive(account.id)
         await self.accounts.attempts.unlock(connection, account.folded_address)

@@ -19,7 +19,7 @@ from app.mail.service import Outbox
 from app.tokens.domain import Caller, Revoked
 from app.tokens.service import Tokens
 from app.two_factor.domain import Grant, state_of
-from app.two_factor.repository import Enrollments
+from app.two_factor.repository import Enrollments, SecondFactors
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,11 @@ class Profile:
             turned = await AccountRows(connection).change_password(account.id, password_hash, seen=account.epoch)
             if turned is None:
                 raise InvalidToken
-            enrollments = Enrollments(connection)
-            await enrollments.remove_pending(account.id)
+            await Enrollments(connection).remove(account.id)
             await self.accounts.attempts.forgive(connection, attempt)
             revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
             opened = await self.tokens.open_session(connection, turned, caller.token.amr, origin, at)
-            state = state_of(await enrollments.of(account.id), at)
+            state = state_of(await SecondFactors(connection).of(account.id), at)
             await self.audit_log.record(
                 connection,
                 EventType.PASSWORD_CHANGED,

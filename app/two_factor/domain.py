@@ -22,6 +22,7 @@ _TOTP_CODE_LENGTH = 6
 _DECORATION = frozenset({"Pd", "Zs", "Cf"})
 _OTHER_DASHES = "\N{MINUS SIGN}\N{HYPHEN BULLET}\N{MODIFIER LETTER MINUS SIGN}"
 _CODES_BEFORE_THE_CLOCK_HINT = 2
+DEFAULT_NAME = "Authenticator app"
 
 
 class Status(StrEnum):
@@ -30,26 +31,57 @@ class Status(StrEnum):
     ENABLED = "enabled"
 
 
+class Kind(StrEnum):
+    TOTP = "totp"
+    WEBAUTHN = "webauthn"
+
+
+@dataclass(frozen=True)
+class TotpDevice:
+    """An authenticator app that was confirmed, with the last time step that it was accepted for."""
+
+    id: UUID
+    sealed_secret: bytes = field(repr=False)
+    last_step: int
+
+
 @dataclass(frozen=True)
 class Enrollment:
-    """One authenticator app of one account: pending until its first code, then enabled."""
+    """An authenticator app that waits for its first code."""
 
     id: UUID
     account_id: UUID
-    status: Status
     sealed_secret: bytes = field(repr=False)
-    expires_at: datetime | None
-    confirmed_at: datetime | None
-    last_step: int | None
-    last_used_at: datetime | None
-    recovery_codes_remaining: int
+    begun_at: datetime
+    """When the password was proved."""
+    expires_at: datetime
+    name: str | None = None
+    additional: bool = False
+    replaces: UUID | None = None
+
+    def has_expired(self, at: datetime) -> bool:
+        return self.expires_at <= at
+
+
+@dataclass(frozen=True)
+class SecondFactor:
+    """What an account can prove its second factor by."""
+
+    account_id: UUID
+    enabled_at: datetime | None = None
+    last_used_at: datetime | None = None
+    enrollment_expires_at: datetime | None = None
+    devices: tuple[TotpDevice, ...] = ()
+    credentials: int = 0
+    recovery_codes_remaining: int = 0
 
     @property
     def is_enabled(self) -> bool:
-        return self.status is Status.ENABLED
+        return self.enabled_at is not None
 
-    def has_expired(self, at: datetime) -> bool:
-        return self.expires_at is not None and self.expires_at <= at
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return (*([Kind.TOTP] if self.devices else []), *([Kind.WEBAUTHN] if self.credentials else []))
 
 
 @dataclass(frozen=True)
@@ -61,28 +93,36 @@ class State:
     last_used_at: datetime | None = None
     enrollment_expires_at: datetime | None = None
     recovery_codes_remaining: int = 0
+    methods: tuple[Kind, ...] = ()
 
 
 DISABLED = State(Status.DISABLED)
 
 
-def state_of(enrollment: Enrollment | None, at: datetime) -> State:
+def state_of(factor: SecondFactor | None, at: datetime) -> State:
     """A pending enrollment that has expired reads as disabled."""
-    if enrollment is None or enrollment.has_expired(at):
+    if factor is None:
         return DISABLED
+    pending_until = factor.enrollment_expires_at
+    if pending_until is not None and pending_until <= at:
+        pending_until = None
+    if not factor.is_enabled:
+        return State(Status.PENDING, enrollment_expires_at=pending_until) if pending_until else DISABLED
     return State(
-        status=enrollment.status,
-        enabled_at=enrollment.confirmed_at,
-        last_used_at=enrollment.last_used_at,
-        enrollment_expires_at=enrollment.expires_at,
-        recovery_codes_remaining=enrollment.recovery_codes_remaining,
+        status=Status.ENABLED,
+        enabled_at=factor.enabled_at,
+        last_used_at=factor.last_used_at,
+        enrollment_expires_at=pending_until,
+        recovery_codes_remaining=factor.recovery_codes_remaining,
+        methods=factor.kinds,
     )
 
 
 @dataclass(frozen=True)
 class ProofByStep:
-    """The code of a time step that comes after the last accepted one, not yet spent."""
+    """The code of a time step that comes after the last one accepted from this device, not yet spent."""
 
+    device_id: UUID
     step: int
     in_a_row: int
     """The number this attempt was counted under, in case it turns out to be wrong after all."""

@@ -26,6 +26,7 @@ from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, Caller
 from app.tokens.service import Tokens
 from app.two_factor import qr, totp
 from app.two_factor.domain import (
+    DEFAULT_NAME,
     DISABLED,
     AlreadyEnabled,
     Changed,
@@ -35,13 +36,14 @@ from app.two_factor.domain import (
     Issued,
     NoPendingEnrollment,
     NotEnabled,
-    ProofByStep,
+    SecondFactor,
     State,
+    is_totp_code,
     new_recovery_codes,
     recovery_code_digest,
     state_of,
 )
-from app.two_factor.repository import CodeAttempts, Enrollments
+from app.two_factor.repository import Authenticators, CodeAttempts, Enrollments, SecondFactors
 from app.two_factor.verifier import AlreadySpent, Codes
 
 
@@ -57,33 +59,34 @@ class TwoFactor:
     audit_log: AuditLog
     outbox: Outbox
 
-    async def enrollment_of(self, account: Account) -> Enrollment | None:
+    async def factor_of(self, account: Account) -> SecondFactor:
         async with self.database.reading() as connection:
-            return await Enrollments(connection).of(account.id)
+            return await SecondFactors(connection).of(account.id)
 
-    async def holder_with(self, folded_address: str) -> tuple[Account | None, Enrollment | None]:
-        """The account with this address, and its enrollment, by one statement."""
+    async def holder_with(self, folded_address: str) -> tuple[Account, SecondFactor] | tuple[None, None]:
+        """The account with this address, and its second factor, by one statement."""
         async with self.database.reading() as connection:
-            return await Enrollments(connection).holder_with(folded_address)
+            return await SecondFactors(connection).holder_with(folded_address) or (None, None)
 
     async def state(self, account: Account) -> State:
-        return state_of(await self.enrollment_of(account), self.clock.now())
+        return state_of(await self.factor_of(account), self.clock.now())
 
     async def begin(self, caller: Caller, password: SecretStr, origin: Origin) -> Issued:
         """A new secret, shown once, in place of a pending one. Raises WrongPassword, AlreadyEnabled, InvalidToken."""
         account = caller.account
-        enrolled = await self.enrollment_of(account)
-        if enrolled and enrolled.is_enabled:
+        if (await self.factor_of(account)).is_enabled:
             raise AlreadyEnabled
         attempt = await self.accounts.prove_password(account, password, origin)
         at = self.clock.now()
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
         sealed = self.vault.seal(secret.encode(), owner=account.id)
+        pending = Enrollment(id, account.id, sealed, begun_at=at, expires_at=expires_at)
         async with self.database.transaction() as connection:
             await self._hold(connection, account)
-            if not await Enrollments(connection).begin(id, account.id, sealed, expires_at):
+            if (await SecondFactors(connection).of(account.id)).is_enabled:
                 raise AlreadyEnabled
+            await Enrollments(connection).begin(pending, account.epoch)
             await self.accounts.attempts.forgive(connection, attempt)
             await self.audit_log.record(
                 connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, origin=origin
@@ -96,7 +99,7 @@ class TwoFactor:
         """Drops a pending enrollment, if there is one. Raises InvalidToken."""
         async with self.database.transaction() as connection:
             await self._hold(connection, caller.account)
-            await Enrollments(connection).remove_pending(caller.account.id)
+            await Enrollments(connection).remove(caller.account.id)
 
     async def confirm(self, caller: Caller, code: str, origin: Origin, *, enrollment_id: UUID | None = None) -> Changed:
         """2FA goes on with the first code of the new device; everything older dies.
@@ -106,24 +109,27 @@ class TwoFactor:
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, InvalidToken.
         """
         account, at = caller.account, self.clock.now()
-        enrollment = await self.enrollment_of(account)
-        if enrollment is None or enrollment.is_enabled:
-            raise NoPendingEnrollment
-        if enrollment_id is not None and enrollment_id != enrollment.id:
-            raise NoPendingEnrollment
-        if enrollment.has_expired(at):
-            raise EnrollmentExpired
         async with self.database.reading() as connection:
+            enrollment = await Enrollments(connection).pending_of(account.id)
+            if enrollment is None or enrollment_id not in {None, enrollment.id}:
+                raise NoPendingEnrollment
+            if enrollment.has_expired(at):
+                raise EnrollmentExpired
             in_a_row = await self.codes.count_attempt(connection, account.id, at)
-        proof = self.codes.look(enrollment, code, in_a_row, at)
-        if not isinstance(proof, ProofByStep):
-            raise await self.codes.refuse(account, in_a_row, origin, at, **self._skew(enrollment, code, at))
+        secret = self.codes.open_secret(enrollment.sealed_secret, account.id)
+        step = totp.matching_step(secret, code, at, after=None) if is_totp_code(code) else None
+        if step is None:
+            raise await self.codes.refuse(account, in_a_row, origin, at, **self._skew(secret, code, at))
         recovery_codes = new_recovery_codes()
         async with self.database.transaction() as connection:
             turned = await self._turn_epoch(connection, account)
-            rows = Enrollments(connection)
-            if not await rows.confirm(enrollment, proof.step, at):
+            sealed = await Enrollments(connection).take(enrollment, at)
+            if sealed is None:
                 raise NoPendingEnrollment
+            name = enrollment.name or DEFAULT_NAME
+            await Authenticators(connection).add_totp(enrollment.id, account.id, name, sealed, step=step, at=at)
+            rows = SecondFactors(connection)
+            await rows.turn_on(account.id, at)
             await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in recovery_codes])
             await CodeAttempts(connection).forgive(account.id)
             state = state_of(await rows.of(account.id), at)
@@ -139,18 +145,18 @@ class TwoFactor:
         account = caller.account
         if code is None and self.settings.disable_requires_code:
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
-        enrollment = await self.enrollment_of(account)
-        if enrollment is None or not enrollment.is_enabled:
+        factor = await self.factor_of(account)
+        if not factor.is_enabled:
             raise NotEnabled
         attempt = await self.accounts.prove_password(account, password, origin)
         at = self.clock.now()
-        proof = None if code is None else await self.codes.prove(account, enrollment, code, origin, at)
+        proof = None if code is None else await self.codes.prove(account, factor, code, origin, at)
         try:
             async with self.database.transaction() as connection:
                 turned = await self._turn_epoch(connection, account)
                 if proof is not None:
                     await self.codes.spend(connection, account, proof, origin, at)
-                if not await Enrollments(connection).remove(account.id):
+                if not await SecondFactors(connection).turn_off(account.id):
                     raise NotEnabled
                 await self.accounts.attempts.forgive(connection, attempt)
                 return await self._changed(connection, turned, DISABLED, BY_PASSWORD, origin, at)
@@ -161,15 +167,15 @@ class TwoFactor:
     async def replace_recovery_codes(self, caller: Caller, password: SecretStr, origin: Origin) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""
         account = caller.account
-        enrollment = await self.enrollment_of(account)
-        if enrollment is None or not enrollment.is_enabled:
+        factor = await self.factor_of(account)
+        if not factor.is_enabled:
             raise NotEnabled
         attempt = await self.accounts.prove_password(account, password, origin)
         at, fresh = self.clock.now(), new_recovery_codes()
         async with self.database.transaction() as connection:
             await self._hold(connection, account)
-            rows = Enrollments(connection)
-            if not await rows.hold_enabled(account.id):
+            rows = SecondFactors(connection)
+            if not await rows.lock_enabled(account.id):
                 raise NotEnabled
             await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in fresh])
             await self.accounts.attempts.forgive(connection, attempt)
@@ -180,8 +186,9 @@ class TwoFactor:
             await self.outbox.queue(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
         return fresh
 
-    def _skew(self, enrollment: Enrollment, code: str, at: datetime) -> dict[str, Any]:
-        skew = totp.clock_skew_seconds(self.codes.open_secret(enrollment), code, at)
+    @staticmethod
+    def _skew(secret: str, code: str, at: datetime) -> dict[str, Any]:
+        skew = totp.clock_skew_seconds(secret, code, at)
         return {} if skew is None else {"clock_skew_seconds": skew, "server_time": at}
 
     async def _changed(

@@ -20,15 +20,16 @@ from app.security.secret_box import SealBroken, Vault
 from app.settings import Settings
 from app.two_factor import totp
 from app.two_factor.domain import (
-    Enrollment,
     Proof,
     ProofByRecoveryCode,
     ProofByStep,
+    SecondFactor,
+    TotpDevice,
     WrongCode,
     is_totp_code,
     recovery_code_digest,
 )
-from app.two_factor.repository import CodeAttempts, CodeLimits, Enrollments
+from app.two_factor.repository import Authenticators, CodeAttempts, CodeLimits, SecondFactors
 
 _RETRY_WHEN_LOCKED_FOR_GOOD = 86400
 _RETRY_WHEN_SEAL_BROKEN = 60
@@ -74,45 +75,59 @@ class Codes:
             max(0, self.settings.wrong_codes_until_reset - in_a_row),
         )
 
-    def open_secret(self, enrollment: Enrollment) -> str:
+    def open_secret(self, sealed: bytes, owner: UUID) -> str:
         """Fails closed: a secret that cannot be opened lets nobody in. Raises Unavailable."""
         try:
-            return self.vault.open(enrollment.sealed_secret, owner=enrollment.account_id).decode()
+            return self.vault.open(sealed, owner=owner).decode()
         except SealBroken:
-            _log.critical("totp_secret_cannot_be_opened", account_id=str(enrollment.account_id))
+            _log.critical("totp_secret_cannot_be_opened", account_id=str(owner))
             raise Unavailable(retry_after=_RETRY_WHEN_SEAL_BROKEN) from None
 
-    def look(self, enrollment: Enrollment, code: str, in_a_row: int, at: datetime) -> Proof | None:
-        """What this code would prove. Called only for an attempt that was counted. Raises Unavailable."""
+    def look(self, factor: SecondFactor, code: str, in_a_row: int, at: datetime) -> Proof | None:
+        """What this code would prove. Called only for an attempt that was counted.
+
+        Raises Unavailable where no device matches and the secret of one cannot be opened.
+        """
         if not is_totp_code(code):
             return ProofByRecoveryCode(recovery_code_digest(code), in_a_row)
-        step = totp.matching_step(self.open_secret(enrollment), code, at, after=enrollment.last_step)
-        return ProofByStep(step, in_a_row) if step is not None else None
+        matches: list[Proof] = []
+        unopened: list[Unavailable] = []
+        for device in factor.devices:
+            try:
+                matches += self._look_at(device, factor.account_id, code, in_a_row, at)
+            except Unavailable as fault:
+                unopened.append(fault)
+        if not matches and unopened:
+            raise unopened[0]
+        return matches[0] if matches else None
 
-    async def prove(self, account: Account, enrollment: Enrollment, code: str, origin: Origin, at: datetime) -> Proof:
+    def _look_at(self, device: TotpDevice, owner: UUID, code: str, in_a_row: int, at: datetime) -> list[Proof]:
+        step = totp.matching_step(self.open_secret(device.sealed_secret, owner), code, at, after=device.last_step)
+        return [ProofByStep(device.id, step, in_a_row)] if step is not None else []
+
+    async def prove(self, account: Account, factor: SecondFactor, code: str, origin: Origin, at: datetime) -> Proof:
         """Counted and looked at, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
         async with self.database.reading() as connection:
             in_a_row = await self.count_attempt(connection, account.id, at)
-        proof = self.look(enrollment, code, in_a_row, at)
+        proof = self.look(factor, code, in_a_row, at)
         if proof is None:
             raise await self.refuse(account, in_a_row, origin, at)
         return proof
 
     async def spend(
         self, connection: Connection, account: Account, proof: Proof, origin: Origin, at: datetime
-    ) -> Enrollment:
-        """In the transaction that gives out what the code bought; the enrollment as it is then. Raises AlreadySpent."""
-        rows = Enrollments(connection)
+    ) -> SecondFactor:
+        """In the transaction that gives out what the code bought; the factor as it is then. Raises AlreadySpent."""
         if isinstance(proof, ProofByStep):
-            enrollment = await rows.spend_step(account.id, proof.step, at)
+            factor = await Authenticators(connection).spend_step(account.id, proof.device_id, proof.step, at)
         else:
-            enrollment = await rows.spend_recovery_code(account.id, proof.digest, at)
-        if enrollment is None:
+            factor = await SecondFactors(connection).spend_recovery_code(account.id, proof.digest, at)
+        if factor is None:
             raise AlreadySpent
         if isinstance(proof, ProofByRecoveryCode):
-            left = enrollment.recovery_codes_remaining
+            left = factor.recovery_codes_remaining
             await self._tell_of_recovery_code(connection, account, left, origin, at)
-        return enrollment
+        return factor
 
     async def _tell_of_recovery_code(
         self, connection: Connection, account: Account, remaining: int, origin: Origin, at: datetime

@@ -93,7 +93,7 @@ async def test_a_refused_log_in_locks_a_row_whether_or_not_there_is_an_account(t
 
 async def test_a_reset_is_asked_for_and_nothing_else_happens(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
-    tables = ("accounts", "two_factor_enrollments", "tokens", "outbox", "password_reset_links", "events")
+    tables = ("accounts", "authenticators", "tokens", "outbox", "password_reset_links", "events")
     count = " + ".join(f"(SELECT count(*) FROM {table})" for table in tables)  # noqa: S608 - our own names
     before = await twins.rows(f"SELECT {count}")
     assert (await for_a_reset(twins, person)).status_code == 202

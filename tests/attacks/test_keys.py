@@ -49,7 +49,7 @@ class Sealed:
     async def secret_of(self, id: UUID) -> bytes:
         connection = await asyncpg.connect(self.url)
         try:
-            query = "SELECT sealed_secret FROM two_factor_enrollments WHERE account_id = $1"
+            query = "SELECT sealed_secret FROM authenticators WHERE account_id = $1"
             return bytes(await connection.fetchval(query, id))
         finally:
             await connection.close()
@@ -69,7 +69,7 @@ class Sealed:
     async def sealed_with(self) -> dict[str, int]:
         connection = await asyncpg.connect(self.url)
         query = (
-            "SELECT sealed_secret AS sealed FROM two_factor_enrollments"
+            "SELECT sealed_secret AS sealed FROM authenticators"
             " UNION ALL SELECT sealed FROM outbox WHERE sealed IS NOT NULL"
         )
         try:
@@ -103,8 +103,9 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         )
     secrets = [(person.id, person.secret) for person in people] + [(id, totp.new_secret()) for id in strangers]
     await connection.executemany(
-        "INSERT INTO two_factor_enrollments (account_id, id, status, sealed_secret, confirmed_at, last_step)"
-        " VALUES ($1, $1, 'enabled', $2, now(), 0)",
+        "WITH on_since AS (INSERT INTO two_factor_accounts (account_id, enabled_at) VALUES ($1, now()))"
+        " INSERT INTO authenticators (id, account_id, kind, name, created_at, sealed_secret, last_step)"
+        " VALUES ($1, $1, 'totp', 'Phone', now(), $2, 0)",
         [(id, vault.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
     await connection.close()
@@ -123,7 +124,7 @@ async def rotation(sealed: Sealed, folder: Path) -> AsyncIterator[subprocess.Pop
     ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     try:
         async with holder.transaction():
-            query = "SELECT FROM two_factor_enrollments WHERE account_id = $1 FOR UPDATE"
+            query = "SELECT FROM authenticators WHERE account_id = $1 FOR UPDATE"
             await holder.execute(query, sealed.in_the_middle)
             process = await asyncio.to_thread(start_rotation, over(sealed.url, TWOKEYS_SECRET_KEYS=BOTH), folder)
             async with asyncio.timeout(SOON):

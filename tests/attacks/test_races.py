@@ -175,7 +175,7 @@ async def test_of_two_enrollments_the_later_secret_counts(twins: Twins, rounds: 
                 break
             assert answer.json()["code"] in {"invalid_code", "too_many_attempts"}
         assert len(accepted) <= 1
-        stored = await twins.rows("SELECT count(*) FROM two_factor_enrollments WHERE account_id = $1", person.id)
+        stored = await twins.rows("SELECT count(*) FROM authenticator_enrollments WHERE account_id = $1", person.id)
         assert stored[0][0] == 1
 
 

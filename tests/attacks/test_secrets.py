@@ -85,7 +85,7 @@ async def dump(twins: Twins) -> bytes:
     )
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    assert b"two_factor_enrollments" in out
+    assert b"authenticators" in out
     return out
 
 
@@ -159,8 +159,8 @@ async def refuses_to_open(twins: Twins, person: Person, code: str) -> None:
 async def test_a_seal_copied_to_another_account_opens_nothing(twins: Twins) -> None:
     ada, eve = await twins.someone(two_factor=True), await twins.someone(two_factor=True)
     await twins.execute(
-        "UPDATE two_factor_enrollments SET last_step = 0, sealed_secret ="
-        " (SELECT sealed_secret FROM two_factor_enrollments WHERE account_id = $1) WHERE account_id = $2",
+        "UPDATE authenticators SET last_step = 0, sealed_secret ="
+        " (SELECT sealed_secret FROM authenticators WHERE account_id = $1) WHERE account_id = $2",
         eve.id,
         ada.id,
     )
@@ -170,15 +170,13 @@ async def test_a_seal_copied_to_another_account_opens_nothing(twins: Twins) -> N
 @pytest.mark.parametrize("at", ["key id", "nonce", "text", "tag", "cut", "empty"])
 async def test_a_corrupted_seal_opens_nothing(twins: Twins, at: str) -> None:
     person = await twins.someone(two_factor=True)
-    [[sealed]] = await twins.rows("SELECT sealed_secret FROM two_factor_enrollments WHERE account_id = $1", person.id)
+    [[sealed]] = await twins.rows("SELECT sealed_secret FROM authenticators WHERE account_id = $1", person.id)
     broken = bytearray(sealed)
     if at in {"cut", "empty"}:
         broken = broken[: 20 if at == "cut" else 0]
     else:
         broken[{"key id": 0, "nonce": KEY_ID_BYTES, "text": 20, "tag": -1}[at]] ^= 1
-    await twins.execute(
-        "UPDATE two_factor_enrollments SET sealed_secret = $1 WHERE account_id = $2", bytes(broken), person.id
-    )
+    await twins.execute("UPDATE authenticators SET sealed_secret = $1 WHERE account_id = $2", bytes(broken), person.id)
     await refuses_to_open(twins, person, twins.code(person))
     # A recovery code needs no seal, and is still a second factor.
     assert (await twins.log_in(person, code=person.recovery_codes[0])).status_code == 200
@@ -188,7 +186,7 @@ async def test_a_seal_whose_key_is_gone_opens_nothing(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
     gone = bytes(range(32))
     sealed = Vault((gone,)).seal(person.secret.encode(), owner=person.id)
-    await twins.execute("UPDATE two_factor_enrollments SET sealed_secret = $1 WHERE account_id = $2", sealed, person.id)
+    await twins.execute("UPDATE authenticators SET sealed_secret = $1 WHERE account_id = $2", sealed, person.id)
     await refuses_to_open(twins, person, twins.code(person))
 
 
@@ -199,8 +197,8 @@ async def test_a_pending_seal_of_another_account_confirms_nothing(twins: Twins) 
         for each in (ada, eve)
     ]
     await twins.execute(
-        "UPDATE two_factor_enrollments SET sealed_secret ="
-        " (SELECT sealed_secret FROM two_factor_enrollments WHERE account_id = $1) WHERE account_id = $2",
+        "UPDATE authenticator_enrollments SET sealed_secret ="
+        " (SELECT sealed_secret FROM authenticator_enrollments WHERE account_id = $1) WHERE account_id = $2",
         eve.id,
         ada.id,
     )
@@ -214,13 +212,13 @@ async def test_reprs_hide_what_they_hold(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
     account = await twins.house.accounts.with_address(person.email)
     assert account is not None
-    enrollment = await twins.house.two_factor.enrollment_of(account)
-    assert enrollment is not None
+    factor = await twins.house.two_factor.factor_of(account)
+    [device] = factor.devices
     assert account.password_hash is not None
     settings: Settings = twins.house.settings
-    text = repr((account, enrollment, settings, [field.name for field in fields(enrollment)]))
+    text = repr((account, factor, settings, [field.name for field in fields(device)]))
     assert account.password_hash not in text
-    assert repr(enrollment.sealed_secret) not in text
+    assert repr(device.sealed_secret) not in text
     assert KEY not in text
     assert twins.database_url not in text
 

@@ -36,7 +36,7 @@ async def log_in_by_recovery_code(twins: Twins, person: Person) -> httpx.Respons
 async def spend_again(twins: Twins, person: Person) -> httpx.Response:
     """A code that was used before is refused as any wrong one."""
     code = twins.code(person)
-    await twins.execute("UPDATE two_factor_enrollments SET last_step = 99999999999 WHERE account_id = $1", person.id)
+    await twins.execute("UPDATE authenticators SET last_step = 99999999999 WHERE account_id = $1", person.id)
     return await twins.log_in(person, code=code, **origin(person))
 
 
@@ -134,7 +134,8 @@ async def test_an_act_leaves_its_trace_once(
 # Of a token what it can do: when it was used is written beside the requests, a moment later.
 STATE = (
     "SELECT a::text FROM accounts AS a WHERE id = $1",
-    "SELECT e::text FROM two_factor_enrollments AS e WHERE account_id = $1",
+    "SELECT f::text FROM two_factor_accounts AS f WHERE account_id = $1",
+    "SELECT d::text FROM authenticators AS d WHERE account_id = $1 ORDER BY 1",
     "SELECT r::text FROM recovery_codes AS r WHERE account_id = $1 ORDER BY 1",
     "SELECT concat(id, epoch, expires_at) FROM tokens WHERE account_id = $1 ORDER BY 1",
     "SELECT o::text FROM outbox AS o WHERE account_id = $1 ORDER BY 1",
@@ -188,5 +189,5 @@ async def test_a_reset_is_told_by_what_it_did(twins: Twins) -> None:
     assert answer.json()["two_factor"] == "disabled"
     assert (await twins.letters(person))[len(mailed) :] == ["two_factor_reset_by_password_reset"]
     assert (await twins.events(person))[len(before) :] == ["password_reset.completed"]
-    assert not await twins.rows("SELECT 1 FROM two_factor_enrollments WHERE account_id = $1", person.id)
+    assert not await twins.rows("SELECT 1 FROM authenticators WHERE account_id = $1", person.id)
     assert not await twins.rows("SELECT 1 FROM recovery_codes WHERE account_id = $1", person.id)

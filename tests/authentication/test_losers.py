@@ -36,7 +36,11 @@ pytestmark = pytest.mark.anyio
 
 BY = Operator(name="test")
 TURNED = "UPDATE accounts SET credential_epoch = credential_epoch + 1"
-NO_DEVICE = "DELETE FROM two_factor_enrollments"
+NO_ENROLLMENT = "DELETE FROM authenticator_enrollments"
+NO_DEVICE = """
+    WITH devices AS (DELETE FROM authenticators), codes AS (DELETE FROM recovery_codes)
+    UPDATE two_factor_accounts SET enabled_at = NULL
+"""
 
 
 async def an_overtaken_caller(api: httpx.AsyncClient, house: Services) -> Caller:
@@ -124,7 +128,7 @@ async def test_an_enrollment_that_is_dropped_meanwhile_is_not_confirmed(
     session = await a_session(api)
     code = {"code": totp_code((await begin(api, session))["secret"], clock.now())}
     confirming = api.post("/v1/me/2fa/confirm", json=code, headers=bearer(session))
-    refused(await overtaken(database_url, confirming, NO_DEVICE), 409, "no_pending_enrollment")
+    refused(await overtaken(database_url, confirming, NO_ENROLLMENT), 409, "no_pending_enrollment")
     assert granted(await api.get("/v1/me/2fa", headers=bearer(session)))["status"] == "disabled"
     assert await count(house, "recovery_codes") == 0
 
@@ -135,14 +139,16 @@ async def test_no_secret_is_shown_over_a_device_that_is_on_meanwhile(
     account = await an_account(house)
     session = await a_session(api)
     on = """
-        INSERT INTO two_factor_enrollments
-            (account_id, id, status, sealed_secret, confirmed_at, last_step, last_used_at)
-        VALUES ($1, $1, 'enabled', '\\x00', now(), 1, now())
+        WITH locked AS (SELECT id FROM accounts WHERE id = $1 FOR UPDATE),
+            device AS (
+                INSERT INTO authenticators (id, account_id, kind, name, created_at, sealed_secret, last_step)
+                SELECT id, id, 'totp', 'Phone', now(), '\\x00', 1 FROM locked)
+        INSERT INTO two_factor_accounts (account_id, enabled_at) SELECT id, now() FROM locked
     """
     beginning = api.post("/v1/me/2fa/enrollment", json={"password": PASSWORD}, headers=bearer(session))
     refused(await overtaken(database_url, beginning, on, account.id), 409, "two_factor_already_enabled")
     assert "two_factor.enrollment_started" not in await recorded(house)
-    assert await count(house, "two_factor_enrollments WHERE status = 'enabled'") == 1
+    assert await count(house, "authenticators") == 1
 
 
 @pytest.mark.parametrize("act", ["disable", "recovery-codes"])
@@ -230,7 +236,7 @@ async def test_an_account_that_is_deleted_meanwhile_confirms_nothing(
     code = {"code": totp_code((await begin(api, session))["secret"], clock.now())}
     confirming = api.post("/v1/me/2fa/confirm", json=code, headers=bearer(session))
     refused(await overtaken(database_url, confirming, "DELETE FROM accounts"), 401, "invalid_token")
-    assert await count(house, "two_factor_enrollments") == await count(house, "code_attempts") == 0
+    assert await count(house, "authenticator_enrollments") == await count(house, "code_attempts") == 0
 
 
 async def test_a_wrong_code_for_an_account_that_is_deleted_leaves_no_trace(

@@ -268,7 +268,7 @@ def test_a_new_key_stands_alone_on_its_line(tmp_path: Path) -> None:
 
 async def keys_in_use(database: Database) -> set[bytes]:
     async with database.reading() as connection:
-        sealed = text("SELECT sealed FROM outbox UNION ALL SELECT sealed_secret FROM two_factor_enrollments")
+        sealed = text("SELECT sealed FROM outbox UNION ALL SELECT sealed_secret FROM authenticator_enrollments")
         return {bytes(row[0])[:4] for row in await connection.execute(sealed)}
 
 
@@ -289,8 +289,8 @@ async def test_rotating_seals_every_secret_with_the_first_key(
             )
             await connection.execute(
                 text(
-                    "INSERT INTO two_factor_enrollments (account_id, id, status, sealed_secret, expires_at)"
-                    " VALUES (:id, :id, 'pending', :sealed, now() + interval '1 hour')"
+                    "INSERT INTO authenticator_enrollments (account_id, id, epoch, sealed_secret, begun_at, expires_at)"
+                    " VALUES (:id, :id, 0, :sealed, now(), now() + interval '1 hour')"
                 ),
                 {"id": id, "sealed": old.seal(b"JBSWY3DPEHPK3PXP", owner=id)},
             )
@@ -310,7 +310,7 @@ async def test_rotating_seals_every_secret_with_the_first_key(
 
     new = Vault((read_key(fresh),))
     async with database.reading() as connection:
-        query = text("SELECT account_id, sealed_secret FROM two_factor_enrollments")
+        query = text("SELECT account_id, sealed_secret FROM authenticator_enrollments")
         for account_id, sealed in await connection.execute(query):
             assert new.open(bytes(sealed), owner=account_id) == b"JBSWY3DPEHPK3PXP"
 

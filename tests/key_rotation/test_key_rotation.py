@@ -15,7 +15,7 @@ from app.mail.service import Outbox
 from app.security.secret_box import Vault
 from app.services import Services
 from app.settings import read_key
-from app.two_factor.repository import Enrollments
+from app.two_factor.repository import SealedSecrets
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.people import KEY, a_session, an_account, enroll, log_in, totp_code
@@ -29,8 +29,8 @@ _ACCOUNT = """
     VALUES (:id, :address, :address, 'active', 0, now())
 """
 _ENROLLMENT = """
-    INSERT INTO two_factor_enrollments (account_id, id, status, sealed_secret, expires_at)
-    VALUES (:id, :id, 'pending', :sealed, now() + interval '1 hour')
+    INSERT INTO authenticator_enrollments (account_id, id, epoch, sealed_secret, begun_at, expires_at)
+    VALUES (:id, :id, 0, :sealed, now(), now() + interval '1 hour')
 """
 
 
@@ -45,7 +45,7 @@ async def enrollments(database: Database, count: int, sealing: Vault) -> list[UU
 
 async def sealed_secrets(database: Database) -> dict[UUID, bytes]:
     async with database.reading() as connection:
-        return dict(await Enrollments(connection).after(None, limit=1000))
+        return {owner: sealed for _, owner, sealed in await SealedSecrets(connection).after(None, limit=1000)}
 
 
 async def reports(steps: AsyncIterator[Resealing]) -> list[Resealing]:
@@ -88,7 +88,7 @@ async def test_a_secret_that_changed_meanwhile_is_not_overwritten(house: Service
     before = await sealed_secrets(house.database)
     async with house.database.reading() as connection:
         stale, fresh = old.seal(b"read before", owner=owner), Vault((NEW, OLD)).seal(b"read before", owner=owner)
-        assert not await Enrollments(connection).reseal(owner, stale, fresh)
+        assert not await SealedSecrets(connection).reseal(owner, stale, fresh)
     assert await sealed_secrets(house.database) == before
 
 

@@ -15,9 +15,10 @@ SELECT json_build_object(
     'status', a.status,
     'epoch', a.credential_epoch,
     'password', md5(a.password_hash),
-    'two_factor', e.status,
-    'secret', md5(e.sealed_secret),
-    'last_step', e.last_step,
+    'two_factor', CASE WHEN f.enabled_at IS NOT NULL THEN 'enabled' WHEN e.id IS NOT NULL THEN 'pending' END,
+    'secret', coalesce(md5(e.sealed_secret),
+        (SELECT md5(string_agg(sealed_secret, '' ORDER BY id)) FROM authenticators WHERE account_id = p.id)),
+    'last_step', (SELECT max(last_step) FROM authenticators WHERE account_id = p.id),
     'recovery_codes', (SELECT json_agg(md5(digest) ORDER BY digest) FROM recovery_codes WHERE account_id = p.id),
     'tokens', (SELECT json_agg(kind) FROM tokens WHERE account_id = p.id AND epoch = a.credential_epoch),
     'challenges', (SELECT json_agg('open'::text) FROM login_challenges
@@ -28,14 +29,15 @@ SELECT json_build_object(
     'events', (SELECT json_agg(type) FROM events WHERE account_id = p.id),
     'letters', (SELECT json_agg(letter) FROM outbox WHERE account_id = p.id))
 FROM (SELECT $1::uuid AS id) AS p
-LEFT JOIN accounts AS a ON a.id = p.id LEFT JOIN two_factor_enrollments AS e ON e.account_id = p.id
+LEFT JOIN accounts AS a ON a.id = p.id LEFT JOIN two_factor_accounts AS f ON f.account_id = p.id
+LEFT JOIN authenticator_enrollments AS e ON e.account_id = p.id AND e.epoch = a.credential_epoch
 """
 _SHOWN = {"status", "epoch", "two_factor"}
 
 # Two-factor authentication is on exactly where the last event that turns it says so.
 _UNEXPLAINED = """
 SELECT a.address FROM accounts AS a
-LEFT JOIN two_factor_enrollments AS e ON e.account_id = a.id AND e.status = 'enabled'
+LEFT JOIN two_factor_accounts AS e ON e.account_id = a.id AND e.enabled_at IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT type FROM events WHERE account_id = a.id AND (
         type IN ('two_factor.enabled', 'two_factor.disabled', 'two_factor.reset')

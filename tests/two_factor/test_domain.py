@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,10 @@ from app.two_factor import totp
 from app.two_factor.domain import (
     DISABLED,
     Enrollment,
+    Kind,
+    SecondFactor,
     Status,
+    TotpDevice,
     is_totp_code,
     new_recovery_codes,
     plain_recovery_code,
@@ -29,29 +33,40 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 code = TypeAdapter(GivenCode)
 
 
+def a_factor(**known: Any) -> SecondFactor:
+    return SecondFactor(new_id(), **known)
+
+
 def test_what_is_shown_of_a_second_factor() -> None:
     soon, earlier = AT + timedelta(minutes=10), AT - timedelta(days=3)
-    pending = Enrollment(new_id(), new_id(), Status.PENDING, b"sealed", soon, None, None, None, 0)
-    shown = state_of(pending, AT)
+    shown = state_of(a_factor(enrollment_expires_at=soon), AT)
     assert (shown.status, shown.enrollment_expires_at, shown.enabled_at) == (Status.PENDING, soon, None)
-    enabled = Enrollment(new_id(), new_id(), Status.ENABLED, b"sealed", None, earlier, 7, AT, 9)
-    shown = state_of(enabled, AT)
-    assert (shown.enabled_at, shown.last_used_at, shown.enrollment_expires_at) == (earlier, AT, None)
-    assert (pending.is_enabled, enabled.is_enabled) == (False, True)
+    on = a_factor(enabled_at=earlier, last_used_at=AT, recovery_codes_remaining=7)
+    shown = state_of(on, AT)
+    assert (shown.status, shown.enabled_at, shown.last_used_at) == (Status.ENABLED, earlier, AT)
+    assert (shown.enrollment_expires_at, shown.recovery_codes_remaining) == (None, 7)
     assert (DISABLED.status, DISABLED.recovery_codes_remaining) == (Status.DISABLED, 0)
 
 
-def test_an_enrollment_has_expired_at_its_end_and_an_enabled_one_never() -> None:
+def test_it_stays_enabled_while_another_device_is_enrolled() -> None:
+    soon = AT + timedelta(minutes=10)
+    shown = state_of(a_factor(enabled_at=AT, enrollment_expires_at=soon), AT)
+    assert (shown.status, shown.enrollment_expires_at) == (Status.ENABLED, soon)
+
+
+def test_the_kinds_are_those_of_the_authenticators() -> None:
+    device = TotpDevice(new_id(), b"sealed", 7)
+    assert a_factor().kinds == ()
+    assert a_factor(devices=(device,)).kinds == (Kind.TOTP,)
+    assert a_factor(credentials=2).kinds == (Kind.WEBAUTHN,)
+    assert a_factor(devices=(device,), credentials=1).kinds == (Kind.TOTP, Kind.WEBAUTHN)
+
+
+def test_an_enrollment_has_expired_at_its_end() -> None:
     end = AT + timedelta(minutes=10)
-    pending = an_enrollment(Status.PENDING, end)
+    pending = Enrollment(new_id(), new_id(), b"sealed", begun_at=AT, expires_at=end)
     assert not pending.has_expired(end - timedelta(microseconds=1))
     assert pending.has_expired(end)
-    assert not an_enrollment(Status.ENABLED).has_expired(AT + timedelta(days=9000))
-
-
-def an_enrollment(status: Status, expires_at: datetime | None = None) -> Enrollment:
-    on = status is Status.ENABLED
-    return Enrollment(new_id(), new_id(), status, b"sealed", expires_at, AT if on else None, 1 if on else None, None, 7)
 
 
 def test_recovery_codes_are_ten_of_120_bits() -> None:
@@ -149,8 +164,7 @@ def _code_at(step: int) -> str:
 
 
 def test_a_pending_enrollment_that_has_expired_reads_as_disabled() -> None:
-    assert state_of(None, AT) is DISABLED
-    assert state_of(an_enrollment(Status.PENDING, AT), AT) is DISABLED
-    assert state_of(an_enrollment(Status.PENDING, AT + timedelta(seconds=1)), AT).status is Status.PENDING
-    enabled = state_of(an_enrollment(Status.ENABLED), AT)
-    assert (enabled.status, enabled.recovery_codes_remaining) == (Status.ENABLED, 7)
+    assert state_of(None, AT) is state_of(a_factor(), AT) is DISABLED
+    assert state_of(a_factor(enrollment_expires_at=AT), AT) is DISABLED
+    assert state_of(a_factor(enrollment_expires_at=AT + timedelta(seconds=1)), AT).status is Status.PENDING
+    assert state_of(a_factor(enabled_at=AT, enrollment_expires_at=AT), AT).enrollment_expires_at is None

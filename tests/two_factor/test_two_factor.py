@@ -305,7 +305,7 @@ async def test_disabling_leaves_no_residue(api: httpx.AsyncClient, house: Servic
 
     granted(await disable(api, device.token))
 
-    assert await rows_of(house, "two_factor_enrollments") == 0
+    assert await rows_of(house, "authenticators") == 0
     assert await rows_of(house, "recovery_codes") == 0
 
 

@@ -1,0 +1,19 @@
+"""The statements of second factors. What can be used once is spent by one conditional statement."""
+
+from app.two_factor.repository.attempts import COUNT_ATTEMPT, CodeAttempts, CodeLimits
+from app.two_factor.repository.authenticators import Authenticators
+from app.two_factor.repository.enrollments import Enrollments
+from app.two_factor.repository.seals import SealedSecrets, sealed_secrets
+from app.two_factor.repository.second_factors import SecondFactors, second_factor_of
+
+__all__ = [
+    "COUNT_ATTEMPT",
+    "Authenticators",
+    "CodeAttempts",
+    "CodeLimits",
+    "Enrollments",
+    "SealedSecrets",
+    "SecondFactors",
+    "sealed_secrets",
+    "second_factor_of",
+]

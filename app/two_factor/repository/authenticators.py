@@ -1,0 +1,79 @@
+"""Authenticators: one row each, spent and advanced one by one."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, delete, insert, select, update
+
+from app.accounts.repository import accounts
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection
+from app.two_factor.domain import Kind, SecondFactor
+from app.two_factor.repository.second_factors import second_factor_of
+from app.two_factor.tables import (
+    SECOND_FACTOR,
+    WITH_SECOND_FACTOR,
+    authenticators,
+    code_attempts,
+    factor_accounts,
+)
+
+_at = bindparam("at", type_=DateTime(timezone=True))
+_step = bindparam("step", type_=BigInteger)
+# The account's row is asked for only where the device's was changed, so that two of these never deadlock.
+_spent = (
+    update(authenticators)
+    .where(
+        authenticators.c.id == bindparam("device", type_=Uuid),
+        authenticators.c.account_id == bindparam("owner", type_=Uuid),
+        authenticators.c.kind == Kind.TOTP,
+        authenticators.c.last_step < _step,
+    )
+    .values(last_step=_step, last_used_at=_at)
+    .returning(authenticators.c.account_id)
+    .cte("spent")
+)
+_used = (
+    update(factor_accounts)
+    .where(factor_accounts.c.account_id == _spent.c.account_id, factor_accounts.c.enabled_at.is_not(None))
+    .values(last_used_at=_at)
+    .returning(factor_accounts.c.account_id)
+    .cte("used")
+)
+_forgiven = delete(code_attempts).where(code_attempts.c.account_id == bindparam("owner", type_=Uuid)).cte("forgiven")
+_spend_step = CompiledStatement(
+    select(*SECOND_FACTOR)
+    .select_from(WITH_SECOND_FACTOR.join(_used, _used.c.account_id == accounts.c.id))
+    .add_cte(_forgiven)
+)
+
+
+@dataclass(frozen=True)
+class Authenticators:
+    connection: Connection
+
+    async def add_totp(
+        self, id: UUID, account_id: UUID, name: str, sealed_secret: bytes, *, step: int, at: datetime
+    ) -> None:
+        """Confirmed by the code of `step`, which is spent."""
+        values = {
+            "id": id,
+            "account_id": account_id,
+            "kind": Kind.TOTP,
+            "name": name,
+            "created_at": at,
+            "last_used_at": at,
+            "sealed_secret": sealed_secret,
+            "last_step": step,
+        }
+        await self.connection.execute(insert(authenticators), values)
+
+    async def spend_step(self, account_id: UUID, device_id: UUID, step: int, at: datetime) -> SecondFactor | None:
+        """As it is then, and the wrong codes before it forgiven.
+
+        None where the device is gone, or accepted this step or a later one before.
+        """
+        given = {"owner": account_id, "device": device_id, "step": step, "at": at}
+        row = await _spend_step.first(self.connection, given)
+        return replace(second_factor_of(row), last_used_at=at) if row else None
