@@ -15,6 +15,7 @@ from app.http.health import health_routes
 from app.http.middleware import Manners
 from app.http.openapi import describe, method_name
 from app.http.problems import answer_with_problems
+from app.http.request_line import RequestLine
 from app.http.shedding import Shedding
 from app.kernel.clock import Clock, SystemClock
 from app.login.routes import login_routes
@@ -68,6 +69,7 @@ def create_app(
     if settings.metrics:
         mount_metrics(app)
     # What is added last stands outermost.
+    app.add_middleware(RequestLine)
     app.add_middleware(Shedding, path="/v1/login", refuse_when_full=house.hasher.refuse_when_full)
     app.add_middleware(Manners, trusted_proxies=settings.trusted_proxies)
     if settings.cors_origins:

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     hash_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     hash_queue: int = Field(default=64, ge=1)
     drain_seconds: int = Field(default=2, ge=0, le=5)
+    keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
     event_retention_days: int = Field(default=400, ge=1)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 

@@ -25,7 +25,7 @@ from app.clients.guard import client_with
 from app.clients.service import Clients
 from app.http.pages import AskedPage, Page
 from app.http.problems import refuses
-from app.http.schemas import FromOrigin, GivenAddress
+from app.http.schemas import FromOrigin, GivenAddress, GivenId
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.tokens.schemas import Revoked
@@ -148,7 +148,7 @@ def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
     async def list_all_events(
         _: Auditor,
         page: AskedPage,
-        account_id: Annotated[UUID | None, Query()] = None,
+        account_id: Annotated[GivenId | None, Query()] = None,
         type: Annotated[EventType | None, Query()] = None,
     ) -> Page[AnyEvent]:
         """Newest first."""

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from fastapi import Request, Security
@@ -11,6 +12,7 @@ from fastapi.security import HTTPBasic
 
 from app.clients.domain import Client, Credentials, InvalidClient, Role
 from app.clients.service import Clients
+from app.http.authorization import authorization
 from app.kernel.secret import SecretKind, digest_if
 
 
@@ -26,13 +28,18 @@ CLIENT_SECURITY: dict[str, Any] = {"security": [{_documented.scheme_name: []}]}
 """For the document of a route that calls `client_credentials` itself."""
 
 
-def _read_basic(header: str | None) -> Credentials:
-    """Raises InvalidClient."""
-    scheme, _, encoded = (header or "").partition(" ")
-    if scheme.lower() != "basic":
+def client_credentials(request: Request) -> Credentials:
+    """Well-formed and not yet checked. Raises InvalidClient.
+
+    Id and secret are form-encoded by clients that keep to RFC 6749 §2.3.1. Ours hold neither `%` nor `+`, so the plain
+    form of other clients decodes to itself.
+    """
+    encoded = authorization(request, "basic")
+    if encoded is None:
         raise InvalidClient
     try:
-        id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
+        id, _, secret = base64.b64decode(encoded, validate=True).decode("ascii").partition(":")
+        id, secret = unquote_plus(id), unquote_plus(secret)
         client_id = UUID(id)
     except (binascii.Error, ValueError):
         raise InvalidClient from None
@@ -46,11 +53,6 @@ def client_with(clients: Clients, role: Role) -> Callable[..., Awaitable[Client]
     """A dependency that lets in clients with this role. Raises InvalidClient, InsufficientRole."""
 
     async def client(request: Request, _: Annotated[None, Security(_documented)]) -> Client:
-        return await clients.known(_read_basic(request.headers.get("authorization")), role)
+        return await clients.known(client_credentials(request), role)
 
     return client
-
-
-def client_credentials(request: Request) -> Credentials:
-    """For a service that checks them together with something else. Raises InvalidClient."""
-    return _read_basic(request.headers.get("authorization"))

@@ -19,7 +19,7 @@ from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
 from app.http.problems import WrongContentType, refuses
 from app.http.schemas import FromOrigin
-from app.http.strict_json import StrictRoute
+from app.http.strict_json import StrictRoute, check_query
 from app.kernel.refusal import InvalidToken, Refusal
 from app.tokens.domain import Assurance, Caller
 from app.tokens.guard import Guard
@@ -71,7 +71,12 @@ class BareRoute(OAuthRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return endpoint
+
+        async def handle(request: Request) -> Response:
+            check_query(request)
+            return await endpoint(request)
+
+        return handle
 
 
 async def _form_token(request: Request) -> str:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.frontend_config.schemas import LOGO_PATH, FrontendConfig
+from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound
 from app.logo import Logo, read_logo
 from app.settings import Settings
@@ -13,7 +14,7 @@ _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def frontend_config_routes(settings: Settings) -> APIRouter:
-    router = APIRouter(tags=["For frontends"])
+    router = APIRouter(tags=["For frontends"], route_class=StrictRoute)
     config = FrontendConfig.of(settings)
     logo: Logo | None = read_logo(settings.logo) if settings.logo else None
 

@@ -21,7 +21,7 @@ from app.http.problems import (
     status_of,
 )
 from app.http.schemas import Problem
-from app.kernel.refusal import Unavailable
+from app.kernel.refusal import InvalidToken, Unavailable
 
 VERSION = "1.0.0"
 _DESCRIPTION = """Log-in, TOTP two-factor authentication and password reset as a service.
@@ -100,6 +100,8 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
     paths = document["paths"]
     document["paths"] = dict(sorted(paths.items(), key=lambda item: in_order.index(_first_tag(item[1]))))
     for operation in _operations(document):
+        # Said also where no proof is needed, or a generated client could take it for forgotten.
+        operation.setdefault("security", [])
         _mend_inputs(operation)
         _mend_responses(operation)
         _add_examples(operation, schemas)
@@ -186,9 +188,12 @@ def _usual(operation: Mapping[str, Any]) -> list[Any]:
         usual += [BodyTooLarge, WrongContentType, TooSlow]
     if _JSON in _taken(operation):
         usual += [MalformedRequest, InvalidRequest]
-    # A malformed id in a path is a 404.
-    if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
+    # An unknown parameter in the query; a malformed id in a path is a 404.
+    if "Operations" not in operation["tags"]:
         usual.append(InvalidRequest)
+    # Two proofs are refused also where none is needed.
+    if not operation["security"] and "Operations" not in operation["tags"]:
+        usual.append(InvalidToken)
     return usual
 
 

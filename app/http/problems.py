@@ -143,7 +143,7 @@ def problem(
     return JSONResponse(body, status, given, media_type=MEDIA_TYPE)
 
 
-def _pointer(location: tuple[str | int, ...]) -> str:
+def pointer_to(location: tuple[str | int, ...]) -> str:
     """A JSON pointer (RFC 6901) to the field, as far as its names are ours or harmless."""
     steps: list[str] = []
     for step in location[1:]:
@@ -160,7 +160,7 @@ def field_errors(error: RequestValidationError) -> list[dict[str, str]]:
     for item in error.errors():
         kind = str(item["type"])
         own = str(item["msg"]).removeprefix("Value error, ")
-        found.append({"pointer": _pointer(tuple(item["loc"])), "message": _MESSAGES.get(kind, own)})
+        found.append({"pointer": pointer_to(tuple(item["loc"])), "message": _MESSAGES.get(kind, own)})
     return found
 
 
@@ -170,12 +170,13 @@ def request_id_of(request: Request) -> str:
 
 async def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's handlers take any exception
-    extra: dict[str, Any] = {}
     if refusal.__cause__ is not None and isinstance(refusal, Unavailable):
         _log.warning("unavailable", fault=fault_name(refusal.__cause__), request_id=request_id_of(request))
-    if getattr(request.scope.get("route"), "speaks_oauth", False):
-        extra["error"] = _oauth_error(refusal)
-    return problem(request_id_of(request), status_of(type(refusal)), refusal, **extra)
+    return problem(request_id_of(request), status_of(type(refusal)), refusal, **_oauth_member(request, refusal))
+
+
+def _oauth_member(request: Request, refusal: Refusal) -> dict[str, Any]:
+    return {"error": _oauth_error(refusal)} if getattr(request.scope.get("route"), "speaks_oauth", False) else {}
 
 
 def _oauth_error(refusal: Refusal) -> str:
@@ -190,7 +191,8 @@ def _oauth_error(refusal: Refusal) -> str:
 async def _on_field_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FieldError)  # noqa: S101
     errors = [{"pointer": error.pointer, "message": error.message}]
-    return problem(request_id_of(request), 422, InvalidRequest(), errors=errors)
+    refusal = InvalidRequest()
+    return problem(request_id_of(request), 422, refusal, errors=errors, **_oauth_member(request, refusal))
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -204,9 +206,11 @@ def _allowed_methods(request: Request) -> str:
     """All that the path takes (RFC 9110 §10.2.1); the framework names those of the first route that it found."""
     fits = [
         method
-        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST")
+        for method in ("DELETE", "GET", "PATCH", "POST")
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
     ]
+    if "GET" in fits:
+        fits.insert(fits.index("GET") + 1, "HEAD")
     return ", ".join(fits)
 
 

@@ -94,9 +94,14 @@ GivenPassword = Annotated[SecretStr, Field(min_length=1, examples=["correct hors
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+def is_id(text: str) -> bool:
+    """Whether this is an id in its canonical form: one id has one spelling."""
+    return _ID.fullmatch(text) is not None
+
+
 def _read_id(value: object) -> UUID:
-    """Raises ValueError for all but the canonical form: one id has one spelling."""
-    if not (isinstance(value, str) and _ID.fullmatch(value)):
+    """Raises ValueError for what is not an id."""
+    if not (isinstance(value, str) and is_id(value)):
         message = "Must be an id, in lower case."
         raise ValueError(message)
     return UUID(value)

@@ -1,14 +1,21 @@
-"""JSON as strictly as its RFC, and the content type that it must come under."""
+"""Requests read strictly: JSON as its RFC says, its content type, the query, the ids in a path."""
 
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response, params
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
 
-from app.http.problems import MalformedRequest, WrongContentType
-from app.kernel.refusal import FieldError
+from app.http.authorization import has_two_authorizations
+from app.http.problems import MalformedRequest, WrongContentType, pointer_to
+from app.http.schemas import is_id
+from app.kernel.refusal import FieldError, InvalidToken, NotFound
+
+_MOST_PARAMETERS = 20
 
 
 def _refuse_constant(name: str) -> Any:
@@ -50,16 +57,56 @@ def read_json(body: bytes) -> Any:
     return value
 
 
+def check_query(request: Request, known: frozenset[str] = frozenset()) -> None:
+    """Raises FieldError for an unknown or a repeated parameter: a slip in `acr` must not let everybody in."""
+    if request.scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
+        raise FieldError("", "There are too many parameters.")
+    seen = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            raise FieldError(pointer_to(("query", name)), "There is no such parameter here.")
+        if name in seen:
+            raise FieldError(f"/{name}", "This parameter stands twice.")
+        seen.add(name)
+
+
+def _takes_proof(dependant: Dependant) -> bool:
+    # FastAPI's types have functions alone here.
+    call: object = dependant.call
+    return isinstance(call, SecurityBase) or any(map(_takes_proof, dependant.dependencies))
+
+
 class _StrictRequest(Request):
     async def json(self) -> Any:
         return read_json(await self.body())
 
 
 class StrictRoute(APIRoute):
-    """A route that takes JSON under `application/json`, or a form under its own type, and nothing else."""
+    """A route that takes JSON under `application/json`, or a form under its own type, and nothing else.
+
+    Its query has the parameters that it names, each once; a parameter in its path is an id in the form that we print.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        handle = self._with_strict_body(super().get_route_handler())
+        fields = get_flat_params(self.dependant)
+        known = frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
+        takes_proof = _takes_proof(self.dependant)
+
+        async def handle_strictly(request: Request) -> Response:
+            if not all(map(is_id, request.path_params.values())):
+                raise NotFound
+            check_query(request, known)
+            # Whoever takes a proof refuses two of them with a challenge of its own.
+            if not takes_proof and has_two_authorizations(request.scope):
+                raise InvalidToken
+            return await handle(request)
+
+        return handle_strictly
+
+    def _with_strict_body(
+        self, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         field = self.body_field
         if field is None:
             return handle
@@ -67,7 +114,7 @@ class StrictRoute(APIRoute):
         if isinstance(field.field_info, params.Form):
             wanted = "application/x-www-form-urlencoded"
 
-        async def handle_strictly(request: Request) -> Response:
+        async def handle_body(request: Request) -> Response:
             strict = _StrictRequest(request.scope, request.receive)
             if await strict.body():
                 given = strict.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -78,4 +125,4 @@ class StrictRoute(APIRoute):
                     raise FieldError("", "Must be an object.")
             return await handle(strict)
 
-        return handle_strictly
+        return handle_body

@@ -11,6 +11,7 @@ from app.http.middleware import Manners, standing_headers
 from app.http.problems import HeadTooLarge, MalformedHttp, MalformedRequest, problem
 from app.kernel.chance import new_id
 from app.kernel.refusal import Overloaded
+from app.server.head import is_unambiguous
 
 _RETRY_AFTER_SECONDS = 1
 _CLOSING = {"Connection": "close"}
@@ -44,6 +45,12 @@ async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
 _FULL: Any = Manners(_say_that_we_are_full, trusted_proxies=())
 
 
+def _must(holds: bool) -> None:  # noqa: FBT001
+    """Raises HttpParserError; the parser ends there, and the connection with it."""
+    if not holds:
+        raise httptools.HttpParserError
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers are not whole in time, or have no end.
 
@@ -55,6 +62,15 @@ class BoundedProtocol(HttpToolsProtocol):
     most_connections = _MOST_CONNECTIONS
     """See `room_for_connections`."""
     largest_head = 64 * 1024
+    most_headers = 100
+    most_chunks = 16_384
+    """Of a body; tiny ones cost more time than bytes."""
+    most_pipelined = 64
+    """Requests in one read, which keeps everybody else waiting."""
+    _is_whole = False
+    """Whether the headers of the message are complete."""
+    _chunks = 0
+    _begun = 0
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
     """Bytes of the message under way that are not its body; those of the read that it began in don't count."""
@@ -70,11 +86,12 @@ class BoundedProtocol(HttpToolsProtocol):
             # uvicorn stops its own clock for idle connections here, though all that came may be an empty line.
             self._expect_headers()
         self._head += len(data)
+        self._begun = 0
         self._unset_keepalive_if_required()
         try:
             self._parse(data)
         except httptools.HttpParserError:
-            self._refuse(MalformedHttp())
+            self._refuse(HeadTooLarge() if len(self.headers or ()) > self.most_headers else MalformedHttp())
             return
         if self._head > self.largest_head:
             self._refuse_head()
@@ -104,17 +121,31 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head = 0
+        self._is_whole = False
+        self._head = self._chunks = 0
+        self._count_pipelined()
         self._expect_headers()
 
     def on_body(self, body: bytes) -> None:
         self._head -= len(body)
         super().on_body(body)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers are dropped: a proxy replaces the client's headers and passes its trailers on as they are."""
+        if not self._is_whole:
+            super().on_header(name, value)
+            _must(len(self.headers) <= self.most_headers)
+
+    def on_chunk_header(self) -> None:
+        self._chunks += 1
+        _must(self._chunks <= self.most_chunks)
+
     def on_headers_complete(self) -> None:
+        _must(is_unambiguous(self.parser.get_http_version(), self.url, self.headers))
         if self.parser.should_upgrade():
             # `_parse` comes back with the same headers and no offer.
             return
+        self._is_whole = True
         self._stop_waiting()
         super().on_headers_complete()
         if DRAINING in self.app_state:
@@ -129,6 +160,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def _count_pipelined(self) -> None:
+        self._begun += 1
+        _must(self._begun <= self.most_pipelined)
+
     def _refuse_head(self) -> None:
         if self._is_idle:
             self._refuse(HeadTooLarge())
@@ -139,12 +174,21 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: MalformedRequest) -> None:
         """What is not HTTP for us never reaches the application, and is answered in its manners all the same."""
         self._stop_waiting()
+        if self._owes_another_answer:
+            # Ours would be taken for the answer to a request before.
+            self.transport.abort()
+            return
         request_id = new_id().hex
         headers = standing_headers(request_id) | _CLOSING
         answer = problem(request_id, refusal.status, refusal, headers=headers)
         head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
         self.transport.write(STATUS_LINE[refusal.status] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+    @property
+    def _owes_another_answer(self) -> bool:
+        """Whether a request that came whole, before the one that is being read, is not answered yet."""
+        return bool(self.pipeline) or not (self._is_idle or self.cycle.more_body)
 
     @property
     def _is_idle(self) -> bool:

@@ -29,7 +29,6 @@ _FINISH_SECONDS = 8
 _LAST_SECONDS = 0.3
 # Whatever still hangs then, a thread in the middle of a hash or a Postgres that stands still, is left behind.
 _END_SECONDS = 9.2
-_KEEP_ALIVE_SECONDS = 5
 _BACKLOG = 2048
 _UNREAD_SECONDS = 20
 # How long a thread that draws a QR code may keep the event loop waiting for the interpreter; Python's own 5 ms is what
@@ -161,10 +160,12 @@ def run(
     on_started: Callable[[], None] = lambda: None,
     lifeline: Connection | None = None,
     drain_seconds: int = 0,
+    keep_alive_seconds: int = 5,
 ) -> int:
     """Serves until SIGTERM or SIGINT, or until the other end of `lifeline` closes; returns the exit code.
 
-    After a SIGTERM it goes on for `drain_seconds` and says at `/readyz` that it ends.
+    After a SIGTERM it goes on for `drain_seconds` and says at `/readyz` that it ends. A connection without a
+    request is closed after `keep_alive_seconds`.
     """
     config = uvicorn.Config(
         app,
@@ -177,7 +178,7 @@ def run(
         access_log=False,
         log_config=None,
         log_level=logging.WARNING,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=keep_alive_seconds,
         timeout_graceful_shutdown=_FINISH_SECONDS - drain_seconds,
         backlog=_BACKLOG,
     )

@@ -85,4 +85,9 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
         _log.info("serving", host=host, port=port, workers=workers)
         if workers > 1:
             return supervise(settings, listening, workers)
-        return run(create_app(settings), listening, drain_seconds=settings.drain_seconds)
+        return run(
+            create_app(settings),
+            listening,
+            drain_seconds=settings.drain_seconds,
+            keep_alive_seconds=settings.keep_alive_seconds,
+        )

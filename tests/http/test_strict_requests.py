@@ -1,0 +1,165 @@
+"""What a request may say once, and in one way: its proof, its query, its path, the ids in it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.clients.domain import Role
+from app.services import Services
+from tests.support.answers import mannered, refused
+from tests.support.people import a_client, a_session, an_account, bearer
+
+pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+ID = "0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6"
+OTHER_SPELLINGS = [
+    ID.upper(),
+    ID.replace("-", ""),
+    f"{{{ID}}}",
+    f"urn:uuid:{ID}",
+    ID.replace("0", "%30", 1),
+    f"{ID}%20",
+    ID + "\u200b",
+    ID.replace("0199", "\u0660199"[:4]),
+]
+
+
+def calls(*, only: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path with an id in it, and operation, of every documented call under `/v1`."""
+    for path, methods in DOCUMENT["paths"].items():
+        if path.startswith("/v1/") and only in path:
+            for method, operation in methods.items():
+                yield method.upper(), path, operation
+
+
+def with_id(path: str, id: str = ID) -> str:
+    return "/".join(id if part.startswith("{") else part for part in path.split("/"))
+
+
+async def proofs(api: httpx.AsyncClient, house: Services) -> dict[str, str]:
+    """A whole `Authorization` header for each scheme."""
+    await an_account(house)
+    client = await a_client(house, Role.INTROSPECT, Role.ADMIN)
+    request = next(client.auth_flow(httpx.Request("GET", "http://test")))
+    return {"token": f"Bearer {await a_session(api)}", "client": request.headers["authorization"]}
+
+
+def sent_twice(value: str, other: str = "Bearer x") -> list[tuple[str, str]]:
+    return [("Authorization", value), ("Authorization", other)]
+
+
+async def test_two_proofs_are_none_at_every_call(api: httpx.AsyncClient, house: Services) -> None:
+    """Two readers may each take another of the two."""
+    known = await proofs(api, house)
+    for method, path, operation in calls():
+        scheme = next((name for one in operation["security"] for name in one), "token")
+        code = "invalid_client" if scheme == "client" else "invalid_token"
+        for headers in (
+            sent_twice(known[scheme]),
+            sent_twice("Bearer x", known[scheme]),
+            [*sent_twice(known[scheme])] * 2,
+        ):
+            refused(await api.request(method, with_id(path), headers=headers), 401, code)
+
+
+async def test_a_no_break_space_is_no_part_of_a_proof(api: httpx.AsyncClient, house: Services) -> None:
+    known = await proofs(api, house)
+    for padded in ("Bearer \xa0{}", "Bearer {}\xa0", "Bearer\xa0{}", "\xa0Bearer {}", "Bearer \x85{}"):
+        value = padded.format(known["token"].removeprefix("Bearer ")).encode("latin-1")
+        refused(await api.get("/v1/me", headers=[(b"authorization", value)]), 401, "invalid_token")
+    for padded in ("Basic \xa0{}", "Basic {}\xa0"):
+        value = padded.format(known["client"].removeprefix("Basic ")).encode("latin-1")
+        refused(await api.get("/v1/admin/accounts", headers=[(b"authorization", value)]), 401, "invalid_client")
+
+
+async def test_an_unknown_parameter_is_422_at_every_call(api: httpx.AsyncClient, house: Services) -> None:
+    known = await proofs(api, house)
+    for method, path, operation in calls():
+        scheme = next((name for one in operation["security"] for name in one), None)
+        headers = {"Authorization": known[scheme]} if scheme else {}
+        for query, pointer in (("foo=1", "/foo"), ("LIMIT=1", ""), ("a%5B%5D=1", ""), ("foo", "/foo")):
+            answer = await api.request(method, f"{with_id(path)}?{query}", headers=headers)
+            body = refused(answer, 422, "invalid_request")
+            assert body["errors"] == [{"pointer": pointer, "message": "There is no such parameter here."}]
+
+
+async def test_a_repeated_parameter_is_422_at_every_call(api: httpx.AsyncClient, house: Services) -> None:
+    known = await proofs(api, house)
+    found = 0
+    for method, path, operation in calls():
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query":
+                found += 1
+                headers = {"Authorization": known[next(iter(operation["security"][0]))]}
+                query = f"?{parameter['name']}=1&{parameter['name']}=1"
+                body = refused(
+                    await api.request(method, with_id(path) + query, headers=headers), 422, "invalid_request"
+                )
+                assert body["errors"][0]["pointer"] == f"/{parameter['name']}"
+    assert found
+
+
+@pytest.mark.parametrize(
+    "query", ["ACR=aal2", "acr[]=aal2", "foo=1", "acr=aal2&acr=aal1", "acr=aal1&acr=aal2", "acr=aal2;acr=aal1",
+              "acr=aal2&", "%61cr=aal2&acr=aal1", "acr%00=aal2", "acr=aal2%26", "acr=", "acr", "&" * 100]
+)  # fmt: skip
+async def test_a_slip_at_forward_auth_lets_nobody_in(api: httpx.AsyncClient, house: Services, query: str) -> None:
+    """Each was answered with 204 for a session of one factor, or as if it had not been asked."""
+    await an_account(house)
+    answer = await api.get(f"/v1/forward-auth?{query}", headers=bearer(await a_session(api)))
+    if query == "acr=aal2&":
+        refused(answer, 403, "insufficient_authentication")
+    else:
+        refused(answer, 422, "invalid_request")
+
+
+async def test_an_id_has_one_spelling_in_a_path(api: httpx.AsyncClient, house: Services) -> None:
+    known = await proofs(api, house)
+    for method, path, operation in calls(only="{"):
+        headers = {"Authorization": known[next(iter(operation["security"][0]))]}
+        for spelling in OTHER_SPELLINGS:
+            refused(await api.request(method, with_id(path, spelling), headers=headers), 404, "not_found")
+
+
+async def test_an_account_answers_to_its_id_alone(api: httpx.AsyncClient, house: Services) -> None:
+    known = await proofs(api, house)
+    headers = {"Authorization": known["client"]}
+    account = (await api.get("/v1/admin/accounts", headers=headers)).json()["items"][0]["id"]
+    assert (await api.get(f"/v1/admin/accounts/{account}", headers=headers)).status_code == 200
+    for spelling in (account.upper(), account.replace("-", ""), f"%{ord(account[0]):x}{account[1:]}"):
+        refused(await api.get(f"/v1/admin/accounts/{spelling}", headers=headers), 404, "not_found")
+        answer = await api.get("/v1/admin/events", params={"account_id": spelling}, headers=headers)
+        refused(answer, 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/%6cogin", "/%6detrics", "/%76%31/me", "/v1/me%20", "/v1%2fme", "/console/%69ndex.html", "/%2e/v1/me"]
+)
+async def test_a_path_with_percent_encoding_is_404(api: httpx.AsyncClient, path: str) -> None:
+    for method in ("GET", "POST", "HEAD"):
+        answer = await api.request(method, path)
+        assert answer.status_code == 404
+        mannered(answer)
+
+
+async def test_head_is_answered_where_get_is(api: httpx.AsyncClient, house: Services) -> None:
+    """With the same status and headers, and no body."""
+    known = await proofs(api, house)
+    paths = {path: methods for path, methods in DOCUMENT["paths"].items() if "{" not in path}
+    for path, methods in {**paths, "/metrics": {"get": {}}, "/openapi.json": {"get": {}}}.items():
+        scheme = next((name for one in methods.get("get", {}).get("security", ()) for name in one), "token")
+        headers = {"Authorization": known[scheme]}
+        answer = await api.head(path, headers=headers)
+        assert answer.headers["x-request-id"]
+        assert answer.content == b""
+        if "get" in methods:
+            asked = await api.get(path, headers=headers)
+            assert asked.status_code == answer.status_code
+            assert asked.headers.keys() == answer.headers.keys()
+        else:
+            assert answer.status_code == 405
