@@ -28,6 +28,7 @@ from app.http.problems import refuses
 from app.http.schemas import FromOrigin, GivenAddress, GivenId
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
+from app.password_reset.domain import AccountDisabled, TooManyResetMails
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Account
 
@@ -129,10 +130,10 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         "/accounts/{id}/password-reset",
         status_code=202,
         summary="Mail a person a reset link",
-        responses=refuses(*_CLIENT, NotFound),
+        responses=refuses(*_CLIENT, NotFound, AccountDisabled, TooManyResetMails),
     )
     async def send_password_reset(by: By, id: UUID, origin: FromOrigin) -> PasswordResetSent:
-        """An operator never chooses the password."""
+        """An operator never chooses the password. Five an hour, beside those that the person asks for."""
         await admin.send_password_reset(id, by, origin)
         return PasswordResetSent()
 

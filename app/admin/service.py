@@ -159,12 +159,15 @@ class Admin:
         return accounts
 
     async def send_password_reset(self, id: UUID, operator: Operator, origin: Origin) -> None:
-        """The mail that the person could have asked for, within the same limits. Raises NotFound."""
+        """The mail that the person could have asked for, with a budget of its own.
+
+        Raises NotFound, AccountDisabled, TooManyResetMails.
+        """
         async with self.database.transaction() as connection:
             account = await AccountRows(connection).with_id(id)
             if account is None:
                 raise NotFound
-            await self.password_reset.send_link(
+            await self.password_reset.send_operators_link(
                 connection, account, origin, client_id=operator.client_id, **operator.as_details()
             )
 

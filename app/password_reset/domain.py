@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.kernel.origin import Origin
-from app.kernel.refusal import Gone, NotAllowed
+from app.kernel.refusal import Conflict, Gone, NotAllowed, TooMany
 from app.tokens.domain import Revoked
 
 
@@ -24,6 +24,14 @@ class ResetRequest:
     folded_address: str
     requested_at: datetime
     origin: Origin
+
+
+class RequestedBy(StrEnum):
+    """Who asked for a link. Persons and operators have budgets of their own; an invitation counts for neither."""
+
+    PERSON = "person"
+    OPERATOR = "operator"
+    INVITATION = "invitation"
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,16 @@ class ResetTokenInvalid(Gone):
 
     code = "reset_token_invalid"
     title = "This link is no longer good; ask for a new one."
+
+
+class TooManyResetMails(TooMany):
+    code = "rate_limited"
+    title = "This account was sent as many reset mails by operators as it may get in an hour."
+
+
+class AccountDisabled(Conflict):
+    code = "account_disabled"
+    title = "The account is disabled; a reset link would not work."
 
 
 class SecondFactorRequired(NotAllowed):

@@ -28,7 +28,7 @@ from app.accounts.domain import Status
 from app.accounts.repository import accounts
 from app.database.engine import Connection, metadata
 from app.kernel.origin import Origin
-from app.password_reset.domain import ResetLink, ResetRequest
+from app.password_reset.domain import RequestedBy, ResetLink, ResetRequest
 
 requests = Table(
     "password_reset_requests",
@@ -49,6 +49,7 @@ links = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("spent_at", DateTime(timezone=True)),
+    Column("requested_by", Text, nullable=False, server_default=RequestedBy.PERSON),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
     Index("password_reset_links_account_id_idx", "account_id", "created_at"),
     Index("password_reset_links_expires_at_idx", "expires_at"),
@@ -80,15 +81,28 @@ class ResetRequests:
 class ResetLinks:
     connection: Connection
 
-    async def add(self, link: ResetLink, at: datetime, expires_at: datetime) -> None:
+    async def add(self, link: ResetLink, requested_by: RequestedBy, at: datetime, expires_at: datetime) -> None:
         values = {"digest": link.digest, "account_id": link.account_id, "epoch": link.epoch}
-        await self.connection.execute(insert(links).values(**values, created_at=at, expires_at=expires_at))
+        times = {"created_at": at, "expires_at": expires_at}
+        await self.connection.execute(insert(links).values(**values, **times, requested_by=requested_by))
 
     async def count_open(self, account_id: UUID, at: datetime) -> int:
+        """Of those that a person asked for, as in the other counts."""
         return await self._count(account_id, links.c.spent_at.is_(None) & self._lives(at))
+
+    async def count_useful_since(self, account_id: UUID, since: datetime) -> int:
+        """Without those that a change of credentials killed: nobody could follow them."""
+        useful = links.c.spent_at.is_not(None) | (links.c.epoch == accounts.c.credential_epoch)
+        return await self._count(account_id, (links.c.created_at > since) & useful)
 
     async def count_since(self, account_id: UUID, since: datetime) -> int:
         return await self._count(account_id, links.c.created_at > since)
+
+    async def times_by_operators(self, account_id: UUID, since: datetime) -> Sequence[datetime]:
+        """When operators asked for one, oldest first."""
+        by_operators = (links.c.account_id == account_id) & (links.c.requested_by == RequestedBy.OPERATOR)
+        query = select(links.c.created_at).where(by_operators, links.c.created_at > since).order_by(links.c.created_at)
+        return list(await self.connection.scalars(query))
 
     async def open_with(self, digest: bytes, at: datetime) -> ResetLink | None:
         """None for unknown, used and expired links, and for those whose account has changed since."""
@@ -113,7 +127,9 @@ class ResetLinks:
     async def _count(self, account_id: UUID, which: ColumnElement[bool]) -> int:
         query = select(func.count()).select_from(links).join(accounts, accounts.c.id == links.c.account_id)
         counted: int = (
-            await self.connection.execute(query.where(links.c.account_id == account_id, which))
+            await self.connection.execute(
+                query.where(links.c.account_id == account_id, links.c.requested_by == RequestedBy.PERSON, which)
+            )
         ).scalar_one()
         return counted
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from pydantic import SecretStr
 
@@ -14,17 +15,21 @@ from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
+from app.kernel.refusal import Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import Letter
 from app.mail.service import Outbox
 from app.password_reset.domain import (
+    AccountDisabled,
     Completed,
     Foreseen,
     Prospect,
+    RequestedBy,
     ResetLink,
     ResetRequest,
     ResetTokenInvalid,
     SecondFactorRequired,
+    TooManyResetMails,
     TwoFactorOutcome,
 )
 from app.password_reset.repository import ResetLinks, ResetRequests
@@ -37,6 +42,7 @@ from app.two_factor.verifier import AlreadySpent, Codes
 
 _REQUESTS_AT_ONCE = 20
 _INVITATION_LIFE = timedelta(days=3)
+_HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -68,22 +74,58 @@ class PasswordReset:
             for wish in wishes:
                 account = await AccountRows(connection).with_address(wish.folded_address)
                 if account is not None and account.is_active:
-                    await self.send_link(connection, account, wish.origin)
+                    await self.send_requested_link(connection, account, wish.origin)
         return len(wishes)
 
-    async def send_link(
-        self, connection: Connection, account: Account, origin: Origin, *, client_id: str | None = None, **why: object
-    ) -> bool:
-        """Whether a link goes out: three may be open and five may go in an hour."""
+    async def send_requested_link(self, connection: Connection, account: Account, origin: Origin) -> bool:
+        """Whether a link goes out: three may be open and five may go in an hour.
+
+        One that a change of credentials killed does not count, so that nobody inside an account uses the owner's mails
+        up by changing the password in between; of those there are five a minute at most.
+        """
         at = self.clock.now()
         if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
             return False
-        rows = ResetLinks(connection)
-        full = await rows.count_open(account.id, at) >= self.settings.reset_links_open
-        if full or await rows.count_since(account.id, at - timedelta(hours=1)) >= self.settings.reset_mails_per_hour:
+        rows, most = ResetLinks(connection), self.settings.reset_mails_per_hour
+        if await rows.count_open(account.id, at) >= self.settings.reset_links_open:
             return False
+        if await rows.count_useful_since(account.id, at - _HOUR) >= most:
+            return False
+        if await rows.count_since(account.id, at - _MINUTE) >= most:
+            return False
+        await self._send_link(connection, account, RequestedBy.PERSON, origin, at)
+        return True
+
+    async def send_operators_link(
+        self, connection: Connection, account: Account, origin: Origin, *, client_id: str | None, **why: object
+    ) -> None:
+        """Five an hour beside those that the person or strangers ask for.
+
+        Raises AccountDisabled, TooManyResetMails; Unavailable where the account changed at this moment.
+        """
+        at, most = self.clock.now(), self.settings.reset_mails_per_hour
+        if not account.is_active:
+            raise AccountDisabled
+        if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+            raise Unavailable(retry_after=1)
+        earlier = await ResetLinks(connection).times_by_operators(account.id, at - _HOUR)
+        if len(earlier) >= most:
+            raise TooManyResetMails(retry_after=ceil((earlier[-most] + _HOUR - at).total_seconds()))
+        await self._send_link(connection, account, RequestedBy.OPERATOR, origin, at, client_id=client_id, **why)
+
+    async def _send_link(
+        self,
+        connection: Connection,
+        account: Account,
+        requested_by: RequestedBy,
+        origin: Origin,
+        at: datetime,
+        *,
+        client_id: str | None = None,
+        **why: object,
+    ) -> None:
         life = timedelta(seconds=self.settings.password_reset_seconds)
-        await self._post_link(connection, account, Letter.PASSWORD_RESET, life, origin, at)
+        await self._post_link(connection, account, Letter.PASSWORD_RESET, requested_by, life, origin, at)
         await self.audit_log.record(
             connection,
             EventType.PASSWORD_RESET_REQUESTED,
@@ -93,17 +135,25 @@ class PasswordReset:
             client_id=client_id,
             **why,
         )
-        return True
 
     async def invite(self, connection: Connection, account: Account, origin: Origin) -> None:
         """A link for the first password of an account that was made without one; it lives three days."""
-        await self._post_link(connection, account, Letter.INVITATION, _INVITATION_LIFE, origin, self.clock.now())
+        letter, by, at = Letter.INVITATION, RequestedBy.INVITATION, self.clock.now()
+        await self._post_link(connection, account, letter, by, _INVITATION_LIFE, origin, at)
 
     async def _post_link(
-        self, connection: Connection, account: Account, letter: Letter, life: timedelta, origin: Origin, at: datetime
+        self,
+        connection: Connection,
+        account: Account,
+        letter: Letter,
+        requested_by: RequestedBy,
+        life: timedelta,
+        origin: Origin,
+        at: datetime,
     ) -> None:
         secret = new_secret(SecretKind.RESET)
-        await ResetLinks(connection).add(ResetLink(digest(secret), account.id, account.epoch), at, at + life)
+        link = ResetLink(digest(secret), account.id, account.epoch)
+        await ResetLinks(connection).add(link, requested_by, at, at + life)
         await self.outbox.queue(
             connection,
             letter,
