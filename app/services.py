@@ -59,6 +59,7 @@ class Services:
 
     async def close(self) -> None:
         self.hasher.close()
+        self.rules.close()
         await self.database.close()
         if self.traces:
             await self.traces.close()

@@ -9,11 +9,18 @@ from app.settings import Network
 Address = IPv4Address | IPv6Address
 
 
+# Nobody has a longer chain of proxies, and the client writes the rest.
+_MOST_HOPS = 16
+_LONGEST_HOP = 256
+
+
 # Peers and proxies are few and ask again and again.
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Address | None:
     """An address with or without a port; an IPv4 address mapped into IPv6 is the IPv4 one."""
     text = text.strip()
+    if len(text) > _LONGEST_HOP:
+        return None
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -39,7 +46,7 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
     believed = _read(peer) if peer else None
     if believed is None or not is_trusted(believed):
         return str(believed) if believed else None
-    for hop in reversed(",".join(forwarded_for).split(",")):
+    for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
         address = _read(hop)
         if address is None:
             break

@@ -80,6 +80,12 @@ class HeadTooLarge(MalformedRequest):
     title = "The request line and headers are over 64 KiB."
 
 
+class TargetTooLong(MalformedRequest):
+    status = 414
+    code = "target_too_long"
+    title = "The query is over 16 KiB, or has over 100 parameters."
+
+
 class WrongContentType(MalformedRequest):
     status = 415
     code = "unsupported_media_type"

@@ -1,9 +1,12 @@
-"""What the router would misread in a request line."""
+"""What the router would misread in a request line, or take long to read."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.problems import problem
+from app.http.problems import TargetTooLong, problem
 from app.kernel.refusal import NotFound
+
+_LONGEST_QUERY = 16 * 1024
+_MOST_PARAMETERS = 100
 
 
 class RequestLine:
@@ -20,6 +23,8 @@ class RequestLine:
             await self._app(scope, receive, send)
         elif b"%" in scope["raw_path"]:
             await problem(scope["state"]["request_id"], 404, NotFound())(scope, receive, send)
+        elif _is_too_long(scope["query_string"]):
+            await problem(scope["state"]["request_id"], 414, TargetTooLong())(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._answer_head(scope, receive, send)
         else:
@@ -35,3 +40,7 @@ class RequestLine:
         finally:
             # Logs and metrics name it.
             scope["route"] = as_get.get("route")
+
+
+def _is_too_long(query: bytes) -> bool:
+    return len(query) > _LONGEST_QUERY or query.count(b"&") >= _MOST_PARAMETERS

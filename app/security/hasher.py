@@ -24,6 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LONGEST_PASSWORD = 256
+# A character of a password may come as four, a letter and its accents.
+_LONGEST_UNPREPARED = 4 * LONGEST_PASSWORD
 _NICE = 10
 _RETRY_AFTER_SECONDS = 2
 
@@ -38,8 +40,11 @@ _wait = Histogram(
 def prepared(password: SecretStr) -> SecretStr:
     """As it is hashed and compared (RFC 8265 §4.2, OpaqueString): NFC, and every space the ASCII one.
 
-    So the same keys pressed on two systems are the same password.
+    So the same keys pressed on two systems are the same password. Text that is too long in any form stays as it is:
+    NFC takes seconds to put thousands of accents in order.
     """
+    if len(password.get_secret_value()) > _LONGEST_UNPREPARED:
+        return password
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password.get_secret_value())
     return SecretStr(unicodedata.normalize("NFC", spaced))
 

@@ -6,11 +6,11 @@ import unicodedata
 
 import httpx
 import structlog
-import zxcvbn_rs_py
 from pydantic import SecretStr
 
 from app.observability.metrics import Counter
 from app.security.hasher import LONGEST_PASSWORD, prepared
+from app.security.strength import StrengthEstimator
 from app.settings import Settings
 
 _LEAST_SCORE = 3
@@ -34,9 +34,13 @@ class PasswordRules:
         self._shortest = settings.password_min_length
         self._issuer = settings.issuer
         self._ask_for_breaches = settings.breached_passwords
+        self._strength = StrengthEstimator()
 
     async def weakness(self, password: SecretStr, *, address: str) -> str | None:
-        """Why this password will not do, or None. The local part of the address and the issuer count as guessable."""
+        """Why this password will not do, or None. The local part of the address and the issuer count as guessable.
+
+        Raises Overloaded.
+        """
         text = prepared(password).get_secret_value()
         if len(text) < self._shortest:
             return f"A password has at least {self._shortest} characters."
@@ -45,13 +49,16 @@ class PasswordRules:
         if is_little_more_than(text, address, self._issuer):
             return "This password is little more than your address. Use a few unrelated words."
         local_part, _, domain = address.partition("@")
-        guess = zxcvbn_rs_py.zxcvbn(text, [address, local_part, domain, *local_part.split("."), self._issuer])
-        if int(guess.score) < _LEAST_SCORE:
-            warning = guess.feedback.warning if guess.feedback else None
+        known = [address, local_part, domain, *local_part.split("."), self._issuer]
+        score, warning = await self._strength.estimate(text, known)
+        if score < _LEAST_SCORE:
             return f"This password is too easy to guess. {warning or 'Use a few unrelated words.'}"
         if self._ask_for_breaches and await self._is_breached(text):
             return "This password is known from a data breach. Choose another."
         return None
+
+    def close(self) -> None:
+        self._strength.close()
 
     async def _is_breached(self, text: str) -> bool:
         """Have I Been Pwned's range API: five characters of a SHA-1 leave the house. Fails open, and is counted."""

@@ -70,3 +70,14 @@ def test_nothing_left_of_the_last_hop_changes_anything(forged: str, last: str) -
 )
 def test_limits_count_an_ipv4_address_or_an_ipv6_network(address: str | None, network: str) -> None:
     assert Origin(address, None).network == network
+
+
+def test_a_very_long_chain_is_read_from_its_end() -> None:
+    """The client writes as much of it as it likes."""
+    hops = [f"10.1.{number >> 8}.{number & 255}" for number in range(5_000)]
+    assert client_address(PROXY, [", ".join(["198.51.100.7", *hops])], TRUSTED) == hops[-16]
+    assert client_address(PROXY, ["198.51.100.7", *hops[:15]], TRUSTED) == "198.51.100.7"
+
+
+def test_a_very_long_hop_is_garbage() -> None:
+    assert client_address(PROXY, ["fe80::1%" + "z" * 60_000], TRUSTED) == PROXY

@@ -77,3 +77,19 @@ def test_what_cannot_be_kept_is_refused_with_its_place(body: bytes, pointer: str
 
 def test_a_pair_of_surrogates_is_one_character() -> None:
     assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+def test_an_object_of_very_many_names_is_refused_whole() -> None:
+    """A complaint about each made the answer seven times as long as the request."""
+    body = json.dumps({f"a{number}": 0 for number in range(101)}).encode()
+    with pytest.raises(FieldError) as refusal:
+        read_json(b'{"a":' + body + b"}")
+    assert refusal.value.pointer == ""
+    assert len(read_json(json.dumps({f"a{number}": 0 for number in range(100)}).encode())) == 100
+
+
+def test_a_pointer_into_a_deep_object_stays_short() -> None:
+    name = "a" * 60
+    with pytest.raises(FieldError) as refusal:
+        read_json(f'{{"{name}":'.encode() * 800 + b'"\\u0000"' + b"}" * 800)
+    assert len(refusal.value.pointer) < 300

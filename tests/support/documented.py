@@ -11,7 +11,13 @@ from openapi_schema_validator import OAS31Validator
 
 _FILE = Path(__file__).resolve().parents[2] / "openapi" / "openapi.json"
 # Refused before the call is known, so these belong to no operation.
-_ANYWHERE = {404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 413: "body_too_large"}
+_ANYWHERE = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "body_too_large",
+    414: "target_too_long",
+}
 
 
 @cache
