@@ -104,7 +104,12 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     desk = Desk(database, clock, timedelta(seconds=settings.session_idle_seconds))
     clients = Clients(database, clock, tokens, desk)
     admin = Admin(database, clock, accounts, tokens, password_reset, audit_log, outbox)
-    letters = Letters(issuer=settings.issuer, mail_from=settings.mail_from, public_url=settings.public_url)
+    letters = Letters(
+        issuer=settings.issuer,
+        mail_from=settings.mail_from,
+        public_url=settings.public_url,
+        reset_link=settings.password_reset_link,
+    )
     mailer = _mailer(settings, mail_folder)
     if traces := open_traces(settings):
         traces.watch(database)

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     logo: Path | None = None
     smtp_url: SecretStr | None = None
     mail: Mail = Mail.ON
-    mail_from: str = "Twokeys <no-reply@localhost>"
+    mail_from: str = "no-reply@localhost"
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     console: bool = True
@@ -235,10 +235,16 @@ class Settings(BaseSettings):
             raise SettingsRefused(f"TWOKEYS_DATABASE_URL {error}") from None
         return url
 
-    def reset_link(self, token: SecretStr) -> str:
-        return self.password_reset_link.replace("{public_url}", self.public_url).replace(
-            "{token}", token.get_secret_value()
-        )
+    def require_mail_settings(self) -> None:
+        """Raises SettingsRefused where mail would be sent in nobody's name, or with links to this machine."""
+        if self.mail is Mail.OFF or self.smtp_url is None:
+            return
+        if "public_url" not in self.model_fields_set:
+            raise SettingsRefused(
+                "TWOKEYS_PUBLIC_URL is missing; mails link to it, for example https://id.example.com."
+            )
+        if "mail_from" not in self.model_fields_set:
+            raise SettingsRefused("TWOKEYS_MAIL_FROM is missing; mails need a sender such as no-reply@example.com.")
 
 
 def leave_unreadable_home() -> None:

@@ -64,6 +64,7 @@ class Upkeep:
             _, late = await asyncio.wait(loops, timeout=_STOP_SECONDS)
             for loop in late:
                 loop.cancel()
+            await self.delivery.stop()
             await self._survive(self.tokens.note_uses)
 
     async def work(self, stopping: asyncio.Event) -> None:

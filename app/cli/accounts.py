@@ -47,6 +47,7 @@ def create(
 
     async def run() -> KnownAccount:
         async with open_services(seals=True) as house:
+            house.settings.require_mail_settings()
             if password is None and house.settings.mail is Mail.OFF:
                 raise SettingsRefused("TWOKEYS_MAIL=off, so no invitation would arrive; use --password-stdin.")
             return await house.admin.create(email, password, operator(), NOWHERE)
@@ -103,6 +104,7 @@ def reset_two_factor(email: Email, *, reason: Why, json: AsJson = False) -> None
 
     async def run() -> dict[str, Any]:
         async with open_services(seals=True) as house:
+            house.settings.require_mail_settings()
             known = await _find(house, email)
             reset = await house.admin.reset_two_factor(known.account.id, reason, operator(), NOWHERE)
             return {"two_factor": reset.two_factor.status.value, "revoked": reset.revoked.as_details()}

@@ -50,6 +50,7 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
     _log.info("working")
     await house.upkeep.work(stopping)
+    await house.delivery.stop()
     await house.close()
 
 

@@ -21,7 +21,8 @@ class SmtpServer:
     port: int
     implicit_tls: bool = False
     starttls: bool | None = None
-    """None: where the server offers it, without asking who it is, as mail servers do among themselves."""
+    """None: where the server offers it, without asking who it is, as mail servers do among themselves. Never with a
+    user, whose password somebody in between would get by taking the offer away."""
     user: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -42,6 +43,8 @@ def check_smtp_url(url: SecretStr) -> SmtpServer:
         raise ValueError("must not ask for starttls with smtps://, which is encrypted from the start")
     if (parts.username is None) != (parts.password is None):
         raise ValueError("must name both a user and a password, or neither")
+    if parts.username is not None and starttls is None and not implicit_tls:
+        starttls = True
     return SmtpServer(
         host=parts.hostname,
         port=port or (_STARTTLS_PORT if starttls else _PORTS[parts.scheme]),

@@ -32,8 +32,8 @@ class Letter(StrEnum):
 
 
 _FACTS: Mapping[Letter, frozenset[str]] = {
-    Letter.PASSWORD_RESET: frozenset({"link", "minutes"}),
-    Letter.INVITATION: frozenset({"link", "minutes"}),
+    Letter.PASSWORD_RESET: frozenset({"token", "minutes"}),
+    Letter.INVITATION: frozenset({"token", "minutes"}),
     Letter.RECOVERY_CODE_USED: frozenset({"remaining"}),
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
     Letter.PERSONAL_TOKEN_CREATED: frozenset({"description"}),

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from app.kernel.mail import check_mail_from
 from app.kernel.user_agent import describe
 from app.mail.domain import Letter, Occasion
+from app.mail.headers import MAIL_POLICY
 
 _SPACES = re.compile(r" {2,}")
 
@@ -39,13 +40,30 @@ def one_line(value: str) -> str:
     return _SPACES.sub(" ", printable).strip()
 
 
+def _recipient(address: str) -> Address:
+    """Raises ValueError; Python 3.13 raises errors of the parser as well."""
+    try:
+        return Address(addr_spec=address)
+    except (MessageError, IndexError) as error:
+        raise ValueError("not an address") from error
+
+
 class Letters:
     """The stationery: who writes, and the templates."""
 
-    def __init__(self, *, issuer: str, mail_from: str, public_url: str) -> None:
-        """Raises ValueError where `mail_from` is not one address."""
-        self._sender = check_mail_from(mail_from)
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        mail_from: str,
+        public_url: str,
+        reset_link: str = "{public_url}/console/#/password-reset/{token}",
+    ) -> None:
+        """A sender without a name has the issuer's. Raises ValueError where `mail_from` is not one address."""
         self._issuer = one_line(issuer)
+        sender = check_mail_from(mail_from)
+        self._sender = Address(sender.display_name or self._issuer, addr_spec=sender.addr_spec)
+        self._reset_link = reset_link.replace("{public_url}", public_url)
         self._public_url = one_line(public_url)
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -61,10 +79,10 @@ class Letters:
 
         Raises ValueError for an address that can't stand in a header, and jinja2's errors for a missing fact.
         """
-        message = EmailMessage(policy=SMTP)
+        message = EmailMessage(policy=MAIL_POLICY)
         message["Subject"] = _SUBJECTS[letter].format(issuer=self._issuer)
         message["From"] = self._sender
-        message["To"] = Address(addr_spec=occasion.to)
+        message["To"] = _recipient(occasion.to)
         message["Date"] = format_datetime(occasion.at.astimezone(UTC))
         message["Message-ID"] = f"<{id.hex}@{self._sender.domain}>"
         # RFC 3834 §5: so that no out-of-office reply comes back.
@@ -77,6 +95,9 @@ class Letters:
     def _told(self, occasion: Occasion) -> dict[str, object]:
         origin = occasion.origin
         facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in occasion.facts.items()}
+        if "token" in facts:
+            # Composed only now, so that whoever queued the mail need not know where the service is.
+            facts["link"] = self._reset_link.replace("{token}", str(facts.pop("token")))
         # What every letter says comes last: no fact can take its place.
         return facts | {
             "issuer": self._issuer,

@@ -162,7 +162,7 @@ class PasswordReset:
             at=at,
             origin=origin,
             give_up_at=at + life,
-            link=self.settings.reset_link(secret),
+            token=secret.get_secret_value(),
             minutes=max(1, int(life.total_seconds() // 60)),
         )
 

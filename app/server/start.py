@@ -33,6 +33,7 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
         await traces.close()
     if sends_mail and settings.mail is Mail.ON and settings.smtp_url is None:
         raise SettingsRefused("TWOKEYS_SMTP_URL is missing; set it, or TWOKEYS_MAIL=off for a service without mail.")
+    settings.require_mail_settings()
     database = Database(dsn, pool_size=1, pgbouncer=settings.pgbouncer)
     try:
         async with database.reading() as connection:

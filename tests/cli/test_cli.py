@@ -142,6 +142,13 @@ async def test_an_account_without_a_password_is_invited(desk: Desk, database: Da
         assert await connection.scalar(text("SELECT letter FROM outbox")) == "invitation"
 
 
+@pytest.mark.parametrize("command", [("create", EMAIL), ("reset-2fa", EMAIL, "--reason", "Lost her phone")])
+async def test_a_command_that_mails_needs_what_its_mails_say(desk: Desk, command: tuple[str, ...]) -> None:
+    smtp = {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": "smtp://127.0.0.1:1"}
+    for missing in ("TWOKEYS_PUBLIC_URL", "TWOKEYS_MAIL_FROM"):
+        assert f"{missing} is missing" in await desk.refusal("accounts", *command, **smtp | {missing: ""})
+
+
 async def test_nobody_is_invited_where_no_mail_goes_out(desk: Desk) -> None:
     assert "use --password-stdin" in await desk.refusal("accounts", "create", EMAIL)
 

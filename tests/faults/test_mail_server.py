@@ -50,7 +50,9 @@ async def rooms(settings: Settings, clock: SetClock, sink: MailSink) -> AsyncIte
 
 
 def impatient(house: Services, url: str) -> Delivery:
-    return replace(house.delivery, mailer=SmtpMailer(SecretStr(url), timeout_seconds=_PATIENCE))
+    return replace(
+        house.delivery, mailer=SmtpMailer(SecretStr(url), step_seconds=_PATIENCE, final_dot_seconds=_PATIENCE)
+    )
 
 
 async def metrics(house: Services) -> dict[str, int]:
@@ -112,7 +114,7 @@ async def test_whoever_asks_for_a_reset_never_waits_for_the_mail_server(settings
             asking = {"email": known.address}
             first = await api.post("/v1/password-reset", json=asking)
             assert (first.status_code, server.connections) == (202, 0)
-            patient = replace(house.delivery, mailer=SmtpMailer(SecretStr(server.url), timeout_seconds=_FOR_EVER))
+            patient = replace(house.delivery, mailer=SmtpMailer(SecretStr(server.url), step_seconds=_FOR_EVER))
             worker = asyncio.create_task(replace(house.upkeep, delivery=patient).send_mail())
             async with asyncio.timeout(_WITHIN):
                 await server.faltered.wait()
@@ -123,6 +125,7 @@ async def test_whoever_asks_for_a_reset_never_waits_for_the_mail_server(settings
             assert server.connections == 1, "and it alone has spoken to it"
             worker.cancel()
             await asyncio.wait([worker])
+            await patient.stop()
         await house.close()
 
 

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from app.database.engine import Database
 from app.kernel.chance import new_id, random_bytes
 from app.kernel.origin import Origin
-from app.mail.delivery import Delivery, outbox_state
+from app.mail.delivery import Delivery, Lease, outbox_state
 from app.mail.domain import Letter, OutboxState
-from app.mail.mailer import SmtpMailer
+from app.mail.mailer import NoMailer, SmtpMailer
 from app.mail.rendering import Letters
 from app.mail.repository import OutboxRows, outbox
 from app.mail.service import Outbox
@@ -79,7 +80,7 @@ async def state(database: Database, clock: SteppedClock) -> OutboxState:
 async def test_a_letter_leaves_and_its_payload_is_wiped(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
-    await post(letter=Letter.PASSWORD_RESET, link="https://id.example.com/tkr_x", minutes=30)
+    await post(letter=Letter.PASSWORD_RESET, token="tkr_x", minutes=30)
 
     async with sink.running():
         assert await delivery.deliver_due() == 1
@@ -87,14 +88,14 @@ async def test_a_letter_leaves_and_its_payload_is_wiped(
 
     text = sink.messages[0].get_body(("plain",))
     assert text is not None
-    assert "https://id.example.com/tkr_x" in text.get_content()
+    assert "https://id.example.com/console/#/password-reset/tkr_x" in text.get_content()
     assert "Firefox on Linux" in text.get_content()
     [row] = await rows(database)
     assert (row.sealed, row.sent_at, row.failed_at) == (None, clock.now(), None)
 
 
 async def test_a_queued_letter_can_not_be_read_in_the_database(post: Post, database: Database) -> None:
-    await post(letter=Letter.PASSWORD_RESET, link="https://id.example.com/tkr_x", minutes=30)
+    await post(letter=Letter.PASSWORD_RESET, token="tkr_x", minutes=30)
 
     [row] = await rows(database)
 
@@ -118,7 +119,7 @@ async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
 
 
 async def test_a_letter_without_what_it_must_tell_is_not_even_queued(post: Post, database: Database) -> None:
-    with pytest.raises(TypeError, match="link"):
+    with pytest.raises(TypeError, match="token"):
         await post(letter=Letter.PASSWORD_RESET, minutes=30)
 
     assert await rows(database) == []
@@ -188,7 +189,7 @@ async def test_a_server_that_hangs_costs_an_attempt_and_no_letter(
     delivery: Delivery, post: Post, sink: MailSink, clock: SteppedClock
 ) -> None:
     await post()
-    impatient = replace(delivery, mailer=SmtpMailer(SecretStr(sink.url), timeout_seconds=0.2))
+    impatient = replace(delivery, mailer=SmtpMailer(SecretStr(sink.url), final_dot_seconds=0.2))
     async with sink.running():
         sink.takes_its_time = True
         await impatient.deliver_due()
@@ -197,6 +198,92 @@ async def test_a_server_that_hangs_costs_an_attempt_and_no_letter(
         await impatient.deliver_due()
 
     assert sink.recipients == ["ann@example.com"]
+
+
+async def test_a_server_that_is_slow_with_its_answer_gets_one_copy(
+    delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock, vault: Vault
+) -> None:
+    await post()
+    quick = replace(delivery, lease=Lease(seconds=30, renewed_every=0.05, claim_waits=0.5))
+    other = Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), LETTERS)
+    sink.takes_its_time = True
+    async with sink.running():
+        await quick.deliver_due()
+        for _ in range(10):
+            # Half a minute later the claim would have lapsed, had it not been renewed.
+            clock.advance(20 * SECOND)
+            await renewed(database, clock)
+            assert await other.deliver_due() == 0
+        sink.goes_on.set()
+        while (await state(database, clock)).pending:
+            await quick.deliver_due()
+            await asyncio.sleep(0)
+
+    assert sink.contents == 1
+    assert sink.recipients == ["ann@example.com"]
+
+
+async def renewed(database: Database, clock: SteppedClock) -> None:
+    async with asyncio.timeout(30):
+        while [row.next_attempt_at for row in await rows(database)] != [clock.now() + 30 * SECOND]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_slow_answer_holds_up_no_other_letter(
+    delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
+) -> None:
+    quick = replace(delivery, lease=Lease(seconds=30, renewed_every=10, claim_waits=0.2))
+    sink.takes_its_time = True
+    async with sink.running():
+        await post(to="slow@example.com")
+        await quick.deliver_due()
+        sink.takes_its_time = False
+        await post(to="ben@example.com")
+        await quick.deliver_due()
+        assert sink.recipients == ["ben@example.com"]
+        await quick.stop()
+    assert (await state(database, clock)).pending == 1
+
+
+async def test_a_wrong_password_is_tried_once_a_minute(
+    delivery: Delivery, post: Post, sink: MailSink, clock: SteppedClock
+) -> None:
+    for number in range(3):
+        await post(to=f"person{number}@example.com")
+    sink.refuses_log_in = True
+    url = sink.url.replace("//", "//ann:wrong@") + "?starttls=false"
+    delivery = replace(delivery, mailer=SmtpMailer(SecretStr(url)))
+    async with sink.running():
+        await delivery.deliver_due()
+        # A client may try several mechanisms on one connection.
+        tries = len(sink.logins) // 3
+        for _ in range(5 * 60):
+            await delivery.deliver_due()
+            clock.advance(SECOND)
+        assert len(sink.logins) == (3 + 4) * tries
+        sink.refuses_log_in = False
+        clock.advance(60 * SECOND)
+        while await delivery.deliver_due():
+            pass
+
+    assert len(sink.recipients) == 3
+
+
+async def test_a_server_that_will_not_relay_loses_no_letter(
+    delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
+) -> None:
+    await post()
+    sink.recipient_answer = "550 relay denied"
+    async with sink.running():
+        await delivery.deliver_due()
+    assert (await state(database, clock)).dead == 0
+
+
+async def test_mail_that_is_turned_off_is_not_logged_as_sent(delivery: Delivery, post: Post) -> None:
+    await post()
+    with capture_logs() as said:
+        await replace(delivery, mailer=NoMailer()).deliver_due()
+    assert [line["event"] for line in said] == ["mail_dropped"]
 
 
 async def test_one_unwilling_recipient_holds_up_nobody(

@@ -1,5 +1,6 @@
 """The last step: a real SMTP conversation, or a file."""
 
+import asyncio
 import stat
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -10,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.kernel.mail import SmtpServer, check_mail_from, check_smtp_url
-from app.mail.mailer import FolderMailer, MailDeferred, MailRefused, SmtpMailer
+from app.mail.mailer import FolderMailer, MailDeferred, MailRefused, MailServerRefusesUs, SmtpMailer
 from tests.support.certificates import self_signed
 from tests.support.mail_sink import MailSink
 
@@ -24,8 +25,8 @@ def a_message(subject: str = "Hello") -> EmailMessage:
     return message
 
 
-def mailer_to(sink: MailSink, *, user: str = "", query: str = "", timeout_seconds: float = 10) -> SmtpMailer:
-    return SmtpMailer(SecretStr(f"smtp://{user}127.0.0.1:{sink.port}{query}"), timeout_seconds=timeout_seconds)
+def mailer_to(sink: MailSink, *, user: str = "", query: str = "", **seconds: float) -> SmtpMailer:
+    return SmtpMailer(SecretStr(f"smtp://{user}127.0.0.1:{sink.port}{query}"), **seconds)
 
 
 async def test_a_mail_arrives_whole() -> None:
@@ -38,7 +39,7 @@ async def test_a_mail_arrives_whole() -> None:
 
 async def test_user_and_password_are_percent_decoded() -> None:
     async with MailSink().running() as sink:
-        await mailer_to(sink, user="no%40reply:p%2F%3Aw@").send(a_message())
+        await mailer_to(sink, user="no%40reply:p%2F%3Aw@", query="?starttls=false").send(a_message())
 
     assert sink.logins == [(b"no@reply", b"p/:w")]
 
@@ -92,7 +93,64 @@ async def test_what_may_pass_or_is_our_own_fault_is_deferred(sink: MailSink) -> 
 async def test_a_server_that_answers_too_slowly_is_left() -> None:
     async with MailSink(takes_its_time=True).running() as sink:
         with pytest.raises(MailDeferred):
-            await mailer_to(sink, timeout_seconds=0.2).send(a_message())
+            await mailer_to(sink, final_dot_seconds=0.2).send(a_message())
+
+
+async def test_the_final_dot_has_a_time_limit_of_its_own() -> None:
+    sink = MailSink(takes_its_time=True)
+    async with sink.running():
+        sending = asyncio.create_task(mailer_to(sink, step_seconds=0.05).send(a_message()))
+        await sink.has_the_content.wait()
+        # Longer than a step may take; that nothing was given up meanwhile is what is looked at.
+        done, _ = await asyncio.wait({sending}, timeout=0.5)
+        assert not done
+        sink.goes_on.set()
+        await sending
+    assert sink.recipients == ["ann@example.com"]
+
+
+async def test_a_password_is_never_sent_in_clear_where_tls_is_not_offered() -> None:
+    async with MailSink().running() as sink:
+        with pytest.raises(MailServerRefusesUs, match="STARTTLS"):
+            await mailer_to(sink, user="ann:s3cret@").send(a_message())
+    assert sink.logins == []
+
+
+async def test_a_password_is_never_sent_to_a_server_whose_certificate_is_not_trusted() -> None:
+    async with MailSink().running(tls=self_signed("mail.example.com")) as sink:
+        with pytest.raises(MailServerRefusesUs, match="certificate is not trusted"):
+            await mailer_to(sink, user="ann:s3cret@").send(a_message())
+    assert sink.logins == []
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+async def test_a_bad_certificate_is_said_to_be_one(scheme: str) -> None:
+    tls = self_signed("mail.example.com")
+    async with MailSink().running(tls=tls, implicit_tls=scheme == "smtps") as sink:
+        query = "" if scheme == "smtps" else "?starttls=true"
+        with pytest.raises(MailServerRefusesUs, match="certificate is not trusted: self-signed"):
+            await SmtpMailer(SecretStr(f"{scheme}://127.0.0.1:{sink.port}{query}")).send(a_message())
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        MailSink(recipient_answer="550 relay denied"),
+        MailSink(recipient_answer="554 5.7.1 <ann@example.com>: Relay access denied"),
+        MailSink(recipient_answer="550 5.7.1 Unable to relay"),
+        MailSink(recipient_answer="553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"),
+        MailSink(recipient_answer="530 5.7.0 Authentication required"),
+        MailSink(recipient_answer="503 AUTH first"),
+        MailSink(sender_answer="553 5.7.1 sender not owned by user"),
+        MailSink(refuses_log_in=True),
+    ],
+)
+async def test_what_an_operator_must_mend_is_no_fault_of_the_recipient(sink: MailSink) -> None:
+    async with sink.running():
+        user = "ann:wrong@" if sink.refuses_log_in else ""
+        with pytest.raises(MailServerRefusesUs) as refused:
+            await mailer_to(sink, user=user, query="?starttls=false" if user else "").send(a_message())
+    assert "ann" not in str(refused.value)
 
 
 async def test_a_mail_that_was_taken_is_sent_however_the_server_parts() -> None:
@@ -132,6 +190,11 @@ async def test_a_folder_holds_one_private_file_a_mail_in_the_order_of_sending(tm
             SmtpServer("mail.example.com", 465, implicit_tls=True, starttls=False, user="a@b", password="c:d"),
         ),
         ("smtp://[::1]:25", SmtpServer("::1", 25)),
+        ("smtp://a:b@mail.example.com", SmtpServer("mail.example.com", 587, starttls=True, user="a", password="b")),
+        (
+            "smtp://a:b@mail.example.com?starttls=false",
+            SmtpServer("mail.example.com", 25, starttls=False, user="a", password="b"),
+        ),
     ],
 )
 def test_an_smtp_address_is_read(url: str, server: SmtpServer) -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default
+from email.policy import SMTP, default
 from html.parser import HTMLParser
 
 import pytest
@@ -17,8 +17,9 @@ from app.kernel.origin import NOWHERE, Origin
 from app.mail.domain import Letter, Occasion, facts_of, wait_before_retry
 from app.mail.rendering import Letters
 
-LINK = "https://id.example.com/console/#/password-reset/tkr_" + "s" * 43
-FACTS: dict[str, object] = {"link": LINK, "minutes": 30, "remaining": 7, "description": "build server", "count": 10}
+TOKEN = "tkr_" + "s" * 43
+LINK = f"https://id.example.com/console/#/password-reset/{TOKEN}"
+FACTS: dict[str, object] = {"token": TOKEN, "minutes": 30, "remaining": 7, "description": "build server", "count": 10}
 AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
 BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 HOSTILE = "\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>\"' {{ 7*7 }} \x00\x1b[2J\u202e\u2028\ud800"
@@ -158,8 +159,50 @@ def test_an_issuer_can_add_no_header() -> None:
 
 @pytest.mark.parametrize("to", ["a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com", ""])
 def test_what_is_no_single_address_gets_no_mail(to: str) -> None:
-    with pytest.raises((ValueError, LookupError)):
+    with pytest.raises(ValueError, match=r"."):
         LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED, to=to), id=new_id())
+
+
+def test_a_link_leads_where_the_sending_process_says() -> None:
+    letters = Letters(
+        issuer="Twokeys",
+        mail_from="no-reply@example.com",
+        public_url="https://id.example.net",
+        reset_link="{public_url}/new-password?t={token}",
+    )
+    message = letters.write(Letter.PASSWORD_RESET, an_occasion(Letter.PASSWORD_RESET), id=new_id())
+    assert f"https://id.example.net/new-password?t={TOKEN}" in body(message, "plain")
+
+
+def test_a_letter_of_an_earlier_release_keeps_its_link() -> None:
+    occasion = Occasion("ann@example.com", AT, BROWSER, {"link": LINK, "minutes": 30})
+    assert LINK in body(LETTERS.write(Letter.PASSWORD_RESET, occasion, id=new_id()), "plain")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Keys, two, three, and four, which goes on, and on, for longer than one line of a header may be",
+        "Müller, Söhne, Töchter und Enkel, Großhandel für allerlei, sehr lange Namen, und noch mehr davon",
+        'Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa (b) <c> "d" @ e, end of it all, at last, or not quite yet',
+    ],
+)
+def test_a_long_quoted_sender_stays_one_address(name: str) -> None:
+    quoted = name.replace('"', '\\"')
+    letters = Letters(issuer="Twokeys", mail_from=f'"{quoted}" <a@example.com>', public_url="https://id.example.com")
+    message = letters.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id())
+    for policy in (SMTP, SMTP.clone(cte_type="7bit")):
+        received = message_from_bytes(message.as_bytes(policy=policy), policy=default)
+        (sender,) = received["From"].addresses
+        # Python's parser puts a space between two encoded words (RFC 2047 §6.2 says none).
+        assert sender.display_name.replace(" ", "") == name.replace(" ", "")
+        assert sender.addr_spec == "a@example.com"
+
+
+def test_a_sender_without_a_name_has_the_issuers() -> None:
+    letters = Letters(issuer="Acme Cloud", mail_from="no-reply@example.com", public_url="https://id.example.com")
+    message = letters.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id())
+    assert message["From"] == "Acme Cloud <no-reply@example.com>"
 
 
 def test_a_fact_can_not_take_the_place_of_what_every_letter_says() -> None:

@@ -40,7 +40,7 @@ async def links(house: Services) -> list[str]:
     async with house.database.reading() as connection:
         rows = (await connection.execute(query.order_by(outbox.c.id))).all()
     opened = [unpack(house.vault.open(row.sealed, owner=row.account_id), at=row.created_at) for row in rows]
-    return [str(each.facts["link"]).rpartition("/")[2] for each in opened]
+    return [str(each.facts["token"]) for each in opened]
 
 
 async def ask(api: httpx.AsyncClient, house: Services, email: str = EMAIL) -> list[str]:

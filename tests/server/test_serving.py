@@ -54,6 +54,14 @@ def refusal(env: dict[str, str], cwd: Path, *arguments: str) -> str:
         ({"TWOKEYS_SECRET_KEYS": ""}, "TWOKEYS_SECRET_KEYS is missing"),
         ({"TWOKEYS_SECRET_KEYS": WEAK}, "TWOKEYS_SECRET_KEYS: each key must be 32 random bytes"),
         ({"TWOKEYS_MAIL": "on"}, "TWOKEYS_SMTP_URL is missing"),
+        (
+            {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": "smtp://h", "TWOKEYS_PUBLIC_URL": ""},
+            "TWOKEYS_PUBLIC_URL is missing",
+        ),
+        (
+            {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": "smtp://h", "TWOKEYS_MAIL_FROM": ""},
+            "TWOKEYS_MAIL_FROM is missing",
+        ),
         ({"TWOKEYS_ISSUER": "a:b"}, "TWOKEYS_ISSUER"),
         ({"TWOKEYS_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "The database can't be reached."),
     ],

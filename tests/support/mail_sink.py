@@ -23,6 +23,11 @@ class MailSink:
     recipient_answer: str = "250 OK"
     content_answer: str = "250 OK"
     takes_its_time: bool = False
+    """With the answer to the final dot: until `goes_on` is set."""
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    has_the_content: asyncio.Event = field(default_factory=asyncio.Event)
+    refuses_log_in: bool = False
+    contents: int = 0
     vanishes_at_goodbye: bool = False
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -44,8 +49,10 @@ class MailSink:
         return self.recipient_answer
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.contents += 1
+        self.has_the_content.set()
         if self.takes_its_time:
-            await asyncio.Event().wait()
+            await self.goes_on.wait()
         if self.content_answer.startswith("250"):
             message = message_from_bytes(envelope.content, policy=default)
             assert isinstance(message, EmailMessage)
@@ -61,19 +68,27 @@ class MailSink:
     def log_in(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
-        return AuthResult(success=True)
+        return AuthResult(success=not self.refuses_log_in, handled=False)
 
     @asynccontextmanager
-    async def running(self, *, tls: ssl.SSLContext | None = None) -> AsyncIterator["MailSink"]:
+    async def running(
+        self, *, tls: ssl.SSLContext | None = None, implicit_tls: bool = False
+    ) -> AsyncIterator["MailSink"]:
         """Listens on `port`, or on a free one that is then kept over restarts."""
         connections: list[SMTP] = []
 
         def connected() -> SMTP:
-            options: dict[str, Any] = {"tls_context": tls, "authenticator": self.log_in, "auth_require_tls": False}
+            options: dict[str, Any] = {
+                "tls_context": None if implicit_tls else tls,
+                "authenticator": self.log_in,
+                "auth_require_tls": False,
+            }
             connections.append(SMTP(self, hostname="sink.example", **options))
             return connections[-1]
 
-        server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", self.port)
+        server = await asyncio.get_running_loop().create_server(
+            connected, "127.0.0.1", self.port, ssl=tls if implicit_tls else None
+        )
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

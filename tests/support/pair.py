@@ -120,7 +120,7 @@ class Pair:
             finally:
                 await connection.close()
             letters = [unpack(self.house.vault.open(row[0], owner=owner), at=row[1]) for row in rows]
-            return [str(letter.facts["link"]).rpartition("/")[2] for letter in letters]
+            return [str(letter.facts["token"]) for letter in letters]
 
         return self.portal.call(read)
 

@@ -29,7 +29,8 @@ def environment(**settings: str) -> dict[str, str]:
 def over(database_url: str, **settings: str) -> dict[str, str]:
     """An environment that `serve` starts in."""
     needed = {"TWOKEYS_DATABASE_URL": database_url, "TWOKEYS_SECRET_KEYS": KEY, "TWOKEYS_MAIL": "off"}
-    return environment(**needed | settings)
+    for_mail = {"TWOKEYS_PUBLIC_URL": "http://127.0.0.1:8000", "TWOKEYS_MAIL_FROM": "no-reply@example.com"}
+    return environment(**needed | for_mail | settings)
 
 
 def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -174,7 +174,7 @@ class Twins:
             person.id,
         )
         opened = [unpack(self.house.vault.open(row[0], owner=person.id), at=row[1]) for row in rows]
-        return [str(each.facts["link"]).rpartition("/")[2] for each in opened]
+        return [str(each.facts["token"]) for each in opened]
 
     async def client(self, *roles: Role) -> httpx.BasicAuth:
         made = await self.house.clients.create("attacker's view", roles)
