@@ -23,6 +23,7 @@ Network = IPv4Network | IPv6Network
 KEY_BYTES = 32
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 _SUPPORT_URL = re.compile(r"https?://[!-~]+|mailto:[!-~]+@[!-~]+")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 _FEWEST_DISTINCT_KEY_BYTES = 12
 
@@ -94,6 +95,9 @@ class Settings(BaseSettings):
     tracing: bool = False
     run_worker: bool = True
     disable_requires_code: bool = False
+    webauthn_rp_id: str | None = Field(default=None, max_length=253)
+    webauthn_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    passkey_login: bool = True
     password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
     password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
     password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
@@ -129,7 +133,7 @@ class Settings(BaseSettings):
     personal_tokens_per_account: int = Field(default=50, ge=1)
     sessions_per_account: int = Field(default=1000, ge=1)
 
-    @field_validator("secret_keys", "trusted_proxies", "cors_origins", mode="before")
+    @field_validator("secret_keys", "trusted_proxies", "cors_origins", "webauthn_origins", mode="before")
     @classmethod
     def _lists_are_comma_separated(cls, value: Any) -> Any:
         return _split(value)
@@ -146,7 +150,7 @@ class Settings(BaseSettings):
     def _networks(cls, value: tuple[Network, ...]) -> tuple[Network, ...]:
         return tuple(ip_network(network) for network in value)
 
-    @field_validator("cors_origins", mode="after")
+    @field_validator("cors_origins", "webauthn_origins", mode="after")
     @classmethod
     def _origins_are_as_browsers_say_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         """Anything else would never match, and `*` would match everybody."""
@@ -155,6 +159,14 @@ class Settings(BaseSettings):
                 message = "each origin is scheme and host in lower case and a port that is not the usual one, without /"
                 raise ValueError(message)
         return origins
+
+    @field_validator("webauthn_rp_id")
+    @classmethod
+    def _rp_id_is_a_domain(cls, id: str | None) -> str | None:
+        if id is not None and not _DOMAIN.fullmatch(id):
+            message = "must be a domain in lower case, such as example.com, without scheme and port"
+            raise ValueError(message)
+        return id
 
     @field_validator("public_url")
     @classmethod
@@ -210,11 +222,34 @@ class Settings(BaseSettings):
         return issuer
 
     @model_validator(mode="after")
+    def _origins_belong_to_the_rp_id(self) -> Self:
+        """Browsers refuse the rest, and a person would see only that the key does not work."""
+        for origin in self.webauthn_origins:
+            if not f".{urlsplit(origin).hostname}".endswith(f".{self.relying_party_id}"):
+                message = "TWOKEYS_WEBAUTHN_ORIGINS must be at the domain of TWOKEYS_WEBAUTHN_RP_ID or below it"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _lives_fit(self) -> Self:
         if self.session_idle_seconds > self.session_max_seconds:
             message = "TWOKEYS_SESSION_IDLE_SECONDS must not be over TWOKEYS_SESSION_MAX_SECONDS"
             raise ValueError(message)
         return self
+
+    @property
+    def relying_party_id(self) -> str:
+        """What security keys and passkeys are bound to: a domain (WebAuthn, §5.1.2)."""
+        return self.webauthn_rp_id or urlsplit(self.public_url).hostname or ""
+
+    @property
+    def relying_party_origins(self) -> tuple[str, ...]:
+        """The origins whose pages may ask for a security key or passkey."""
+        parts = urlsplit(self.public_url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
+        port = f":{parts.port}" if parts.port not in {None, usual} else ""
+        return self.webauthn_origins or (f"{parts.scheme}://{host}{port}",)
 
     def keys(self) -> tuple[bytes, ...]:
         """The first seals, all open. Raises SettingsRefused where there is none."""

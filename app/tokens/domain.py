@@ -14,6 +14,8 @@ from app.kernel.secret import SecretKind
 
 BY_PASSWORD = ("pwd",)
 BY_PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
+BY_PASSWORD_AND_CREDENTIAL = ("pwd", "pop", "mfa")
+BY_PASSKEY = ("pop", "user", "mfa")
 BY_PASSWORD_AND_RECOVERY_CODE = ("pwd", "recovery_code", "mfa")
 
 
@@ -55,6 +57,11 @@ class Token:
     @property
     def assurance(self) -> Assurance:
         return Assurance.AAL2 if "mfa" in self.amr else Assurance.AAL1
+
+    @property
+    def is_phishing_resistant(self) -> bool:
+        """Whether a key took part that answers only our own pages (RFC 8176, `pop`)."""
+        return "pop" in self.amr
 
     def used(self, at: datetime, idle: timedelta) -> "Token":
         """As it is after a use that is still to be written."""

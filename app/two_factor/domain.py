@@ -22,7 +22,10 @@ _TOTP_CODE_LENGTH = 6
 _DECORATION = frozenset({"Pd", "Zs", "Cf"})
 _OTHER_DASHES = "\N{MINUS SIGN}\N{HYPHEN BULLET}\N{MODIFIER LETTER MINUS SIGN}"
 _CODES_BEFORE_THE_CLOCK_HINT = 2
-DEFAULT_NAME = "Authenticator app"
+APP_NAME, SECURITY_KEY_NAME, PASSKEY_NAME = "Authenticator app", "Security key", "Passkey"
+MOST_APPS = 3
+"""Each app adds codes that are valid at a time, and so a better guess."""
+MOST_CREDENTIALS = 10
 
 
 class Status(StrEnum):
@@ -173,6 +176,50 @@ class Changed:
     recovery_codes: Sequence[str] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True)
+class Authenticator:
+    """What the owner may know of one. `passkey` and `backed_up` are None for an app."""
+
+    id: UUID
+    kind: Kind
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+    passkey: bool | None
+    backed_up: bool | None
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A WebAuthn credential, as its assertions are judged."""
+
+    authenticator_id: UUID
+    account_id: UUID
+    public_key: bytes = field(repr=False)
+    user_handle: bytes = field(repr=False)
+    passkey: bool
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A WebAuthn credential that is being made: `begun_at` is when the password was proved."""
+
+    account_id: UUID
+    name: str
+    passkey: bool
+    begun_at: datetime
+
+
+@dataclass(frozen=True)
+class ProofByCredential:
+    """A right assertion, not yet spent: its counter is compared when it is."""
+
+    authenticator_id: UUID
+    sign_count: int
+    backed_up: bool
+    amr: tuple[str, ...]
+
+
 class WrongCode(NotAllowed):
     """`in_a_row` counts this one in; it is not told, but log-in hints at a wrong clock from the second one on."""
 
@@ -212,6 +259,41 @@ class NoPendingEnrollment(Conflict):
 class EnrollmentExpired(Gone):
     code = "enrollment_expired"
     title = "The enrollment has expired; begin again."
+
+
+class InvalidCredential(NotAllowed):
+    code = "invalid_credential"
+    title = "The security key or passkey was not accepted."
+
+
+class InvalidCredentialAtLogin(NotAuthenticated):
+    code = InvalidCredential.code
+    title = InvalidCredential.title
+
+
+class MethodNotAvailable(Conflict):
+    code = "method_not_available"
+    title = "This account has no security key or passkey."
+
+
+class LastAuthenticator(Conflict):
+    code = "last_authenticator"
+    title = "This is the only authenticator; turn two-factor authentication off instead."
+
+
+class AuthenticatorLimitReached(Conflict):
+    code = "authenticator_limit_reached"
+    title = "This account has as many authenticators of this kind as it may have; remove one first."
+
+
+class AuthenticatorExists(Conflict):
+    code = "authenticator_exists"
+    title = "This authenticator is in use already."
+
+
+class RegistrationExpired(Gone):
+    code = "registration_expired"
+    title = "This registration was used, or has expired; begin again."
 
 
 def is_totp_code(code: str) -> bool:

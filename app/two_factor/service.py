@@ -26,7 +26,7 @@ from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, Caller
 from app.tokens.service import Tokens
 from app.two_factor import qr, totp
 from app.two_factor.domain import (
-    DEFAULT_NAME,
+    APP_NAME,
     DISABLED,
     AlreadyEnabled,
     Changed,
@@ -126,7 +126,7 @@ class TwoFactor:
             sealed = await Enrollments(connection).take(enrollment, at)
             if sealed is None:
                 raise NoPendingEnrollment
-            name = enrollment.name or DEFAULT_NAME
+            name = enrollment.name or APP_NAME
             await Authenticators(connection).add_totp(enrollment.id, account.id, name, sealed, step=step, at=at)
             rows = SecondFactors(connection)
             await rows.turn_on(account.id, at)

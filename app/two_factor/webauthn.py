@@ -36,6 +36,8 @@ _LONGEST_PUBLIC_KEY = 1024
 # 2,048 to 4,096 bits. A longer modulus or another exponent makes each verification dear.
 _RSA_MODULUS_BYTES = range(256, 513)
 _RSA_EXPONENT = b"\x01\x00\x01"
+# Far more than an honest answer without attestation holds, and little enough that no parser takes long over it.
+_MOST_CHARACTERS = {"clientDataJSON": 4096, "attestationObject": 8192, "authenticatorData": 4096, "signature": 2048}
 _TRANSPORTS = frozenset({"usb", "nfc", "ble", "smart-card", "hybrid", "internal"})
 
 
@@ -198,6 +200,7 @@ def _decode(text: str) -> bytes:
 
 
 def _registered(party: RelyingParty, credential: Mapping[str, Any], challenge: bytes, *, passkey: bool) -> Registered:
+    _check_sizes(credential)
     _check_client_data(party, credential)
     _check_attestation(credential["response"]["attestationObject"])
     verified = verify_registration_response(
@@ -229,6 +232,7 @@ def _asserted(
     *,
     verify_user: bool,
 ) -> Asserted:
+    _check_sizes(credential)
     _check_client_data(party, credential)
     claimed = credential["response"].get("userHandle")
     if claimed and not hmac.compare_digest(_decode(claimed), user_handle or b""):
@@ -244,6 +248,12 @@ def _asserted(
         require_user_verification=verify_user,
     )
     return Asserted(verified.new_sign_count, verified.credential_backed_up)
+
+
+def _check_sizes(credential: Mapping[str, Any]) -> None:
+    for member, most in _MOST_CHARACTERS.items():
+        if len(credential["response"].get(member, "")) > most:
+            raise CredentialRefused("too_long")
 
 
 def _check_client_data(party: RelyingParty, credential: Mapping[str, Any]) -> None:
