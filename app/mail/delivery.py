@@ -108,7 +108,8 @@ class Delivery:
 
     async def _try(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger) -> None:
         try:
-            occasion = unpack(self.vault.open(letter.sealed, owner=letter.account_id), at=letter.created_at)
+            packed = self.vault.open(letter.sealed, owner=letter.account_id)
+            occasion = unpack(packed, at=letter.created_at, times=letter.times)
             message = self.letters.write(Letter(letter.letter), occasion, id=letter.id)
         except SealBroken:
             await self._bury(letter, log, "sealed with a key that is gone")

@@ -13,6 +13,9 @@ LONGEST_DELIVERY = timedelta(days=3)
 _SHORTEST_WAIT = timedelta(seconds=2)
 _LONGEST_WAIT = timedelta(minutes=5)
 _WAITS_PER_AGE = 20
+NOTICES_AT_ONCE = 3
+"""So many notices of one kind go out singly within the window; what comes after them is told in one."""
+NOTICE_WINDOW = timedelta(minutes=10)
 
 
 class Letter(StrEnum):
@@ -50,14 +53,23 @@ def facts_of(letter: Letter) -> frozenset[str]:
     return _FACTS.get(letter, frozenset())
 
 
+def is_notice(letter: Letter) -> bool:
+    """Whether it only tells what happened: several may become one. A link in a mail is for that mail alone."""
+    return letter not in {Letter.PASSWORD_RESET, Letter.INVITATION}
+
+
 @dataclass(frozen=True)
 class Occasion:
-    """What a letter is about: who reads it, when and from where it was caused, and the facts of its kind."""
+    """What a letter is about: who reads it, when and from where it was caused, and the facts of its kind.
+
+    One that stands for several tells of the last one.
+    """
 
     to: str
     at: datetime
     origin: Origin
     facts: Mapping[str, object] = field(repr=False)
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,7 @@ class QueuedLetter:
     created_at: datetime
     attempts: int
     give_up_at: datetime
+    times: int
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,6 @@ def pack(occasion: Occasion) -> bytes:
     ).encode()
 
 
-def unpack(packed: bytes, *, at: datetime) -> Occasion:
+def unpack(packed: bytes, *, at: datetime, times: int = 1) -> Occasion:
     content = json.loads(packed)
-    return Occasion(content["to"], at, Origin(content["ip"], content["user_agent"]), content["facts"])
+    return Occasion(content["to"], at, Origin(content["ip"], content["user_agent"]), content["facts"], times)

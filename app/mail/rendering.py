@@ -111,4 +111,5 @@ class Letters:
             "address": one_line(origin.address or "") or "not known",
             # Never as it came: it is a stranger's text in a mail that people trust.
             "device": describe(origin.user_agent) or "not recognized",
+            "times": occasion.times,
         }

@@ -16,15 +16,17 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
     delete,
     func,
     insert,
     select,
+    text,
     update,
 )
 
 from app.database.engine import Connection, metadata
-from app.mail.domain import Letter, OutboxState, QueuedLetter
+from app.mail.domain import NOTICE_WINDOW, NOTICES_AT_ONCE, Letter, OutboxState, QueuedLetter
 
 _SWEPT_AT_ONCE = 1000
 
@@ -41,6 +43,9 @@ outbox = Table(
     Column("give_up_at", DateTime(timezone=True), nullable=False),
     Column("sent_at", DateTime(timezone=True)),
     Column("failed_at", DateTime(timezone=True)),
+    # How many notices this one stands for, and to whom it goes: a fingerprint, since the address is sealed.
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("recipient", LargeBinary),
     CheckConstraint("num_nonnulls(sealed, sent_at, failed_at) = 1", name="one_state"),
     CheckConstraint("attempts >= 0", name="attempts"),
 )
@@ -56,6 +61,33 @@ _QUEUED = (
     outbox.c.created_at,
     outbox.c.attempts,
     outbox.c.give_up_at,
+    outbox.c.times,
+)
+# The one that waits for more of its kind is not claimed before it is due, so nobody else is about to send it.
+_ADD_NOTICE = text("""
+    WITH recent AS (
+        SELECT created_at FROM outbox
+        WHERE account_id = :account_id AND letter = :letter AND recipient = :recipient AND created_at > :since
+    ), joined AS (
+        UPDATE outbox SET sealed = :sealed, created_at = :at, give_up_at = :give_up_at, times = times + 1
+        WHERE id = (
+            SELECT id FROM outbox
+            WHERE account_id = :account_id AND letter = :letter AND recipient = :recipient
+                AND sealed IS NOT NULL AND attempts = 0 AND next_attempt_at > :at AND next_attempt_at > created_at
+            ORDER BY id LIMIT 1 FOR UPDATE)
+        RETURNING id
+    )
+    INSERT INTO outbox (id, account_id, letter, recipient, sealed, created_at, attempts, next_attempt_at, give_up_at)
+    SELECT :id, :account_id, :letter, :recipient, :sealed, :at, 0,
+        CASE WHEN (SELECT count(*) FROM recent) < :at_once THEN CAST(:at AS timestamptz)
+             ELSE CAST(:at AS timestamptz) + make_interval(secs => :window) END,
+        :give_up_at
+    WHERE NOT EXISTS (SELECT FROM joined)
+""").bindparams(
+    bindparam("id", type_=Uuid),
+    bindparam("account_id", type_=Uuid),
+    bindparam("recipient", type_=LargeBinary),
+    bindparam("sealed", type_=LargeBinary),
 )
 
 
@@ -64,12 +96,21 @@ class OutboxRows:
     connection: Connection
 
     async def add(
-        self, id: UUID, letter: Letter, *, account_id: UUID, sealed: bytes, at: datetime, give_up_at: datetime
+        self,
+        id: UUID,
+        letter: Letter,
+        *,
+        account_id: UUID,
+        recipient: bytes,
+        sealed: bytes,
+        at: datetime,
+        give_up_at: datetime,
     ) -> None:
         values = {
             "id": id,
             "account_id": account_id,
             "letter": letter,
+            "recipient": recipient,
             "sealed": sealed,
             "created_at": at,
             "attempts": 0,
@@ -77,6 +118,32 @@ class OutboxRows:
             "give_up_at": give_up_at,
         }
         await self.connection.execute(insert(outbox), values)
+
+    async def add_notice(
+        self,
+        id: UUID,
+        letter: Letter,
+        *,
+        account_id: UUID,
+        recipient: bytes,
+        sealed: bytes,
+        at: datetime,
+        give_up_at: datetime,
+    ) -> None:
+        """As `add`; after some of one kind to one recipient the next waits, and takes in those that follow it."""
+        values = {
+            "id": id,
+            "account_id": account_id,
+            "letter": letter.value,
+            "recipient": recipient,
+            "sealed": sealed,
+            "at": at,
+            "since": at - NOTICE_WINDOW,
+            "give_up_at": give_up_at,
+            "at_once": NOTICES_AT_ONCE,
+            "window": NOTICE_WINDOW.total_seconds(),
+        }
+        await self.connection.execute(_ADD_NOTICE, values)
 
     async def claim_due(self, at: datetime, *, until: datetime, limit: int) -> Sequence[QueuedLetter]:
         """Letters that nobody else will touch before `until`; a claim that is never settled lapses then."""
@@ -108,7 +175,9 @@ class OutboxRows:
         await self.connection.execute(delete(outbox).where(outbox.c.account_id == account_id))
 
     async def state(self, at: datetime) -> OutboxState:
-        waiting = select(func.count(), func.min(outbox.c.created_at)).where(_pending)
+        # One that waits for more of its kind is not late.
+        late = (outbox.c.attempts > 0) | (outbox.c.next_attempt_at <= at)
+        waiting = select(func.count(), func.min(outbox.c.created_at).filter(late)).where(_pending)
         dead = select(func.count()).where(outbox.c.failed_at.is_not(None)).scalar_subquery()
         pending, oldest, buried = (await self.connection.execute(waiting.add_columns(dead))).one()
         age = (at - oldest).total_seconds() if oldest else 0.0

@@ -8,7 +8,8 @@ from uuid import UUID
 from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.origin import Origin
-from app.mail.domain import LONGEST_DELIVERY, Letter, Occasion, Resealing, facts_of, pack
+from app.kernel.secret import fingerprint
+from app.mail.domain import LONGEST_DELIVERY, Letter, Occasion, Resealing, facts_of, is_notice, pack
 from app.mail.repository import OutboxRows
 from app.security.secret_box import SealBroken, Vault
 
@@ -33,16 +34,20 @@ class Outbox:
     ) -> None:
         """Puts a letter into the outbox. `give_up_at` is when it would be of no use any more, three days at most.
 
+        A notice that comes after several of its kind waits, and becomes one mail with those that follow.
+
         Raises TypeError where a fact is missing that this kind of letter tells.
         """
         missing = facts_of(letter) - facts.keys()
         if missing:
             raise TypeError(f"{letter} also tells {sorted(missing)}")
         last = at + LONGEST_DELIVERY
-        await OutboxRows(connection).add(
+        rows = OutboxRows(connection)
+        await (rows.add_notice if is_notice(letter) else rows.add)(
             new_id(),
             letter,
             account_id=account_id,
+            recipient=fingerprint("recipient", to.lower()),
             sealed=self.vault.seal(pack(Occasion(to, at, origin, facts)), owner=account_id),
             at=at,
             give_up_at=min(give_up_at or last, last),

@@ -1,0 +1,159 @@
+"""Many notices of one kind become one mail; nothing that happened goes untold."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.kernel.chance import new_id
+from app.kernel.origin import Origin
+from app.mail.delivery import outbox_state
+from app.mail.domain import Letter, Occasion
+from app.mail.rendering import Letters
+from app.mail.repository import outbox
+from app.services import Services
+from tests.conftest import SetClock
+from tests.support.answers import granted
+from tests.support.people import a_session, an_account, bearer
+
+pytestmark = pytest.mark.anyio
+ORIGIN = Origin("192.0.2.7", None)
+
+
+async def queued(house: Services, letter: Letter = Letter.PERSONAL_TOKEN_CREATED) -> list[Any]:
+    async with house.database.transaction() as connection:
+        return list(await connection.execute(select(outbox).where(outbox.c.letter == letter).order_by(outbox.c.id)))
+
+
+async def due(house: Services) -> int:
+    return sum(row.next_attempt_at <= house.clock.now() for row in await queued(house))
+
+
+async def make_and_delete(api: httpx.AsyncClient, session: str) -> None:
+    made = granted(await api.post("/v1/me/tokens", json={"description": "x"}, headers=bearer(session)), 201)
+    answer = await api.delete(f"/v1/me/tokens/{made['token']['id']}", headers=bearer(session))
+    assert answer.status_code == 204
+
+
+async def queue(house: Services, letter: Letter, to: str = "ann@example.com", **facts: Any) -> None:
+    account = await house.accounts.with_address("ada@example.com")
+    assert account is not None
+    async with house.database.transaction() as connection:
+        await house.outbox.queue(
+            connection, letter, account_id=account.id, to=to, at=house.clock.now(), origin=ORIGIN, **facts
+        )
+
+
+async def test_a_session_that_makes_tokens_without_end_sends_a_few_mails(
+    api: httpx.AsyncClient, house: Services
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(20):
+        await make_and_delete(api, session)
+
+    assert [row.times for row in await queued(house)] == [1, 1, 1, 17]
+    assert await due(house) == 3
+
+
+async def test_the_rest_is_told_ten_minutes_later_at_most(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(8):
+        await make_and_delete(api, session)
+        clock.advance(timedelta(minutes=1))
+    assert await due(house) == 3
+
+    clock.advance(timedelta(minutes=6))
+
+    assert await due(house) == 4
+    await make_and_delete(api, session)
+    assert [row.times for row in await queued(house)] == [1, 1, 1, 5, 1]
+
+
+async def test_after_a_quiet_time_notices_leave_at_once_again(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(4):
+        await make_and_delete(api, session)
+    clock.advance(timedelta(minutes=30))
+    assert await due(house) == 4
+
+    await make_and_delete(api, session)
+
+    assert await due(house) == 5
+
+
+async def test_parallel_acts_are_each_told(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    await asyncio.gather(*(make_and_delete(api, session) for _ in range(12)))
+    assert sum(row.times for row in await queued(house)) == 12
+
+
+async def test_kinds_and_recipients_wait_apart(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    for _ in range(5):
+        await queue(house, Letter.PASSWORD_CHANGED)
+        await queue(house, Letter.PASSWORD_CHANGED, to="old@example.com")
+        await queue(house, Letter.RECOVERY_CODES_REPLACED)
+
+    assert sorted(row.times for row in await queued(house, Letter.PASSWORD_CHANGED)) == [1] * 6 + [2] * 2
+    assert sorted(row.times for row in await queued(house, Letter.RECOVERY_CODES_REPLACED)) == [1, 1, 1, 2]
+
+
+async def test_a_mail_with_a_link_never_waits_for_another(api: httpx.AsyncClient, house: Services) -> None:
+    await an_account(house)
+    for number in range(6):
+        await queue(house, Letter.PASSWORD_RESET, link=f"https://id.example.com/{number}", minutes=30)
+    assert [row.times for row in await queued(house, Letter.PASSWORD_RESET)] == [1] * 6
+
+
+async def test_a_notice_that_is_being_sent_takes_in_no_other(
+    api: httpx.AsyncClient, house: Services, clock: SetClock
+) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(5):
+        await make_and_delete(api, session)
+    clock.advance(timedelta(minutes=10))
+    while await house.delivery.deliver_due():
+        pass
+
+    await make_and_delete(api, session)
+
+    assert [(row.times, row.sent_at is not None) for row in await queued(house)][3:] == [(2, True), (1, False)]
+
+
+async def test_one_that_waits_is_not_late(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
+    await an_account(house)
+    session = await a_session(api)
+    for _ in range(5):
+        await make_and_delete(api, session)
+    while await house.delivery.deliver_due():
+        pass
+    clock.advance(timedelta(minutes=5))
+    async with house.database.transaction() as connection:
+        state = await outbox_state(connection, clock.now())
+    assert (state.pending, state.oldest_age_seconds) == (1, 0.0)
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_a_mail_for_several_says_how_many(subtype: str, clock: SetClock) -> None:
+    letters = Letters(issuer="Twokeys", mail_from="Twokeys <a@id.example.com>", public_url="https://id.example.com")
+    one = Occasion("ann@example.com", clock.now(), ORIGIN, {"description": "x"})
+    texts = []
+    for occasion in (one, replace(one, times=17)):
+        part = letters.write(Letter.PERSONAL_TOKEN_CREATED, occasion, id=new_id()).get_body((subtype,))
+        assert part is not None
+        texts.append(part.get_content())
+    assert "17 times" not in texts[0]
+    assert "17 times" in texts[1]
