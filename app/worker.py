@@ -80,7 +80,7 @@ class Upkeep:
         while goes_on and not (stopping and stopping.is_set()):
             answered = await self.password_reset.answer_requests()
             goes_on = bool(await self.delivery.deliver_due() or answered)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             outbox = await outbox_state(connection, self.clock.now())
         _outbox_pending.set(outbox.pending)
         _outbox_age.set(outbox.oldest_age_seconds)
@@ -89,7 +89,7 @@ class Upkeep:
     async def sweep(self) -> None:
         """Removes what has ended and no longer counts for anything."""
         at = self.clock.now()
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await Challenges(connection).delete_old(at)
             await self.password_reset.clean(connection, at)
             await Enrollments(connection).delete_expired(at - _EXPIRED_KEPT)

@@ -32,7 +32,7 @@ TABLES = (
 
 
 async def counts(house: Services) -> dict[str, int]:
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         query = "SELECT count(*) FROM {}"
         return {name: int(await connection.scalar(text(query.format(name))) or 0) for name in TABLES}
 
@@ -69,7 +69,7 @@ async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, house: Se
     await begin(api, await a_session(api, "grace@example.com"))
     granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
     await house.password_reset.answer_requests()
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         await connection.execute(text("UPDATE outbox SET sealed = NULL, sent_at = :at"), {"at": clock.now()})
     clock.advance(timedelta(days=house.settings.event_retention_days + 1))
     await house.upkeep.sweep()

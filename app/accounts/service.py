@@ -31,7 +31,7 @@ class Accounts:
     audit_log: AuditLog
 
     async def with_address(self, folded: str) -> Account | None:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await AccountRows(connection).with_address(folded)
 
     async def is_password(self, account: Account | None, password: SecretStr) -> bool:
@@ -44,7 +44,7 @@ class Accounts:
             return False
         if match is Match.OUTDATED:
             renewed = await self.hasher.hash(password)
-            async with self.database.reading() as connection:
+            async with self.database.autocommit() as connection:
                 await AccountRows(connection).rehash(account, renewed)
         return True
 
@@ -73,7 +73,7 @@ class Accounts:
                 )
             raise WrongPassword
         # Given back at once: a wrong code or a weak new password after this is no guess at this one.
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await self.attempts.forgive(connection, attempt)
         return attempt
 

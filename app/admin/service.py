@@ -56,7 +56,7 @@ class Admin:
     ) -> PageOf[KnownAccount]:
         """Newest first. Raises FieldError for an address that is none."""
         folded = read_address(email).folded if email is not None else None
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             found = await AccountRows(connection).page(
                 address=folded, external_id=external_id, after=after, limit=limit
             )
@@ -65,7 +65,7 @@ class Admin:
 
     async def account(self, id: UUID) -> KnownAccount:
         """Raises NotFound."""
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await self._with_id(connection, id)
 
     async def account_with_address(self, email: str) -> KnownAccount:
@@ -73,7 +73,7 @@ class Admin:
         account = await self.accounts.with_address(read_address(email).folded)
         if account is None:
             raise NotFound("There is no account with this address.")
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return (await self._known(connection, account))[0]
 
     async def disable(self, id: UUID, operator: Operator, origin: Origin) -> KnownAccount:
@@ -174,7 +174,7 @@ class Admin:
     async def events(
         self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int
     ) -> PageOf[Event]:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await self.audit_log.all_events(
                 connection, account_id=account_id, type=type, after=after, limit=limit
             )

@@ -49,7 +49,7 @@ class Desk:
 
     async def _answer(self, together: Sequence[tuple[Question, asyncio.Future[Answered]]]) -> None:
         try:
-            async with self._database.reading() as connection:
+            async with self._database.autocommit() as connection:
                 rows = Introspections(connection, self._idle)
                 answers = await rows.answer([question for question, _ in together], self._clock.now())
         except Exception as error:  # noqa: BLE001 - each asker raises it where it waits

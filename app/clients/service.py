@@ -46,24 +46,24 @@ class Clients:
     async def create(self, name: str, roles: Iterable[Role]) -> MadeClient:
         at, secret = self.clock.now(), new_secret(SecretKind.CLIENT)
         client = Client(new_id(), name, frozenset(roles), at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await ClientRows(connection).add(client, digest(secret), at)
         return MadeClient(client, secret)
 
     async def all(self) -> Sequence[Client]:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await ClientRows(connection).all()
 
     async def delete(self, id: UUID) -> None:
         """Raises NotFound."""
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             removed = await ClientRows(connection).remove(id)
         if not removed:
             raise NotFound
 
     async def known(self, credentials: Credentials, role: Role) -> Client:
         """Raises InvalidClient, InsufficientRole."""
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             client = await ClientRows(connection).with_secret(credentials.client_id, credentials.digest)
         return _admitted(client, role)
 

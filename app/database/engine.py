@@ -1,4 +1,4 @@
-"""The way to Postgres: one pool, transactions, and single reads outside of any."""
+"""The way to Postgres: one pool, transactions, and single statements outside of any."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -207,8 +207,8 @@ class Database:
                 raise
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
-        """For single statements, each its own transaction: no BEGIN and no ROLLBACK around them."""
+    async def autocommit(self) -> AsyncIterator[Connection]:
+        """Each statement is committed by itself, without BEGIN and ROLLBACK around it. For reads and single writes."""
         if self.pgbouncer:
             async with self._kept_together() as connection:
                 yield connection

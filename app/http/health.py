@@ -29,7 +29,7 @@ def health_routes(database: Database) -> APIRouter:
     async def get_readiness(request: Request) -> Healthy:
         if DRAINING in request.scope["state"]:
             raise Unavailable("This process is about to end.", retry_after=1)
-        async with database.reading() as connection:
+        async with database.autocommit() as connection:
             revision = await current_revision(connection)
         if is_behind(revision):
             raise Unavailable("The database's schema is behind; run `twokeys migrate`.", retry_after=5)

@@ -28,11 +28,11 @@ class Rotation:
 
     async def secrets(self) -> AsyncIterator[Resealing]:
         """Reports after each batch of authenticator secrets. What was sealed anew before is passed over."""
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             progress = Resealing(total=await SealedSecrets(connection).count())
         last: UUID | None = None
         while True:
-            async with self.database.reading() as connection:
+            async with self.database.autocommit() as connection:
                 rows = await SealedSecrets(connection).after(last, limit=_AT_ONCE)
                 for last, owner, sealed in rows:
                     progress = await self._reseal(SealedSecrets(connection), progress, last, owner, sealed)

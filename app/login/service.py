@@ -64,7 +64,7 @@ class Login:
             return await self._grant_by_password(account, factor, attempt, origin, at)
         if code is None:
             return await self._ask_for_second_factor(account, attempt, at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, attempt)
         try:
@@ -106,7 +106,7 @@ class Login:
     ) -> Grant:
         session = self.tokens.begin_session(account, BY_PASSWORD, origin, at)
         event = self._success(account, BY_PASSWORD, origin, at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             granted = await Grants(connection).for_password(account, attempt, session.given, event)
         if not granted:
             raise InvalidCredentials
@@ -117,7 +117,7 @@ class Login:
     async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> SecondFactorAsked:
         secret = new_secret(SecretKind.CHALLENGE)
         life = self.settings.challenge_seconds
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             expires_at = at + timedelta(seconds=life)
             opened = await Challenges(connection).open(digest(secret), account, attempt, expires_at)
         if not opened:

@@ -92,7 +92,7 @@ class Delivery:
         limit = 1 if paused_until else min(_CLAIMED_AT_ONCE, _MOST_IN_FLIGHT - len(self._state.in_flight))
         if limit < 1:
             return []
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await OutboxRows(connection).claim_due(at, until=self.lease.until(at), limit=limit)
 
     async def _deliver(self, letter: QueuedLetter) -> None:
@@ -146,22 +146,22 @@ class Delivery:
         while True:
             await asyncio.sleep(self.lease.renewed_every)
             with suppress(Unavailable):
-                async with self.database.reading() as connection:
+                async with self.database.autocommit() as connection:
                     await OutboxRows(connection).put_off(letter, until=self.lease.until(self.clock.now()))
 
     async def _settle(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger, outcome: str) -> None:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await OutboxRows(connection).mark_sent(letter.id, self.clock.now())
         log.info(outcome)
 
     async def _put_off(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger, reason: str) -> None:
         at = self.clock.now()
         wait = wait_before_retry(at - letter.created_at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await OutboxRows(connection).put_off(letter, until=at + wait)
         log.warning("mail_deferred", reason=reason, wait_seconds=wait.total_seconds())
 
     async def _bury(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger, reason: str) -> None:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await OutboxRows(connection).bury(letter.id, self.clock.now())
         log.error("mail_given_up", reason=reason)

@@ -59,11 +59,11 @@ class Outbox:
 
     async def reseal(self, database: Database) -> AsyncIterator[Resealing]:
         """Seals waiting letters with the newest key, reporting after each batch. Another start goes on from there."""
-        async with database.reading() as connection:
+        async with database.autocommit() as connection:
             progress = Resealing(total=await OutboxRows(connection).count_sealed())
         last: UUID | None = None
         while True:
-            async with database.reading() as connection:
+            async with database.autocommit() as connection:
                 rows = await OutboxRows(connection).sealed_after(last, limit=_RESEALED_AT_ONCE)
                 for last, owner, sealed in rows:
                     progress = await self._reseal(OutboxRows(connection), progress, last, owner, sealed)

@@ -64,7 +64,7 @@ class PasswordReset:
         """
         at = self.clock.now()
         await self.accounts.attempts.take_request(origin, at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             await ResetRequests(connection).add(ResetRequest(new_id(), address.folded, at, origin))
 
     async def answer_requests(self) -> int:
@@ -203,7 +203,7 @@ class PasswordReset:
     async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, SecondFactor]:
         if found is None:
             raise ResetTokenInvalid
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             link = await ResetLinks(connection).open_with(found, at)
             account = await AccountRows(connection).with_id(link.account_id) if link else None
             if link is None or account is None or account.epoch != link.epoch:

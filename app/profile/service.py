@@ -67,5 +67,5 @@ class Profile:
         return Grant(opened, turned, state), revoked
 
     async def events(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Event]:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await self.audit_log.events_of(connection, caller.account.id, after=after, limit=limit)

@@ -36,7 +36,7 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
     settings.require_mail_settings()
     database = Database(dsn, pool_size=1, pgbouncer=settings.pgbouncer)
     try:
-        async with database.reading() as connection:
+        async with database.autocommit() as connection:
             await check_encoding(connection)
             revision = await current_revision(connection)
             if is_behind(revision):

@@ -54,7 +54,7 @@ class Tokens:
         if found is None:
             raise InvalidToken
         at = self.clock.now()
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             caller = await self.rows(connection).caller_with(found, at)
         if caller is None:
             raise InvalidToken
@@ -85,7 +85,7 @@ class Tokens:
         taken = dict(self.uses)
         self.uses.clear()
         try:
-            async with self.database.reading() as connection:
+            async with self.database.autocommit() as connection:
                 await self.rows(connection).note_uses(taken, self.clock.now())
         except Exception:
             for id, use in taken.items():
@@ -187,7 +187,7 @@ class Tokens:
         """Newest first, with the uses that this process knows of, the calling one included. Raises InvalidToken."""
         await self._note_uses_now()
         at, account_id = self.clock.now(), caller.account.id
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             rows = self.rows(connection)
             page = await rows.live_of(account_id, at, kind=kind, after=after, limit=limit)
             counts = await rows.count_live(account_id, at)
@@ -213,7 +213,7 @@ class Tokens:
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             return
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             caller = await self.rows(connection).caller_with(found, self.clock.now())
         if caller is None:
             return

@@ -60,12 +60,12 @@ class TwoFactor:
     outbox: Outbox
 
     async def factor_of(self, account: Account) -> SecondFactor:
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await SecondFactors(connection).of(account.id)
 
     async def holder_with(self, folded_address: str) -> tuple[Account, SecondFactor] | tuple[None, None]:
         """The account with this address, and its second factor, by one statement."""
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             return await SecondFactors(connection).holder_with(folded_address) or (None, None)
 
     async def state(self, account: Account) -> State:
@@ -109,7 +109,7 @@ class TwoFactor:
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, InvalidToken.
         """
         account, at = caller.account, self.clock.now()
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             enrollment = await Enrollments(connection).pending_of(account.id)
             if enrollment is None or enrollment_id not in {None, enrollment.id}:
                 raise NoPendingEnrollment

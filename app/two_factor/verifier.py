@@ -107,7 +107,7 @@ class Codes:
 
     async def prove(self, account: Account, factor: SecondFactor, code: str, origin: Origin, at: datetime) -> Proof:
         """Counted and looked at, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             in_a_row = await self.count_attempt(connection, account.id, at)
         proof = self.look(factor, code, in_a_row, at)
         if proof is None:

@@ -132,7 +132,7 @@ async def test_a_locked_account_takes_no_code_with_a_challenge_and_counts_none_o
     locked = await answer_challenge(api, challenge, totp_code(device.secret, clock.now()))
     refused(locked, 429, "too_many_attempts")
     assert locked.headers["Retry-After"] == "900"
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         assert await connection.scalar(text("SELECT wrong_codes FROM login_challenges")) == 0
 
 

@@ -55,7 +55,7 @@ async def test_an_event_reads_back_as_it_was_written(
             revoked={"sessions": 2, "personal_tokens": 0},
         )
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         page = await audit_log.events_of(connection, account_id, after=None, limit=10)
 
     [event] = page.items
@@ -74,7 +74,7 @@ async def test_every_type_of_event_can_be_kept(
 ) -> None:
     await record(audit_log, database, clock, type, None)
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         page = await audit_log.all_events(connection, account_id=None, type=type, after=None, limit=10)
     assert [event.type for event in page.items] == [type]
 
@@ -99,7 +99,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_miss_nothing(
 
     seen: list[UUID] = []
     after: UUID | None = None
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         while True:
             page = await audit_log.events_of(connection, mine, after=after, limit=2)
             seen += [event.id for event in page.items]
@@ -119,7 +119,7 @@ async def test_all_events_can_be_asked_for_one_account_and_one_type(
         for type in (EventType.LOGIN_FAILED, EventType.LOGIN_SUCCEEDED):
             await record(audit_log, database, clock, type, account_id)
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         everything = await audit_log.all_events(connection, account_id=None, type=None, after=None, limit=50)
         failed = await audit_log.all_events(
             connection, account_id=None, type=EventType.LOGIN_FAILED, after=None, limit=50
@@ -145,7 +145,7 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
         await audit_log.forget(connection, gone)
         await Outbox(vault).forget(connection, gone)
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         [event] = (await audit_log.events_of(connection, gone, after=None, limit=10)).items
         [other] = (await audit_log.events_of(connection, stays, after=None, limit=10)).items
         letters = list(await connection.scalars(select(outbox.c.account_id)))
@@ -160,6 +160,6 @@ async def test_events_past_their_time_are_swept(audit_log: AuditLog, database: D
     clock.advance(timedelta(days=400))
     await record(audit_log, database, clock, EventType.LOGIN_FAILED, None)
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await EventRows(connection).sweep(before=clock.now()) == 1
         assert await connection.scalar(select(func.count()).select_from(events)) == 1

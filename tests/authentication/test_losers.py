@@ -57,7 +57,7 @@ async def recorded(house: Services) -> list[str]:
 
 
 async def count(house: Services, what: str) -> int:
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         return int((await connection.execute(text(f"SELECT count(*) FROM {what}"))).scalar_one())  # noqa: S608 - ours
 
 

@@ -67,7 +67,7 @@ def desk(database_url: str, tmp_path: Path) -> Desk:
 
 
 async def newest_event(database: Database) -> tuple[str, Any, Any]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         query = text("SELECT type, details, account_id FROM events ORDER BY id DESC LIMIT 1")
         row = (await connection.execute(query)).one()
         return row.type, row.details, row.account_id
@@ -130,7 +130,7 @@ async def test_an_account_is_made_with_a_password_from_standard_input(
     made = await desk.data("accounts", "create", EMAIL, "--password-stdin", stdin=f"{PASSWORD}\n")
     assert (made["email"], made["status"], made["two_factor"]["status"]) == (EMAIL, "active", "disabled")
     assert (await log_in(api)).status_code == 200
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         query = text("SELECT details, client_id FROM events WHERE type = 'account.created'")
         details, client_id = (await connection.execute(query)).one()
     assert (details["operator"], client_id) == (getpass.getuser(), None)
@@ -138,7 +138,7 @@ async def test_an_account_is_made_with_a_password_from_standard_input(
 
 async def test_an_account_without_a_password_is_invited(desk: Desk, database: Database) -> None:
     await desk.data("accounts", "create", EMAIL, TWOKEYS_MAIL="on", TWOKEYS_SMTP_URL="")
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await connection.scalar(text("SELECT letter FROM outbox")) == "invitation"
 
 
@@ -274,7 +274,7 @@ def test_a_new_key_stands_alone_on_its_line(tmp_path: Path) -> None:
 
 
 async def keys_in_use(database: Database) -> set[bytes]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         sealed = text("SELECT sealed FROM outbox UNION ALL SELECT sealed_secret FROM authenticator_enrollments")
         return {bytes(row[0])[:4] for row in await connection.execute(sealed)}
 
@@ -316,7 +316,7 @@ async def test_rotating_seals_every_secret_with_the_first_key(
     assert await desk.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": 0, "unreadable": 0}
 
     new = Vault((read_key(fresh),))
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         query = text("SELECT account_id, sealed_secret FROM authenticator_enrollments")
         for account_id, sealed in await connection.execute(query):
             assert new.open(bytes(sealed), owner=account_id) == b"JBSWY3DPEHPK3PXP"

@@ -28,13 +28,13 @@ _count = CompiledStatement("SELECT count(*) AS number FROM client_requests WHERE
 
 
 async def is_there(database: Database, client: bytes) -> bool:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         (row,) = await _count.all(connection, {"client": client})
     return bool(row.number)
 
 
 async def test_a_row_is_known_by_place_and_by_name(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         row = await CompiledStatement("SELECT 1 AS a, 'two' AS b").first(connection, {})
     assert row is not None
     assert (row[0], row.b, row[:2]) == (1, "two", (1, "two"))
@@ -42,7 +42,7 @@ async def test_a_row_is_known_by_place_and_by_name(database: Database) -> None:
 
 
 async def test_no_row_is_none(database: Database) -> None:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await CompiledStatement("SELECT 1 WHERE false").first(connection, {}) is None
 
 
@@ -52,7 +52,7 @@ async def test_the_driver_reads_what_it_writes(database: Database) -> None:
         "SELECT CAST(:id AS uuid) AS id, CAST(:at AS timestamptz) AS at, CAST(:long AS interval) AS long,"
         " CAST(:some AS text[]) AS some, CAST(:raw AS bytea) AS raw"
     )
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         row = await echo.first(connection, given)
     assert row is not None
     assert dict(row) == given
@@ -60,7 +60,7 @@ async def test_the_driver_reads_what_it_writes(database: Database) -> None:
 
 async def test_json_is_written_as_json(database: Database) -> None:
     kind = CompiledStatement(select(func.jsonb_typeof(bindparam("details", type_=JSONB)).label("kind")))
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         row = await kind.first(connection, {"details": {"how": {"many": 7}}})
     assert row is not None
     assert row.kind == "object"
@@ -71,7 +71,7 @@ async def test_what_stands_in_a_statement_need_not_be_given(database: Database, 
     held = CompiledStatement(
         select(accounts.c.id).where(accounts.c.folded_address == EMAIL, accounts.c.status == "active")
     )
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         row = await held.first(connection, {})
     assert row is not None
     assert row.id == account.id
@@ -127,7 +127,7 @@ async def test_both_ways_share_a_transaction(database: Database, house: Services
     with pytest.raises(IntegrityError):
         await take_the_address()
     assert not await is_there(database, b"both")
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await connection.scalar(select(accounts.c.credential_epoch)) == account.epoch
 
 
@@ -138,7 +138,7 @@ async def test_a_connection_that_is_lost_is_unavailable_and_never_lent_again(dat
             await _our_end.all(connection, {})
 
     async def die_alone() -> None:
-        async with database.reading() as connection:
+        async with database.autocommit() as connection:
             await _our_end.all(connection, {})
 
     for die in (die_in_a_transaction, die_alone):

@@ -38,7 +38,7 @@ async def execute(url: str, *statements: str) -> None:
 
 async def table_names(url: str) -> set[str]:
     database = Database(url)
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         names = await connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
     await database.close()
     return set(names)
@@ -46,7 +46,7 @@ async def table_names(url: str) -> set[str]:
 
 async def revision_of(url: str) -> str | None:
     database = Database(url)
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         revision = await current_revision(connection)
     await database.close()
     return revision
@@ -64,7 +64,7 @@ async def test_another_services_version_table_is_left_alone(empty: str, revision
     assert {"accounts", "outbox", "alembic_version"} <= await table_names(empty)
     assert await revision_of(empty) == newest_revision()
     database = Database(empty)
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == revision
     await database.close()
 
@@ -111,7 +111,7 @@ async def test_transactions_are_read_committed_whatever_the_default_is(serializa
     query = text("SHOW transaction_isolation")
     async with database.transaction() as connection:
         assert await connection.scalar(query) == "read committed"
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await connection.scalar(query) == "read committed"
     await database.close()
 

@@ -30,7 +30,7 @@ def url_over(pair: list[Node], parameters: str = "") -> str:
 
 
 async def port_of(database: Database) -> int:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return int(await connection.scalar(text("SELECT inet_server_port()")) or 0)
 
 

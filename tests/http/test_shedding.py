@@ -65,10 +65,10 @@ async def test_who_waits_for_a_connection_has_it_before_who_comes_later(database
     order: list[str] = []
 
     async def wait(name: str) -> None:
-        async with database.reading():
+        async with database.autocommit():
             order.append(name)
 
-    async with database.reading():
+    async with database.autocommit():
         first = asyncio.create_task(wait("first"))
         await asyncio.sleep(0)
     # Given back just now, and nobody has had a turn yet.
@@ -82,10 +82,10 @@ async def test_who_waits_too_long_for_a_connection_is_told_and_takes_none(databa
     database = Database(database_url, pool_size=1, wait_seconds=0.01)
 
     async def ask() -> None:
-        async with database.reading():
+        async with database.autocommit():
             pass
 
-    async with database.reading():
+    async with database.autocommit():
         waiting = asyncio.create_task(ask())
         done, _ = await asyncio.wait([waiting], timeout=_PATIENCE)
         assert done, "it waits for ever"

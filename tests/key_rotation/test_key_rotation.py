@@ -44,7 +44,7 @@ async def enrollments(database: Database, count: int, sealing: Vault) -> list[UU
 
 
 async def sealed_secrets(database: Database) -> dict[UUID, bytes]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return {owner: sealed for _, owner, sealed in await SealedSecrets(connection).after(None, limit=1000)}
 
 
@@ -86,7 +86,7 @@ async def test_a_secret_that_changed_meanwhile_is_not_overwritten(house: Service
     old = Vault((OLD,))
     (owner,) = await enrollments(house.database, 1, old)
     before = await sealed_secrets(house.database)
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         stale, fresh = old.seal(b"read before", owner=owner), Vault((NEW, OLD)).seal(b"read before", owner=owner)
         assert not await SealedSecrets(connection).reseal(owner, stale, fresh)
     assert await sealed_secrets(house.database) == before
@@ -97,14 +97,14 @@ async def test_letters_that_wait_are_sealed_anew_as_well(house: Services) -> Non
     vault = Vault((NEW, OLD))
     rotation = Rotation(house.database, vault, Outbox(vault))
     assert await reports(rotation.letters()) == [Resealing(total=1, seen=1, resealed=1)]
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         assert await count_unknown_seals(connection, Vault((NEW,))) == 0
 
 
 async def test_secrets_of_keys_that_are_gone_are_counted_before_the_start(house: Services) -> None:
     await an_account(house, password=None)
     await enrollments(house.database, 3, Vault((OLD,)))
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         counted = [await count_unknown_seals(connection, Vault(keys)) for keys in ((NEW,), (NEW, OLD))]
     assert counted == [4, 0]
 

@@ -353,7 +353,7 @@ async def test_the_hash_is_renewed_at_log_in_when_its_costs_change(api: httpx.As
     with_other_costs = Hasher.of(house.settings.model_copy(update={"argon2_time_cost": 2}))
     old = await with_other_costs.hash(SecretStr(PASSWORD))
     with_other_costs.close()
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         await AccountRows(connection).rehash(account, old)
 
     granted(await log_in(api))

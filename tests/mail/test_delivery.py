@@ -68,12 +68,12 @@ def post(database: Database, clock: SteppedClock, vault: Vault) -> Post:
 
 
 async def rows(database: Database) -> list[Any]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return list(await connection.execute(select(outbox).order_by(outbox.c.id)))
 
 
 async def state(database: Database, clock: SteppedClock) -> OutboxState:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return await outbox_state(connection, clock.now())
 
 
@@ -303,7 +303,7 @@ async def test_a_worker_killed_after_its_claim_leaves_the_letter_to_the_next(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post()
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         await OutboxRows(connection).claim_due(clock.now(), until=clock.now() + 30 * SECOND, limit=20)
 
     async with sink.running():
@@ -319,7 +319,7 @@ async def test_a_worker_that_wakes_up_late_does_not_move_anothers_claim(
     post: Post, database: Database, clock: SteppedClock
 ) -> None:
     await post()
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         outboxes = OutboxRows(connection)
         [late] = await outboxes.claim_due(clock.now(), until=clock.now() + 30 * SECOND, limit=20)
         clock.advance(30 * SECOND)
@@ -385,7 +385,7 @@ async def test_a_letter_of_a_newer_release_waits_for_it(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post()
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         await connection.execute(update(outbox).values(letter="love_letter"))
 
     async with sink.running():
@@ -413,7 +413,7 @@ async def test_settled_letters_are_swept_and_waiting_ones_stay(
     await post(to="waiting@example.com")
     clock.advance(timedelta(days=1))
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert await OutboxRows(connection).sweep(before=clock.now()) == 1
 
     [row] = await rows(database)
@@ -459,7 +459,7 @@ async def test_resealing_never_brings_a_sent_letter_back(
     async with sink.running():
         await delivery.deliver_due()
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         assert not await OutboxRows(connection).reseal(row.id, old=row.sealed, new=b"new")
 
 
@@ -485,7 +485,7 @@ async def move_to(database: Database, vault: Vault, other: Vault) -> None:
     """Seals every waiting letter as if it had been written under the other vault."""
     for row in await rows(database):
         sealed = other.seal(vault.open(row.sealed, owner=row.account_id), owner=row.account_id)
-        async with database.reading() as connection:
+        async with database.autocommit() as connection:
             await OutboxRows(connection).reseal(row.id, old=row.sealed, new=sealed)
 
 

@@ -123,6 +123,6 @@ async def until_use_is_written(house: Services, token: str) -> None:
     await house.tokens.note_uses()
     written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")
     given = {"at": house.clock.now(), "digest": digest(SecretStr(token))}
-    async with asyncio.timeout(60), house.database.reading() as connection:
+    async with asyncio.timeout(60), house.database.autocommit() as connection:
         while not await connection.scalar(written, given):  # noqa: ASYNC110 - the database has no event
             await asyncio.sleep(0.01)

@@ -82,7 +82,7 @@ async def test_a_session_that_ended_before_its_use_was_written_stays_dead(
     clock.advance(timedelta(minutes=59, seconds=30))
     late = {UUID(session["token"]["id"]): Use(clock.now(), None)}
     clock.advance(timedelta(seconds=30))
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         await house.tokens.rows(connection).note_uses(late, clock.now())
     assert not await lives(api, house, session["access_token"])
 

@@ -62,7 +62,7 @@ async def a_personal_token(api: httpx.AsyncClient, token: str) -> str:
 
 
 async def rows_of(house: Services, table: str) -> int:
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         found = await connection.scalar(select(func.count()).select_from(metadata.tables[table]))
     return int(found or 0)
 
@@ -463,7 +463,7 @@ async def test_events_and_letters_tell_of_every_change(
         "revoked": {"sessions": 1, "personal_tokens": 0},
     }
     assert disabled["details"]["revoked"] == {"sessions": 1, "personal_tokens": 0}
-    async with house.database.reading() as connection:
+    async with house.database.autocommit() as connection:
         outbox = metadata.tables["outbox"]
         letters = list(await connection.scalars(select(outbox.c.letter).order_by(outbox.c.id)))
     assert letters == ["two_factor_enabled", "recovery_codes_replaced", "two_factor_disabled"]

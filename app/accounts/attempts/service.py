@@ -52,7 +52,7 @@ class Attempts:
     async def take_request(self, origin: Origin, at: datetime) -> None:
         """Raises RateLimited when this client has asked too often within a minute."""
         given = self._request(origin, at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             if await TAKE_REQUEST.first(connection, given) is not None:
                 return
             raise await self._rate_limited(connection, given, at)
@@ -66,25 +66,25 @@ class Attempts:
         attempt = attempt_at(folded_address, origin, at)
         given = self._password(attempt)
         while True:
-            async with self.database.reading() as connection:
+            async with self.database.autocommit() as connection:
                 (taken,) = await TAKE_PASSWORD.all(connection, given)
                 if taken.counted:
                     return attempt
             if not await self.under_way.another_ended((attempt.subject, origin.network)):
-                async with self.database.reading() as connection:
+                async with self.database.autocommit() as connection:
                     raise await self._too_many(connection, given, at)
 
     async def take_login(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
         attempt = attempt_at(folded_address, origin, at)
         given = self._request(origin, at) | self._password(attempt)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             (taken,) = await TAKE_LOGIN.all(connection, given)
             if taken.counted:
                 return attempt
         if taken.asked:
             return await self.take_password(folded_address, origin, at)
-        async with self.database.reading() as connection:
+        async with self.database.autocommit() as connection:
             raise await self._rate_limited(connection, given, at)
 
     def _request(self, origin: Origin, at: datetime) -> dict[str, object]:
