@@ -12,7 +12,7 @@ from app.console import DevelopmentNotice, mount_console, mount_docs
 from app.frontend_config.routes import frontend_config_routes
 from app.http.cors import Cors
 from app.http.health import health_routes
-from app.http.middleware import Manners
+from app.http.middleware import RequestMiddleware
 from app.http.openapi import describe, method_name
 from app.http.problems import answer_with_problems
 from app.http.request_line import RequestLine
@@ -71,7 +71,7 @@ def create_app(
     # What is added last stands outermost.
     app.add_middleware(RequestLine)
     app.add_middleware(Shedding, path="/v1/login", refuse_when_full=house.hasher.refuse_when_full)
-    app.add_middleware(Manners, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     if house.traces:

@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from app.http.middleware import standing_headers
+from app.http.middleware import common_headers
 from app.http.problems import MalformedRequest, problem
 from app.kernel.chance import new_id
 
@@ -18,7 +18,7 @@ class PreflightRefused(MalformedRequest):
 
 
 class Cors(CORSMiddleware):
-    """Stands outside `Manners`, so that a page can read every refusal, and gives preflights their manners itself."""
+    """Stands outside `RequestMiddleware`, so that a page can read every refusal; adds the common headers to preflights."""
 
     def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
         super().__init__(
@@ -36,5 +36,5 @@ class Cors(CORSMiddleware):
             refused = problem(request_id, PreflightRefused.status, PreflightRefused())
             refused.headers["Vary"] = answer.headers["Vary"]
             answer = refused
-        answer.headers.update(standing_headers(request_id))
+        answer.headers.update(common_headers(request_id))
         return answer

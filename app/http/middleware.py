@@ -1,4 +1,4 @@
-"""The manners of every answer: pure ASGI, since each BaseHTTPMiddleware would halve the throughput."""
+"""What all responses have in common. Pure ASGI, since each BaseHTTPMiddleware would halve the throughput."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ _answers = Counter("twokeys_requests", "Answers, by route and status.", ("method
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
-def standing_headers(request_id: str) -> dict[str, str]:
+def common_headers(request_id: str) -> dict[str, str]:
     return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
 
 
@@ -73,8 +73,8 @@ async def _drain(receive: Receive) -> None:
         return
 
 
-class Manners:
-    """Request id, client address, bounded body, standing headers, a problem for what nobody foresaw, one log line."""
+class RequestMiddleware:
+    """Request id, client address, bounded body, common headers, a problem for unexpected errors, one log line."""
 
     def __init__(self, app: ASGIApp, *, trusted_proxies: tuple[Network, ...]) -> None:
         self._app = app
@@ -100,7 +100,7 @@ class Manners:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 answer = MutableHeaders(raw=message.setdefault("headers", []))
-                for name, value in standing_headers(request_id).items():
+                for name, value in common_headers(request_id).items():
                     # The few responses that may be cached say so themselves.
                     answer.setdefault(name, value)
             await send(message)
@@ -164,7 +164,7 @@ def route_of(scope: Scope) -> str:
 
 
 def origin_of(scope: Any) -> Origin:
-    """Where this request came from, as `Manners` found out."""
+    """Where this request came from, as `RequestMiddleware` found out."""
     found = scope["state"]["origin"]
     assert isinstance(found, Origin)  # noqa: S101 - put there above
     return found

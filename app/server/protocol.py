@@ -7,7 +7,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.http.health import DRAINING
-from app.http.middleware import Manners, standing_headers
+from app.http.middleware import RequestMiddleware, common_headers
 from app.http.problems import HeadTooLarge, MalformedHttp, MalformedRequest, problem
 from app.kernel.chance import new_id
 from app.kernel.refusal import Overloaded
@@ -42,7 +42,7 @@ async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
     await problem(scope["state"]["request_id"], 503, refusal, headers=_CLOSING)(scope, receive, send)
 
 
-_FULL: Any = Manners(_say_that_we_are_full, trusted_proxies=())
+_FULL: Any = RequestMiddleware(_say_that_we_are_full, trusted_proxies=())
 
 
 def _must(holds: bool) -> None:  # noqa: FBT001
@@ -172,14 +172,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, refusal: MalformedRequest) -> None:
-        """What is not HTTP for us never reaches the application, and is answered in its manners all the same."""
+        """A request that is not valid HTTP never reaches the application; its response has the same form all the same."""
         self._stop_waiting()
         if self._owes_another_answer:
             # Ours would be taken for the answer to a request before.
             self.transport.abort()
             return
         request_id = new_id().hex
-        headers = standing_headers(request_id) | _CLOSING
+        headers = common_headers(request_id) | _CLOSING
         answer = problem(request_id, refusal.status, refusal, headers=headers)
         head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
         self.transport.write(STATUS_LINE[refusal.status] + head + b"\r\n" + bytes(answer.body))
