@@ -16,7 +16,7 @@ from app.kernel.clock import Clock
 from app.login.service import Login
 from app.mail.delivery import Delivery
 from app.mail.mailer import FolderMailer, Mailer, NoMailer, SmtpMailer
-from app.mail.rendering import Letters
+from app.mail.rendering import MailTemplates
 from app.mail.service import Outbox
 from app.password_reset.service import PasswordReset
 from app.profile.service import Profile
@@ -104,7 +104,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     desk = Desk(database, clock, timedelta(seconds=settings.session_idle_seconds))
     clients = Clients(database, clock, tokens, desk)
     admin = Admin(database, clock, accounts, tokens, password_reset, audit_log, outbox)
-    letters = Letters(
+    templates = MailTemplates(
         issuer=settings.issuer,
         mail_from=settings.mail_from,
         public_url=settings.public_url,
@@ -114,7 +114,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     if traces := open_traces(settings):
         traces.watch(database)
         mailer = traces.mails_of(mailer)
-    delivery = Delivery(database, clock, vault, mailer, letters)
+    delivery = Delivery(database, clock, vault, mailer, templates)
     upkeep = Upkeep(database, clock, settings, accounts, tokens, password_reset, delivery)
     return Services(
         settings=settings,

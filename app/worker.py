@@ -60,7 +60,7 @@ class Upkeep:
             yield
         finally:
             stopping.set()
-            # A mail server that hangs must not hold up the end: a letter cut off goes out again after its lease.
+            # A mail server that hangs must not hold up the end: a mail cut off goes out again after its lease.
             _, late = await asyncio.wait(loops, timeout=_STOP_SECONDS)
             for loop in late:
                 loop.cancel()

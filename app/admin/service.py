@@ -18,7 +18,7 @@ from app.kernel.clock import Clock
 from app.kernel.origin import NOWHERE, Origin
 from app.kernel.page import PageOf
 from app.kernel.refusal import NotFound
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.password_reset.repository import ResetRequests
 from app.password_reset.service import PasswordReset
@@ -132,8 +132,8 @@ class Admin:
                 was_enabled=was_enabled,
                 revoked=revoked.as_details(),
             )
-            letter = Letter.TWO_FACTOR_RESET_BY_ADMIN
-            await self.outbox.queue(connection, letter, account_id=id, to=account.address, at=at, origin=origin)
+            kind = MailKind.TWO_FACTOR_RESET_BY_ADMIN
+            await self.outbox.queue(connection, kind, account_id=id, to=account.address, at=at, origin=origin)
         return TwoFactorReset(DISABLED, revoked)
 
     async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> Revoked:

@@ -44,12 +44,12 @@ async def _rotate() -> Resealing:
         progress = Progress(*columns, console=Console(stderr=True))
         with ExitStack() as shown:
             secrets = await _follow(progress, shown, "Authenticator secrets", rotation.secrets())
-            letters = await _follow(progress, shown, "Letters in the outbox", rotation.letters())
+            mails = await _follow(progress, shown, "Mails in the outbox", rotation.mails())
     return Resealing(
-        total=secrets.total + letters.total,
-        seen=secrets.seen + letters.seen,
-        resealed=secrets.resealed + letters.resealed,
-        unreadable=secrets.unreadable + letters.unreadable,
+        total=secrets.total + mails.total,
+        seen=secrets.seen + mails.seen,
+        resealed=secrets.resealed + mails.resealed,
+        unreadable=secrets.unreadable + mails.unreadable,
     )
 
 

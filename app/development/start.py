@@ -27,7 +27,7 @@ from app.kernel.clock import SystemClock
 from app.kernel.origin import NOWHERE
 from app.main import create_app
 from app.observability.logs import configure_logs
-from app.server.server import CannotServe, listen, put_off_the_end, run
+from app.server.server import CannotServe, cancel_forced_exit, listen, run
 from app.server.start import check
 from app.services import build_services
 from app.settings import Settings, load_settings, new_key
@@ -125,7 +125,7 @@ def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
         app, listening, on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None)
     )
     # Postgres has its own time to stop.
-    put_off_the_end()
+    cancel_forced_exit()
     return code
 
 

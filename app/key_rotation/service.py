@@ -40,8 +40,8 @@ class Rotation:
             if len(rows) < _AT_ONCE:
                 return
 
-    def letters(self) -> AsyncIterator[Resealing]:
-        """The same for the letters that wait in the outbox."""
+    def mails(self) -> AsyncIterator[Resealing]:
+        """The same for the mails that wait in the outbox."""
         return self.outbox.reseal(self.database)
 
     async def _reseal(

@@ -12,9 +12,9 @@ from jinja2 import TemplateError
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.refusal import Unavailable
-from app.mail.domain import Letter, OutboxState, QueuedLetter, unpack, wait_before_retry
+from app.mail.domain import MailKind, OutboxState, QueuedMail, unpack, wait_before_retry
 from app.mail.mailer import MailDeferred, MailDropped, Mailer, MailRefused, MailServerRefusesUs
-from app.mail.rendering import Letters
+from app.mail.rendering import MailTemplates
 from app.mail.repository import OutboxRows
 from app.security.secret_box import SealBroken, Vault
 
@@ -59,16 +59,16 @@ class Delivery:
     clock: Clock
     vault: Vault
     mailer: Mailer
-    letters: Letters
+    templates: MailTemplates
     lease: Lease = Lease()
     _state: _State = field(default_factory=_State)
 
     async def deliver_due(self) -> int:
-        """Tries every letter of one claim and returns how many there were: where it is not 0, more may be due.
+        """Tries every mail of one claim and returns how many there were: where it is not 0, more may be due.
 
         Raises Unavailable where nothing could be claimed.
         """
-        claimed = {asyncio.create_task(self._deliver(letter)) for letter in await self._claim()}
+        claimed = {asyncio.create_task(self._deliver(mail)) for mail in await self._claim()}
         self._state.in_flight |= claimed
         if claimed:
             await asyncio.wait(claimed, timeout=self.lease.claim_waits)
@@ -85,7 +85,7 @@ class Delivery:
         await asyncio.gather(*self._state.in_flight, return_exceptions=True)
         self._state.in_flight.clear()
 
-    async def _claim(self) -> Sequence[QueuedLetter]:
+    async def _claim(self) -> Sequence[QueuedMail]:
         at, paused_until = self.clock.now(), self._state.paused_until
         if paused_until and at < paused_until:
             return []
@@ -95,73 +95,73 @@ class Delivery:
         async with self.database.autocommit() as connection:
             return await OutboxRows(connection).claim_due(at, until=self.lease.until(at), limit=limit)
 
-    async def _deliver(self, letter: QueuedLetter) -> None:
-        log = _log.bind(id=str(letter.id), letter=letter.letter, attempts=letter.attempts)
+    async def _deliver(self, mail: QueuedMail) -> None:
+        log = _log.bind(id=str(mail.id), kind=mail.kind, attempts=mail.attempts)
         try:
-            if self.clock.now() >= letter.give_up_at:
-                await self._bury(letter, log, "too late")
+            if self.clock.now() >= mail.give_up_at:
+                await self._mark_failed(mail, log, "too late")
                 return
-            await self._try(letter, log)
+            await self._try(mail, log)
         except Unavailable:
-            # The claim lapses, and the letter is tried again then, even if it has left.
+            # The claim lapses, and the mail is tried again then, even if it has left.
             log.warning("mail_outcome_not_noted")
 
-    async def _try(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger) -> None:
+    async def _try(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger) -> None:
         try:
-            packed = self.vault.open(letter.sealed, owner=letter.account_id)
-            occasion = unpack(packed, at=letter.created_at, times=letter.times)
-            message = self.letters.write(Letter(letter.letter), occasion, id=letter.id)
+            packed = self.vault.open(mail.sealed, owner=mail.account_id)
+            context = unpack(packed, at=mail.created_at, times=mail.times)
+            message = self.templates.render(MailKind(mail.kind), context, id=mail.id)
         except SealBroken:
-            await self._bury(letter, log, "sealed with a key that is gone")
+            await self._mark_failed(mail, log, "sealed with a key that is gone")
             return
         except (ValueError, TypeError, LookupError, TemplateError) as error:
-            # A letter of a newer release, for one: its own workers can write it.
-            await self._put_off(letter, log, f"not written: {type(error).__name__}")
+            # A mail of a newer release, for one: its own workers can write it.
+            await self._reschedule(mail, log, f"not written: {type(error).__name__}")
             return
         try:
-            async with self._claim_renewed(letter):
+            async with self._claim_renewed(mail):
                 await self.mailer.send(message)
         except MailRefused as error:
-            await self._bury(letter, log, str(error))
+            await self._mark_failed(mail, log, str(error))
         except MailServerRefusesUs as error:
             self._state.paused_until = self.clock.now() + _PAUSE
-            await self._put_off(letter, log, str(error))
+            await self._reschedule(mail, log, str(error))
         except MailDeferred as error:
-            await self._put_off(letter, log, str(error))
+            await self._reschedule(mail, log, str(error))
         except MailDropped:
-            await self._settle(letter, log, "mail_dropped")
+            await self._settle(mail, log, "mail_dropped")
         else:
             self._state.paused_until = None
-            await self._settle(letter, log, "mail_sent")
+            await self._settle(mail, log, "mail_sent")
 
     @asynccontextmanager
-    async def _claim_renewed(self, letter: QueuedLetter) -> AsyncIterator[None]:
-        renewing = asyncio.create_task(self._renew(letter))
+    async def _claim_renewed(self, mail: QueuedMail) -> AsyncIterator[None]:
+        renewing = asyncio.create_task(self._renew(mail))
         try:
             yield
         finally:
             renewing.cancel()
 
-    async def _renew(self, letter: QueuedLetter) -> None:
+    async def _renew(self, mail: QueuedMail) -> None:
         while True:
             await asyncio.sleep(self.lease.renewed_every)
             with suppress(Unavailable):
                 async with self.database.autocommit() as connection:
-                    await OutboxRows(connection).put_off(letter, until=self.lease.until(self.clock.now()))
+                    await OutboxRows(connection).reschedule(mail, until=self.lease.until(self.clock.now()))
 
-    async def _settle(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger, outcome: str) -> None:
+    async def _settle(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger, outcome: str) -> None:
         async with self.database.autocommit() as connection:
-            await OutboxRows(connection).mark_sent(letter.id, self.clock.now())
+            await OutboxRows(connection).mark_sent(mail.id, self.clock.now())
         log.info(outcome)
 
-    async def _put_off(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger, reason: str) -> None:
+    async def _reschedule(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger, reason: str) -> None:
         at = self.clock.now()
-        wait = wait_before_retry(at - letter.created_at)
+        wait = wait_before_retry(at - mail.created_at)
         async with self.database.autocommit() as connection:
-            await OutboxRows(connection).put_off(letter, until=at + wait)
+            await OutboxRows(connection).reschedule(mail, until=at + wait)
         log.warning("mail_deferred", reason=reason, wait_seconds=wait.total_seconds())
 
-    async def _bury(self, letter: QueuedLetter, log: structlog.stdlib.BoundLogger, reason: str) -> None:
+    async def _mark_failed(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger, reason: str) -> None:
         async with self.database.autocommit() as connection:
-            await OutboxRows(connection).bury(letter.id, self.clock.now())
+            await OutboxRows(connection).mark_failed(mail.id, self.clock.now())
         log.error("mail_given_up", reason=reason)

@@ -18,7 +18,7 @@ NOTICES_AT_ONCE = 3
 NOTICE_WINDOW = timedelta(minutes=10)
 
 
-class Letter(StrEnum):
+class MailKind(StrEnum):
     """The kinds of mail. Each names two templates."""
 
     PASSWORD_RESET = "password_reset"
@@ -38,29 +38,29 @@ class Letter(StrEnum):
     WRONG_CODES = "wrong_codes"
 
 
-_FACTS: Mapping[Letter, frozenset[str]] = {
-    Letter.PASSWORD_RESET: frozenset({"token", "minutes"}),
-    Letter.INVITATION: frozenset({"token", "minutes"}),
-    Letter.RECOVERY_CODE_USED: frozenset({"remaining"}),
+_FACTS: Mapping[MailKind, frozenset[str]] = {
+    MailKind.PASSWORD_RESET: frozenset({"token", "minutes"}),
+    MailKind.INVITATION: frozenset({"token", "minutes"}),
+    MailKind.RECOVERY_CODE_USED: frozenset({"remaining"}),
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
-    Letter.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
-    Letter.WRONG_CODES: frozenset({"count"}),
+    MailKind.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
+    MailKind.WRONG_CODES: frozenset({"count"}),
 }
 
 
-def facts_of(letter: Letter) -> frozenset[str]:
+def facts_of(kind: MailKind) -> frozenset[str]:
     """What its text needs to be told, besides when it happened, to whom and from where."""
-    return _FACTS.get(letter, frozenset())
+    return _FACTS.get(kind, frozenset())
 
 
-def is_notice(letter: Letter) -> bool:
+def is_notice(kind: MailKind) -> bool:
     """Whether it only tells what happened: several may become one. A link in a mail is for that mail alone."""
-    return letter not in {Letter.PASSWORD_RESET, Letter.INVITATION}
+    return kind not in {MailKind.PASSWORD_RESET, MailKind.INVITATION}
 
 
 @dataclass(frozen=True)
-class Occasion:
-    """What a letter is about: who reads it, when and from where it was caused, and the facts of its kind.
+class MailContext:
+    """What a mail is about: who reads it, when and from where it was caused, and the facts of its kind.
 
     One that stands for several tells of the last one.
     """
@@ -73,12 +73,12 @@ class Occasion:
 
 
 @dataclass(frozen=True)
-class QueuedLetter:
+class QueuedMail:
     """A row of the outbox that a worker has claimed. `letter` may be a kind that only a newer release knows."""
 
     id: UUID
     account_id: UUID
-    letter: str
+    kind: str
     sealed: bytes = field(repr=False)
     created_at: datetime
     attempts: int
@@ -88,7 +88,7 @@ class QueuedLetter:
 
 @dataclass(frozen=True)
 class OutboxState:
-    """What an operator watches: `dead` counts letters that were given up and not yet swept away."""
+    """What an operator watches: `dead` counts mails that were given up and not yet swept away."""
 
     pending: int
     oldest_age_seconds: float
@@ -106,22 +106,22 @@ class Resealing:
 
 
 def wait_before_retry(age: timedelta) -> timedelta:
-    """A twentieth of the letter's age: 2 s at first, 4 s after 80 s, 5 min from 100 min on.
+    """A twentieth of the mail's age: 2 s at first, 4 s after 80 s, 5 min from 100 min on.
 
-    So a letter leaves within 5 s of the return of a server that was away for a minute, and a server that
+    So a mail leaves within 5 s of the return of a server that was away for a minute, and a server that
     was away for a day is not stormed.
     """
     return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, age / _WAITS_PER_AGE))
 
 
-def pack(occasion: Occasion) -> bytes:
-    """The part of a letter that is sealed: everything that says something about the person."""
-    origin = occasion.origin
+def pack(context: MailContext) -> bytes:
+    """The part of a mail that is sealed: everything that says something about the person."""
+    origin = context.origin
     return json.dumps(
-        {"to": occasion.to, "ip": origin.address, "user_agent": origin.user_agent, "facts": dict(occasion.facts)}
+        {"to": context.to, "ip": origin.address, "user_agent": origin.user_agent, "facts": dict(context.facts)}
     ).encode()
 
 
-def unpack(packed: bytes, *, at: datetime, times: int = 1) -> Occasion:
+def unpack(packed: bytes, *, at: datetime, times: int = 1) -> MailContext:
     content = json.loads(packed)
-    return Occasion(content["to"], at, Origin(content["ip"], content["user_agent"]), content["facts"], times)
+    return MailContext(content["to"], at, Origin(content["ip"], content["user_agent"]), content["facts"], times)

@@ -1,4 +1,4 @@
-"""From an occasion to a mail: text and HTML from templates, headers from the standard library."""
+"""From a context to a mail: text and HTML from templates, headers from the standard library."""
 
 import re
 from collections.abc import Mapping
@@ -14,27 +14,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from app.kernel.mail import check_mail_from
 from app.kernel.user_agent import describe
-from app.mail.domain import Letter, Occasion
+from app.mail.domain import MailContext, MailKind
 from app.mail.headers import MAIL_POLICY
 
 _SPACES = re.compile(r" {2,}")
 
-_SUBJECTS: Mapping[Letter, str] = {
-    Letter.PASSWORD_RESET: "Reset your {issuer} password",
-    Letter.INVITATION: "Set the password of your new {issuer} account",
-    Letter.TWO_FACTOR_ENABLED: "{issuer}: two-factor authentication is on",
-    Letter.TWO_FACTOR_DISABLED: "{issuer}: two-factor authentication was turned off",
-    Letter.TWO_FACTOR_RESET_BY_PASSWORD_RESET: "{issuer}: a password reset turned two-factor authentication off",
-    Letter.TWO_FACTOR_RESET_BY_ADMIN: "{issuer}: an administrator turned two-factor authentication off",
-    Letter.AUTHENTICATOR_ADDED: "{issuer}: another authenticator was added",
-    Letter.AUTHENTICATOR_REPLACED: "{issuer}: your authenticator app was replaced",
-    Letter.AUTHENTICATOR_REMOVED: "{issuer}: an authenticator was removed",
-    Letter.AUTHENTICATOR_CLONE_SUSPECTED: "{issuer}: a copy of your security key may exist",
-    Letter.PASSWORD_CHANGED: "{issuer}: your password was changed",
-    Letter.RECOVERY_CODE_USED: "{issuer}: a recovery code was used",
-    Letter.RECOVERY_CODES_REPLACED: "{issuer}: your recovery codes were replaced",
-    Letter.PERSONAL_TOKEN_CREATED: "{issuer}: a personal token was created",
-    Letter.WRONG_CODES: "{issuer}: someone knows your password and is guessing codes",
+_SUBJECTS: Mapping[MailKind, str] = {
+    MailKind.PASSWORD_RESET: "Reset your {issuer} password",
+    MailKind.INVITATION: "Set the password of your new {issuer} account",
+    MailKind.TWO_FACTOR_ENABLED: "{issuer}: two-factor authentication is on",
+    MailKind.TWO_FACTOR_DISABLED: "{issuer}: two-factor authentication was turned off",
+    MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET: "{issuer}: a password reset turned two-factor authentication off",
+    MailKind.TWO_FACTOR_RESET_BY_ADMIN: "{issuer}: an administrator turned two-factor authentication off",
+    MailKind.AUTHENTICATOR_ADDED: "{issuer}: another authenticator was added",
+    MailKind.AUTHENTICATOR_REPLACED: "{issuer}: your authenticator app was replaced",
+    MailKind.AUTHENTICATOR_REMOVED: "{issuer}: an authenticator was removed",
+    MailKind.AUTHENTICATOR_CLONE_SUSPECTED: "{issuer}: a copy of your security key may exist",
+    MailKind.PASSWORD_CHANGED: "{issuer}: your password was changed",
+    MailKind.RECOVERY_CODE_USED: "{issuer}: a recovery code was used",
+    MailKind.RECOVERY_CODES_REPLACED: "{issuer}: your recovery codes were replaced",
+    MailKind.PERSONAL_TOKEN_CREATED: "{issuer}: a personal token was created",
+    MailKind.WRONG_CODES: "{issuer}: someone knows your password and is guessing codes",
 }
 
 
@@ -52,8 +52,8 @@ def _recipient(address: str) -> Address:
         raise ValueError("not an address") from error
 
 
-class Letters:
-    """The stationery: who writes, and the templates."""
+class MailTemplates:
+    """The templates of all kinds of mail, and the sender."""
 
     def __init__(
         self,
@@ -78,38 +78,38 @@ class Letters:
             auto_reload=False,
         )
 
-    def write(self, letter: Letter, occasion: Occasion, *, id: UUID) -> EmailMessage:
+    def render(self, kind: MailKind, context: MailContext, *, id: UUID) -> EmailMessage:
         """The same bytes of text and the same Message-ID however often it is sent.
 
         Raises ValueError for an address that can't stand in a header, and jinja2's errors for a missing fact.
         """
         message = EmailMessage(policy=MAIL_POLICY)
-        message["Subject"] = _SUBJECTS[letter].format(issuer=self._issuer)
+        message["Subject"] = _SUBJECTS[kind].format(issuer=self._issuer)
         message["From"] = self._sender
-        message["To"] = _recipient(occasion.to)
-        message["Date"] = format_datetime(occasion.at.astimezone(UTC))
+        message["To"] = _recipient(context.to)
+        message["Date"] = format_datetime(context.at.astimezone(UTC))
         message["Message-ID"] = f"<{id.hex}@{self._sender.domain}>"
         # RFC 3834 §5: so that no out-of-office reply comes back.
         message["Auto-Submitted"] = "auto-generated"
-        told = self._told(occasion) | {"subject": message["Subject"]}
-        message.set_content(self._templates.get_template(f"{letter}.txt").render(told))
-        message.add_alternative(self._templates.get_template(f"{letter}.html").render(told), subtype="html")
+        told = self._told(context) | {"subject": message["Subject"]}
+        message.set_content(self._templates.get_template(f"{kind}.txt").render(told))
+        message.add_alternative(self._templates.get_template(f"{kind}.html").render(told), subtype="html")
         return message
 
-    def _told(self, occasion: Occasion) -> dict[str, object]:
-        origin = occasion.origin
-        facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in occasion.facts.items()}
+    def _told(self, context: MailContext) -> dict[str, object]:
+        origin = context.origin
+        facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in context.facts.items()}
         if "token" in facts:
             # Composed only now, so that whoever queued the mail need not know where the service is.
             facts["link"] = self._reset_link.replace("{token}", str(facts.pop("token")))
-        # What every letter says comes last: no fact can take its place.
+        # What every mail says comes last: no fact can take its place.
         return facts | {
             "issuer": self._issuer,
             "public_url": self._public_url,
-            "account": one_line(occasion.to),
-            "when": f"{occasion.at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC",
+            "account": one_line(context.to),
+            "when": f"{context.at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC",
             "address": one_line(origin.address or "") or "not known",
             # Never as it came: it is a stranger's text in a mail that people trust.
             "device": describe(origin.user_agent) or "not recognized",
-            "times": occasion.times,
+            "times": context.times,
         }

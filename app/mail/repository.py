@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from app.database.engine import Connection, metadata
-from app.mail.domain import NOTICE_WINDOW, NOTICES_AT_ONCE, Letter, OutboxState, QueuedLetter
+from app.mail.domain import NOTICE_WINDOW, NOTICES_AT_ONCE, MailKind, OutboxState, QueuedMail
 
 _SWEPT_AT_ONCE = 1000
 
@@ -98,7 +98,7 @@ class OutboxRows:
     async def add(
         self,
         id: UUID,
-        letter: Letter,
+        kind: MailKind,
         *,
         account_id: UUID,
         recipient: bytes,
@@ -109,7 +109,7 @@ class OutboxRows:
         values = {
             "id": id,
             "account_id": account_id,
-            "letter": letter,
+            "letter": kind,
             "recipient": recipient,
             "sealed": sealed,
             "created_at": at,
@@ -122,7 +122,7 @@ class OutboxRows:
     async def add_notice(
         self,
         id: UUID,
-        letter: Letter,
+        kind: MailKind,
         *,
         account_id: UUID,
         recipient: bytes,
@@ -134,7 +134,7 @@ class OutboxRows:
         values = {
             "id": id,
             "account_id": account_id,
-            "letter": letter.value,
+            "letter": kind.value,
             "recipient": recipient,
             "sealed": sealed,
             "at": at,
@@ -145,8 +145,8 @@ class OutboxRows:
         }
         await self.connection.execute(_ADD_NOTICE, values)
 
-    async def claim_due(self, at: datetime, *, until: datetime, limit: int) -> Sequence[QueuedLetter]:
-        """Letters that nobody else will touch before `until`; a claim that is never settled lapses then."""
+    async def claim_due(self, at: datetime, *, until: datetime, limit: int) -> Sequence[QueuedMail]:
+        """Mails that nobody else will touch before `until`; a claim that is never settled lapses then."""
         due = (
             select(outbox.c.id)
             .where(_pending, outbox.c.next_attempt_at <= at)
@@ -157,18 +157,18 @@ class OutboxRows:
         )
         claim = update(outbox).where(outbox.c.id == due.c.id)
         claimed = claim.values(attempts=outbox.c.attempts + 1, next_attempt_at=until).returning(*_QUEUED)
-        return [QueuedLetter(*row) for row in await self.connection.execute(claimed)]
+        return [QueuedMail(*row) for row in await self.connection.execute(claimed)]
 
     async def mark_sent(self, id: UUID, at: datetime) -> None:
         await self._settle(id, sent_at=at)
 
-    async def bury(self, id: UUID, at: datetime) -> None:
-        """Gives the letter up. The row stays for a while, to be counted."""
+    async def mark_failed(self, id: UUID, at: datetime) -> None:
+        """Gives the mail up. The row stays for a while, to be counted."""
         await self._settle(id, failed_at=at)
 
-    async def put_off(self, letter: QueuedLetter, *, until: datetime) -> None:
+    async def reschedule(self, mail: QueuedMail, *, until: datetime) -> None:
         """Unless somebody else has claimed it meanwhile."""
-        mine = (outbox.c.id == letter.id) & (outbox.c.attempts == letter.attempts)
+        mine = (outbox.c.id == mail.id) & (outbox.c.attempts == mail.attempts)
         await self.connection.execute(update(outbox).where(mine).values(next_attempt_at=until))
 
     async def remove_all_of(self, account_id: UUID) -> None:
@@ -179,12 +179,12 @@ class OutboxRows:
         late = (outbox.c.attempts > 0) | (outbox.c.next_attempt_at <= at)
         waiting = select(func.count(), func.min(outbox.c.created_at).filter(late)).where(_pending)
         dead = select(func.count()).where(outbox.c.failed_at.is_not(None)).scalar_subquery()
-        pending, oldest, buried = (await self.connection.execute(waiting.add_columns(dead))).one()
+        pending, oldest, failed = (await self.connection.execute(waiting.add_columns(dead))).one()
         age = (at - oldest).total_seconds() if oldest else 0.0
-        return OutboxState(pending=pending, oldest_age_seconds=max(0.0, age), dead=buried)
+        return OutboxState(pending=pending, oldest_age_seconds=max(0.0, age), dead=failed)
 
     async def sweep(self, *, before: datetime) -> int:
-        """Removes up to a thousand letters that were sent or given up earlier; returns how many."""
+        """Removes up to a thousand mails that were sent or given up earlier; returns how many."""
         settled_at = func.coalesce(outbox.c.sent_at, outbox.c.failed_at)
         old = select(outbox.c.id).where(settled_at < before).limit(_SWEPT_AT_ONCE)
         return (await self.connection.execute(delete(outbox).where(outbox.c.id.in_(old)))).rowcount
@@ -193,7 +193,7 @@ class OutboxRows:
         return (await self.connection.execute(select(func.count()).where(_pending))).scalar_one()
 
     async def sealed_after(self, id: UUID | None, *, limit: int) -> Sequence[tuple[UUID, UUID, bytes]]:
-        """The id, owner and payload of pending letters, in the order of their ids."""
+        """The id, owner and payload of pending mails, in the order of their ids."""
         query = select(outbox.c.id, outbox.c.account_id, outbox.c.sealed).where(_pending)
         if id is not None:
             query = query.where(outbox.c.id > id)

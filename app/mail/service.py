@@ -9,7 +9,7 @@ from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.origin import Origin
 from app.kernel.secret import fingerprint
-from app.mail.domain import LONGEST_DELIVERY, Letter, Occasion, Resealing, facts_of, is_notice, pack
+from app.mail.domain import LONGEST_DELIVERY, MailContext, MailKind, Resealing, facts_of, is_notice, pack
 from app.mail.repository import OutboxRows
 from app.security.secret_box import SealBroken, Vault
 
@@ -23,7 +23,7 @@ class Outbox:
     async def queue(
         self,
         connection: Connection,
-        letter: Letter,
+        kind: MailKind,
         *,
         account_id: UUID,
         to: str,
@@ -32,23 +32,23 @@ class Outbox:
         give_up_at: datetime | None = None,
         **facts: object,
     ) -> None:
-        """Puts a letter into the outbox. `give_up_at` is when it would be of no use any more, three days at most.
+        """Puts a mail into the outbox. `give_up_at` is when it would be of no use any more, three days at most.
 
         A notice that comes after several of its kind waits, and becomes one mail with those that follow.
 
-        Raises TypeError where a fact is missing that this kind of letter tells.
+        Raises TypeError where a fact is missing that this kind of mail needs.
         """
-        missing = facts_of(letter) - facts.keys()
+        missing = facts_of(kind) - facts.keys()
         if missing:
-            raise TypeError(f"{letter} also tells {sorted(missing)}")
+            raise TypeError(f"{kind} also needs {sorted(missing)}")
         last = at + LONGEST_DELIVERY
         rows = OutboxRows(connection)
-        await (rows.add_notice if is_notice(letter) else rows.add)(
+        await (rows.add_notice if is_notice(kind) else rows.add)(
             new_id(),
-            letter,
+            kind,
             account_id=account_id,
             recipient=fingerprint("recipient", to.lower()),
-            sealed=self.vault.seal(pack(Occasion(to, at, origin, facts)), owner=account_id),
+            sealed=self.vault.seal(pack(MailContext(to, at, origin, facts)), owner=account_id),
             at=at,
             give_up_at=min(give_up_at or last, last),
         )
@@ -58,7 +58,7 @@ class Outbox:
         await OutboxRows(connection).remove_all_of(account_id)
 
     async def reseal(self, database: Database) -> AsyncIterator[Resealing]:
-        """Seals waiting letters with the newest key, reporting after each batch. Another start goes on from there."""
+        """Seals waiting mails with the newest key, reporting after each batch. Another start goes on from there."""
         async with database.autocommit() as connection:
             progress = Resealing(total=await OutboxRows(connection).count_sealed())
         last: UUID | None = None

@@ -17,7 +17,7 @@ from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.refusal import Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.password_reset.domain import (
     AccountDisabled,
@@ -125,7 +125,7 @@ class PasswordReset:
         **why: object,
     ) -> None:
         life = timedelta(seconds=self.settings.password_reset_seconds)
-        await self._post_link(connection, account, Letter.PASSWORD_RESET, requested_by, life, origin, at)
+        await self._post_link(connection, account, MailKind.PASSWORD_RESET, requested_by, life, origin, at)
         await self.audit_log.record(
             connection,
             EventType.PASSWORD_RESET_REQUESTED,
@@ -138,14 +138,14 @@ class PasswordReset:
 
     async def invite(self, connection: Connection, account: Account, origin: Origin) -> None:
         """A link for the first password of an account that was made without one; it lives three days."""
-        letter, by, at = Letter.INVITATION, RequestedBy.INVITATION, self.clock.now()
-        await self._post_link(connection, account, letter, by, _INVITATION_LIFE, origin, at)
+        kind, by, at = MailKind.INVITATION, RequestedBy.INVITATION, self.clock.now()
+        await self._post_link(connection, account, kind, by, _INVITATION_LIFE, origin, at)
 
     async def _post_link(
         self,
         connection: Connection,
         account: Account,
-        letter: Letter,
+        kind: MailKind,
         requested_by: RequestedBy,
         life: timedelta,
         origin: Origin,
@@ -156,7 +156,7 @@ class PasswordReset:
         await ResetLinks(connection).add(link, requested_by, at, at + life)
         await self.outbox.queue(
             connection,
-            letter,
+            kind,
             account_id=account.id,
             to=account.address,
             at=at,
@@ -255,8 +255,8 @@ class PasswordReset:
             revoked=revoked.as_details(),
         )
         cleared = outcome is TwoFactorOutcome.DISABLED
-        letter = Letter.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else Letter.PASSWORD_CHANGED
-        await self.outbox.queue(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
+        kind = MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else MailKind.PASSWORD_CHANGED
+        await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, origin=origin)
         return Completed(outcome, revoked)
 
     async def clean(self, connection: Connection, at: datetime) -> None:

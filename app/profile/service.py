@@ -14,7 +14,7 @@ from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.page import PageOf
 from app.kernel.refusal import InvalidToken
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.tokens.domain import Caller, Revoked
 from app.tokens.service import Tokens
@@ -61,9 +61,9 @@ class Profile:
                 amr=list(caller.token.amr),
                 revoked=revoked.as_details(),
             )
-            letter = Letter.PASSWORD_CHANGED
+            kind = MailKind.PASSWORD_CHANGED
             to = account.address
-            await self.outbox.queue(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
+            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, origin=origin)
         return Grant(opened, turned, state), revoked
 
     async def events(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Event]:

@@ -146,7 +146,7 @@ def _protocol() -> type[asyncio.Protocol] | str:
     return type("Protocol", (BoundedProtocol,), {"most_connections": room_for_connections()})
 
 
-def put_off_the_end() -> None:
+def cancel_forced_exit() -> None:
     """For whoever still has something to put away after `run`."""
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, signal.SIG_IGN)

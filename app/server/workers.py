@@ -89,7 +89,7 @@ class _Crew:
     def replace_the_dead(self) -> None:
         dead = [worker for worker in self.workers if not worker.is_alive()]
         for worker in dead:
-            self._bury(worker)
+            self._forget(worker)
             _log.warning("worker_died", pid=worker.pid, exit_code=worker.exitcode)
         if dead and not self.stopping:
             time.sleep(_BREATH_SECONDS)
@@ -109,7 +109,7 @@ class _Crew:
         # One that was told to stop before it had begun had nothing to finish.
         return int(any(worker.exitcode not in {0, -signal.SIGTERM} for worker in self.workers))
 
-    def _bury(self, worker: SpawnProcess) -> None:
+    def _forget(self, worker: SpawnProcess) -> None:
         self.workers.remove(worker)
         if worker.pid is not None and self.metrics is not None:
             multiprocess.mark_process_dead(worker.pid, str(self.metrics))  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.settings import Settings
 from app.tokens.domain import Caller, Kind, LiveTokens, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
@@ -172,7 +172,7 @@ class Tokens:
             )
             await self.outbox.queue(
                 connection,
-                Letter.PERSONAL_TOKEN_CREATED,
+                MailKind.PERSONAL_TOKEN_CREATED,
                 account_id=account.id,
                 to=account.address,
                 at=at,

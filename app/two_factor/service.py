@@ -18,7 +18,7 @@ from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.refusal import FieldError, InvalidToken
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import Vault
 from app.settings import Settings
@@ -181,9 +181,9 @@ class TwoFactor:
             await self.accounts.attempts.forgive(connection, attempt)
             about = EventType.RECOVERY_CODES_REPLACED
             await self.audit_log.record(connection, about, account_id=account.id, at=at, origin=origin)
-            letter = Letter.RECOVERY_CODES_REPLACED
+            kind = MailKind.RECOVERY_CODES_REPLACED
             to = account.address
-            await self.outbox.queue(connection, letter, account_id=account.id, to=to, at=at, origin=origin)
+            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, origin=origin)
         return fresh
 
     @staticmethod
@@ -215,8 +215,8 @@ class TwoFactor:
             amr=list(amr),
             revoked=revoked.as_details(),
         )
-        letter = Letter.TWO_FACTOR_ENABLED if went_on else Letter.TWO_FACTOR_DISABLED
-        await self.outbox.queue(connection, letter, account_id=account.id, to=account.address, at=at, origin=origin)
+        kind = MailKind.TWO_FACTOR_ENABLED if went_on else MailKind.TWO_FACTOR_DISABLED
+        await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, origin=origin)
         return Changed(Grant(opened, account, state), revoked, recovery_codes or ())
 
     @staticmethod

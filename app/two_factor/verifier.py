@@ -14,7 +14,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.origin import Origin
 from app.kernel.refusal import TooManyAttempts, Unavailable
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, Vault
 from app.settings import Settings
@@ -142,7 +142,7 @@ class Codes:
         )
         await self.outbox.queue(
             connection,
-            Letter.RECOVERY_CODE_USED,
+            MailKind.RECOVERY_CODE_USED,
             account_id=account.id,
             to=account.address,
             at=at,
@@ -167,7 +167,7 @@ class Codes:
             if remaining == 0:
                 await self.outbox.queue(
                     connection,
-                    Letter.WRONG_CODES,
+                    MailKind.WRONG_CODES,
                     account_id=account.id,
                     to=account.address,
                     at=at,

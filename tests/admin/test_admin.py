@@ -53,7 +53,7 @@ def types(found: Iterable[dict[str, object]]) -> list[object]:
     return [event["type"] for event in found]
 
 
-async def letters(house: Services) -> list[str]:
+async def mails(house: Services) -> list[str]:
     async with house.database.autocommit() as connection:
         return list(await connection.scalars(text("SELECT letter FROM outbox ORDER BY id")))
 
@@ -91,7 +91,7 @@ async def test_an_account_without_a_password_is_invited(
 ) -> None:
     made = await api.post("/v1/admin/accounts", json={"email": EMAIL}, auth=operator)
     assert made.status_code == 201, made.text
-    assert await letters(house) == ["invitation"]
+    assert await mails(house) == ["invitation"]
     assert types(await events(api, operator)) == ["account.created"]
     assert (await log_in(api)).status_code == 401
 
@@ -234,7 +234,7 @@ async def test_resetting_two_factor_ends_everything_and_tells_the_person(
     assert answer.json()["revoked"] == {"sessions": 1, "personal_tokens": 0}
     assert (await api.get("/v1/me", headers=bearer(enrolled.token))).status_code == 401
     assert (await log_in(api)).json()["token"]["amr"] == ["pwd"]
-    assert (await letters(house))[-1] == "two_factor_reset_by_admin"
+    assert (await mails(house))[-1] == "two_factor_reset_by_admin"
     (event,) = await events(api, operator, type="two_factor.reset")
     assert event["details"] == {
         "reason": REASON["reason"],
@@ -299,7 +299,7 @@ async def test_an_operator_can_have_a_reset_link_sent(
     token = await a_session(api)
     answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=operator)
     assert answer.status_code == 202
-    assert await letters(house) == ["password_reset"]
+    assert await mails(house) == ["password_reset"]
     assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
     (event,) = await events(api, operator, type="password_reset.requested")
     assert event["client_id"] is not None
@@ -329,7 +329,7 @@ async def test_a_deleted_account_leaves_its_id_and_nothing_personal(
     found = await events(api, operator, account_id=str(account.id))
     assert types(found)[0] == "account.deleted"
     assert all((event["ip"], event["user_agent"], event["details"]) == (None, None, {}) for event in found)
-    assert await letters(house) == []
+    assert await mails(house) == []
     assert (await api.get(f"/v1/admin/accounts/{account.id}", auth=operator)).status_code == 404
 
 
@@ -453,7 +453,7 @@ async def test_no_link_is_sent_to_a_disabled_account(
     await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": "disabled"}, auth=operator)
     answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=operator)
     assert (answer.status_code, answer.json()["code"]) == (409, "account_disabled")
-    assert await letters(house) == []
+    assert await mails(house) == []
     assert types(await events(api, operator)) == ["account.disabled", "account.created"]
 
 

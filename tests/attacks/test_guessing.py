@@ -61,7 +61,7 @@ async def test_the_lock_holds_over_every_endpoint_that_takes_a_code(strict_twins
         await twins.post("/v1/password-reset/confirm", reset | {"code": right}),
     ]
     assert statuses(locked) == {429: 5}
-    assert (await twins.letters(person)).count("wrong_codes") == 1
+    assert (await twins.mails(person)).count("wrong_codes") == 1
     twins.clock.advance(timedelta(minutes=15, seconds=1))
     assert (await twins.log_in(person, code=person.recovery_codes[0])).status_code == 200
 
@@ -129,7 +129,7 @@ async def test_a_hundred_wrong_codes_close_the_door_until_a_reset(twins: Twins) 
     )
     assert reset.status_code == 200
     assert (await twins.log_in(person)).json()["status"] == "authenticated"
-    assert (await twins.letters(person)).count("wrong_codes") == 10
+    assert (await twins.mails(person)).count("wrong_codes") == 10
 
 
 async def test_a_wrong_code_is_no_wrong_password(twins: Twins) -> None:

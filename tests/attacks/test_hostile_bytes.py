@@ -13,7 +13,7 @@ import pytest
 
 from app.clients.domain import Role
 from app.kernel.chance import new_id
-from app.mail.domain import Letter, unpack
+from app.mail.domain import MailKind, unpack
 from tests.support.people import PASSWORD
 from tests.support.twins import Person, Twins, new_address
 
@@ -175,9 +175,9 @@ async def test_links_are_built_from_the_configured_address(twins: Twins) -> None
     await twins.house.password_reset.answer_requests()
     rows = await twins.rows("SELECT sealed, created_at FROM outbox WHERE account_id = $1", person.id)
     for sealed, at in rows:
-        occasion = unpack(twins.house.vault.open(sealed, owner=person.id), at=at)
-        assert occasion.to == person.email
-        mail = str(twins.house.delivery.letters.write(Letter.PASSWORD_RESET, occasion, id=new_id()))
+        context = unpack(twins.house.vault.open(sealed, owner=person.id), at=at)
+        assert context.to == person.email
+        mail = str(twins.house.delivery.templates.render(MailKind.PASSWORD_RESET, context, id=new_id()))
         assert f"{twins.house.settings.public_url}/console/" in mail
         assert "evil" not in mail
 
@@ -284,9 +284,9 @@ async def test_a_line_end_reaches_no_mail(twins: Twins) -> None:
     )
     assert made.status_code == 201
     rows = await twins.rows("SELECT sealed, created_at, letter FROM outbox WHERE account_id = $1", person.id)
-    [(sealed, at, letter)] = rows
-    occasion = unpack(twins.house.vault.open(sealed, owner=person.id), at=at)
-    message = twins.house.delivery.letters.write(Letter(letter), occasion, id=person.id)
+    [(sealed, at, kind)] = rows
+    context = unpack(twins.house.vault.open(sealed, owner=person.id), at=at)
+    message = twins.house.delivery.templates.render(MailKind(kind), context, id=person.id)
     assert [name for name in message if name.lower() in {"bcc", "cc"}] == []
     text = message.as_string()
     assert "49" not in [part.get_content() for part in message.walk() if part.get_content_type() == "text/plain"]

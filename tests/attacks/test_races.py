@@ -81,7 +81,7 @@ async def test_one_recovery_code_lets_one_in(twins: Twins, rounds: int, held: bo
         answers = await run(twins, person, [twins.log_in(person, code=code) for _ in many(held)], held=held)
         assert len(winners(answers)) == 1, statuses(answers)
         assert (await twins.events(person)).count("recovery_code.used") == 1
-        assert (await twins.letters(person)).count("recovery_code_used") == 1
+        assert (await twins.mails(person)).count("recovery_code_used") == 1
 
 
 @both_ways
@@ -149,7 +149,7 @@ async def test_one_confirming_code_turns_it_on_once(twins: Twins, rounds: int, h
         assert not await twins.alive(person.token)
         assert await twins.alive(won.json()["grant"]["access_token"])
         assert (await twins.events(person)).count("two_factor.enabled") == 1
-        assert (await twins.letters(person)).count("two_factor_enabled") == 1
+        assert (await twins.mails(person)).count("two_factor_enabled") == 1
         # The set that was shown is the set that counts. Losers who came after the winner may have locked the account.
         twins.clock.advance(timedelta(minutes=16))
         assert (await twins.log_in(person, code=won.json()["recovery_codes"][0])).status_code == 200

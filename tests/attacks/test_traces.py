@@ -117,14 +117,14 @@ ACTS: list[tuple[Act, int, list[str], list[str]]] = [
 
 @pytest.mark.parametrize(("act", "status", "events", "letters"), ACTS, ids=[each[0].__name__ for each in ACTS])
 async def test_an_act_leaves_its_trace_once(
-    twins: Twins, act: Act, status: int, events: list[str], letters: list[str]
+    twins: Twins, act: Act, status: int, events: list[str], mails: list[str]
 ) -> None:
     person = await twins.someone(two_factor=True)
-    before, mailed = await twins.events(person), await twins.letters(person)
+    before, mailed = await twins.events(person), await twins.mails(person)
     answer = await act(twins, person)
     assert answer.status_code == status, answer.text
     assert (await twins.events(person))[len(before) :] == events
-    assert (await twins.letters(person))[len(mailed) :] == letters
+    assert (await twins.mails(person))[len(mailed) :] == mails
     rows = await twins.rows(
         "SELECT ip, user_agent FROM events WHERE account_id = $1 ORDER BY id DESC LIMIT $2", person.id, len(events)
     )
@@ -171,23 +171,23 @@ async def test_a_half_successful_log_in_warns_the_owner_once(twins: Twins) -> No
     person = await twins.someone(two_factor=True)
     for number in range(12):
         await twins.log_in(person, code=twins.wrong_code(person, number))
-    assert (await twins.letters(person)).count("wrong_codes") == 1
+    assert (await twins.mails(person)).count("wrong_codes") == 1
     assert (await twins.events(person)).count("two_factor.code_refused") == 10
 
 
 async def test_ten_wrong_codes_at_once_warn_once(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
     await twins.race([twins.log_in(person, code=twins.wrong_code(person)) for _ in range(40)])
-    assert (await twins.letters(person)).count("wrong_codes") == 1
+    assert (await twins.mails(person)).count("wrong_codes") == 1
 
 
 async def test_a_reset_is_told_by_what_it_did(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
     link = await twins.reset_token(person)
-    mailed, before = await twins.letters(person), await twins.events(person)
+    mailed, before = await twins.mails(person), await twins.events(person)
     answer = await twins.post("/v1/password-reset/confirm", {"token": link, "new_password": NEW_PASSWORD})
     assert answer.json()["two_factor"] == "disabled"
-    assert (await twins.letters(person))[len(mailed) :] == ["two_factor_reset_by_password_reset"]
+    assert (await twins.mails(person))[len(mailed) :] == ["two_factor_reset_by_password_reset"]
     assert (await twins.events(person))[len(before) :] == ["password_reset.completed"]
     assert not await twins.rows("SELECT 1 FROM authenticators WHERE account_id = $1", person.id)
     assert not await twins.rows("SELECT 1 FROM recovery_codes WHERE account_id = $1", person.id)

@@ -13,7 +13,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Database
 from app.kernel.chance import new_id
 from app.kernel.origin import Origin
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.repository import outbox
 from app.mail.service import Outbox
 from app.security.secret_box import Vault
@@ -139,7 +139,7 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
         async with database.transaction() as connection:
             about = {"account_id": account_id, "at": clock.now(), "origin": BROWSER}
             await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, client_id="app", reason="x", **about)  # type: ignore[arg-type] # one bundle for two calls
-            await Outbox(vault).queue(connection, Letter.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
+            await Outbox(vault).queue(connection, MailKind.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
 
     async with database.transaction() as connection:
         await audit_log.forget(connection, gone)
@@ -148,11 +148,11 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
     async with database.autocommit() as connection:
         [event] = (await audit_log.events_of(connection, gone, after=None, limit=10)).items
         [other] = (await audit_log.events_of(connection, stays, after=None, limit=10)).items
-        letters = list(await connection.scalars(select(outbox.c.account_id)))
+        mails = list(await connection.scalars(select(outbox.c.account_id)))
     assert (event.origin, event.details) == (Origin(None, None), {})
     assert (event.type, event.occurred_at, event.client_id) == (EventType.LOGIN_SUCCEEDED, clock.now(), "app")
     assert other.origin == BROWSER
-    assert letters == [stays]
+    assert mails == [stays]
 
 
 async def test_events_past_their_time_are_swept(audit_log: AuditLog, database: Database, clock: SteppedClock) -> None:

@@ -96,7 +96,7 @@ async def test_letters_that_wait_are_sealed_anew_as_well(house: Services) -> Non
     await an_account(house, password=None)
     vault = Vault((NEW, OLD))
     rotation = Rotation(house.database, vault, Outbox(vault))
-    assert await reports(rotation.letters()) == [Resealing(total=1, seen=1, resealed=1)]
+    assert await reports(rotation.mails()) == [Resealing(total=1, seen=1, resealed=1)]
     async with house.database.autocommit() as connection:
         assert await count_unknown_seals(connection, Vault((NEW,))) == 0
 

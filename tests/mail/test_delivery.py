@@ -16,9 +16,9 @@ from app.database.engine import Database
 from app.kernel.chance import new_id, random_bytes
 from app.kernel.origin import Origin
 from app.mail.delivery import Delivery, Lease, outbox_state
-from app.mail.domain import Letter, OutboxState
+from app.mail.domain import MailKind, OutboxState
 from app.mail.mailer import NoMailer, SmtpMailer
-from app.mail.rendering import Letters
+from app.mail.rendering import MailTemplates
 from app.mail.repository import OutboxRows, outbox
 from app.mail.service import Outbox
 from app.security.secret_box import Vault
@@ -26,7 +26,7 @@ from tests.support.mail_sink import MailSink
 from tests.support.rival import end_connections
 
 BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
-LETTERS = Letters(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")
+TEMPLATES = MailTemplates(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")
 SECOND = timedelta(seconds=1)
 
 
@@ -45,7 +45,7 @@ async def delivery(database: Database, clock: SteppedClock, vault: Vault, sink: 
     """To a sink that listened for a moment, so that its port is known, and is away."""
     async with sink.running():
         pass
-    return Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), LETTERS)
+    return Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), TEMPLATES)
 
 
 Post = Callable[..., Awaitable[None]]
@@ -57,7 +57,7 @@ def post(database: Database, clock: SteppedClock, vault: Vault) -> Post:
         async with database.transaction() as connection:
             await Outbox(vault).queue(
                 connection,
-                options.pop("letter", Letter.PASSWORD_CHANGED),
+                options.pop("kind", MailKind.PASSWORD_CHANGED),
                 to=to,
                 at=clock.now(),
                 origin=BROWSER,
@@ -80,7 +80,7 @@ async def state(database: Database, clock: SteppedClock) -> OutboxState:
 async def test_a_letter_leaves_and_its_payload_is_wiped(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
-    await post(letter=Letter.PASSWORD_RESET, token="tkr_x", minutes=30)
+    await post(kind=MailKind.PASSWORD_RESET, token="tkr_x", minutes=30)
 
     async with sink.running():
         assert await delivery.deliver_due() == 1
@@ -95,7 +95,7 @@ async def test_a_letter_leaves_and_its_payload_is_wiped(
 
 
 async def test_a_queued_letter_can_not_be_read_in_the_database(post: Post, database: Database) -> None:
-    await post(letter=Letter.PASSWORD_RESET, token="tkr_x", minutes=30)
+    await post(kind=MailKind.PASSWORD_RESET, token="tkr_x", minutes=30)
 
     [row] = await rows(database)
 
@@ -110,7 +110,7 @@ async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
 
     async def act_that_fails() -> None:
         async with database.transaction() as connection:
-            await Outbox(vault).queue(connection, Letter.PASSWORD_CHANGED, **about)
+            await Outbox(vault).queue(connection, MailKind.PASSWORD_CHANGED, **about)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -120,7 +120,7 @@ async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
 
 async def test_a_letter_without_what_it_must_tell_is_not_even_queued(post: Post, database: Database) -> None:
     with pytest.raises(TypeError, match="token"):
-        await post(letter=Letter.PASSWORD_RESET, minutes=30)
+        await post(kind=MailKind.PASSWORD_RESET, minutes=30)
 
     assert await rows(database) == []
 
@@ -205,7 +205,7 @@ async def test_a_server_that_is_slow_with_its_answer_gets_one_copy(
 ) -> None:
     await post()
     quick = replace(delivery, lease=Lease(seconds=30, renewed_every=0.05, claim_waits=0.5))
-    other = Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), LETTERS)
+    other = Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), TEMPLATES)
     sink.takes_its_time = True
     async with sink.running():
         await quick.deliver_due()
@@ -325,7 +325,7 @@ async def test_a_worker_that_wakes_up_late_does_not_move_anothers_claim(
         clock.advance(30 * SECOND)
         await outboxes.claim_due(clock.now(), until=clock.now() + 30 * SECOND, limit=20)
 
-        await outboxes.put_off(late, until=clock.now())
+        await outboxes.reschedule(late, until=clock.now())
 
         assert await outboxes.claim_due(clock.now(), until=clock.now(), limit=20) == []
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from app.kernel.chance import new_id
 from app.kernel.origin import Origin
 from app.mail.delivery import outbox_state
-from app.mail.domain import Letter, Occasion
-from app.mail.rendering import Letters
+from app.mail.domain import MailContext, MailKind
+from app.mail.rendering import MailTemplates
 from app.mail.repository import outbox
 from app.services import Services
 from tests.conftest import SetClock
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.anyio
 ORIGIN = Origin("192.0.2.7", None)
 
 
-async def queued(house: Services, letter: Letter = Letter.PERSONAL_TOKEN_CREATED) -> list[Any]:
+async def queued(house: Services, kind: MailKind = MailKind.PERSONAL_TOKEN_CREATED) -> list[Any]:
     async with house.database.transaction() as connection:
-        return list(await connection.execute(select(outbox).where(outbox.c.letter == letter).order_by(outbox.c.id)))
+        return list(await connection.execute(select(outbox).where(outbox.c.letter == kind).order_by(outbox.c.id)))
 
 
 async def due(house: Services) -> int:
@@ -39,12 +39,12 @@ async def make_and_delete(api: httpx.AsyncClient, session: str) -> None:
     assert answer.status_code == 204
 
 
-async def queue(house: Services, letter: Letter, to: str = "ann@example.com", **facts: Any) -> None:
+async def queue(house: Services, kind: MailKind, to: str = "ann@example.com", **facts: Any) -> None:
     account = await house.accounts.with_address("ada@example.com")
     assert account is not None
     async with house.database.transaction() as connection:
         await house.outbox.queue(
-            connection, letter, account_id=account.id, to=to, at=house.clock.now(), origin=ORIGIN, **facts
+            connection, kind, account_id=account.id, to=to, at=house.clock.now(), origin=ORIGIN, **facts
         )
 
 
@@ -102,19 +102,19 @@ async def test_parallel_acts_are_each_told(api: httpx.AsyncClient, house: Servic
 async def test_kinds_and_recipients_wait_apart(api: httpx.AsyncClient, house: Services) -> None:
     await an_account(house)
     for _ in range(5):
-        await queue(house, Letter.PASSWORD_CHANGED)
-        await queue(house, Letter.PASSWORD_CHANGED, to="old@example.com")
-        await queue(house, Letter.RECOVERY_CODES_REPLACED)
+        await queue(house, MailKind.PASSWORD_CHANGED)
+        await queue(house, MailKind.PASSWORD_CHANGED, to="old@example.com")
+        await queue(house, MailKind.RECOVERY_CODES_REPLACED)
 
-    assert sorted(row.times for row in await queued(house, Letter.PASSWORD_CHANGED)) == [1] * 6 + [2] * 2
-    assert sorted(row.times for row in await queued(house, Letter.RECOVERY_CODES_REPLACED)) == [1, 1, 1, 2]
+    assert sorted(row.times for row in await queued(house, MailKind.PASSWORD_CHANGED)) == [1] * 6 + [2] * 2
+    assert sorted(row.times for row in await queued(house, MailKind.RECOVERY_CODES_REPLACED)) == [1, 1, 1, 2]
 
 
 async def test_a_mail_with_a_link_never_waits_for_another(api: httpx.AsyncClient, house: Services) -> None:
     await an_account(house)
     for number in range(6):
-        await queue(house, Letter.PASSWORD_RESET, link=f"https://id.example.com/{number}", minutes=30)
-    assert [row.times for row in await queued(house, Letter.PASSWORD_RESET)] == [1] * 6
+        await queue(house, MailKind.PASSWORD_RESET, link=f"https://id.example.com/{number}", minutes=30)
+    assert [row.times for row in await queued(house, MailKind.PASSWORD_RESET)] == [1] * 6
 
 
 async def test_a_notice_that_is_being_sent_takes_in_no_other(
@@ -148,11 +148,11 @@ async def test_one_that_waits_is_not_late(api: httpx.AsyncClient, house: Service
 
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 def test_a_mail_for_several_says_how_many(subtype: str, clock: SetClock) -> None:
-    letters = Letters(issuer="Twokeys", mail_from="Twokeys <a@id.example.com>", public_url="https://id.example.com")
-    one = Occasion("ann@example.com", clock.now(), ORIGIN, {"description": "x"})
+    mails = MailTemplates(issuer="Twokeys", mail_from="Twokeys <a@id.example.com>", public_url="https://id.example.com")
+    one = MailContext("ann@example.com", clock.now(), ORIGIN, {"description": "x"})
     texts = []
-    for occasion in (one, replace(one, times=17)):
-        part = letters.write(Letter.PERSONAL_TOKEN_CREATED, occasion, id=new_id()).get_body((subtype,))
+    for context in (one, replace(one, times=17)):
+        part = mails.render(MailKind.PERSONAL_TOKEN_CREATED, context, id=new_id()).get_body((subtype,))
         assert part is not None
         texts.append(part.get_content())
     assert "17 times" not in texts[0]

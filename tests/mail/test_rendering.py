@@ -14,8 +14,8 @@ from jinja2 import UndefinedError
 
 from app.kernel.chance import new_id
 from app.kernel.origin import NOWHERE, Origin
-from app.mail.domain import Letter, Occasion, facts_of, wait_before_retry
-from app.mail.rendering import Letters
+from app.mail.domain import MailContext, MailKind, facts_of, wait_before_retry
+from app.mail.rendering import MailTemplates
 
 TOKEN = "tkr_" + "s" * 43
 LINK = f"https://id.example.com/console/#/password-reset/{TOKEN}"
@@ -23,7 +23,9 @@ FACTS: dict[str, object] = {"token": TOKEN, "minutes": 30, "remaining": 7, "desc
 AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
 BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 HOSTILE = "\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>\"' {{ 7*7 }} \x00\x1b[2J\u202e\u2028\ud800"
-LETTERS = Letters(issuer="Twokeys", mail_from="Twokeys <no-reply@id.example.com>", public_url="https://id.example.com")
+TEMPLATES = MailTemplates(
+    issuer="Twokeys", mail_from="Twokeys <no-reply@id.example.com>", public_url="https://id.example.com"
+)
 
 
 class TagsOf(HTMLParser):
@@ -36,9 +38,9 @@ class TagsOf(HTMLParser):
         self.tags.append(tag)
 
 
-def an_occasion(letter: Letter, *, origin: Origin = BROWSER, to: str = "ann@example.com", **other: object) -> Occasion:
-    facts = {name: FACTS[name] for name in facts_of(letter)}
-    return Occasion(to, AT, origin, facts | other)
+def a_context(kind: MailKind, *, origin: Origin = BROWSER, to: str = "ann@example.com", **other: object) -> MailContext:
+    facts = {name: FACTS[name] for name in facts_of(kind)}
+    return MailContext(to, AT, origin, facts | other)
 
 
 def as_received(message: EmailMessage) -> EmailMessage:
@@ -56,9 +58,9 @@ def body(message: EmailMessage, subtype: str) -> str:
 
 
 @pytest.mark.parametrize("subtype", ["plain", "html"])
-@pytest.mark.parametrize("letter", Letter)
-def test_a_letter_says_when_from_where_and_what_to_do(letter: Letter, subtype: str) -> None:
-    said = body(as_received(LETTERS.write(letter, an_occasion(letter), id=new_id())), subtype)
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_letter_says_when_from_where_and_what_to_do(kind: MailKind, subtype: str) -> None:
+    said = body(as_received(TEMPLATES.render(kind, a_context(kind), id=new_id())), subtype)
 
     for words in ("01 March 2026, 12:30:00 UTC", "192.0.2.7", "Firefox on Linux", "ann@example.com"):
         assert words in said
@@ -67,28 +69,28 @@ def test_a_letter_says_when_from_where_and_what_to_do(letter: Letter, subtype: s
     assert "{%" not in said
 
 
-@pytest.mark.parametrize("letter", Letter)
-def test_only_a_letter_with_a_link_carries_a_secret(letter: Letter) -> None:
-    message = LETTERS.write(letter, an_occasion(letter), id=new_id())
+@pytest.mark.parametrize("kind", MailKind)
+def test_only_a_letter_with_a_link_carries_a_secret(kind: MailKind) -> None:
+    message = TEMPLATES.render(kind, a_context(kind), id=new_id())
 
     for subtype in ("plain", "html"):
-        assert (LINK in body(message, subtype)) == (letter in {Letter.PASSWORD_RESET, Letter.INVITATION})
+        assert (LINK in body(message, subtype)) == (kind in {MailKind.PASSWORD_RESET, MailKind.INVITATION})
     assert "tkr_" not in str(message["Subject"])
 
 
-@pytest.mark.parametrize("letter", Letter)
-def test_a_letter_from_nowhere_says_so(letter: Letter) -> None:
-    said = body(LETTERS.write(letter, an_occasion(letter, origin=NOWHERE), id=new_id()), "plain")
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_letter_from_nowhere_says_so(kind: MailKind) -> None:
+    said = body(TEMPLATES.render(kind, a_context(kind, origin=NOWHERE), id=new_id()), "plain")
 
     assert "Address:    not known" in said
     assert "Device:     not recognized" in said
 
 
-@pytest.mark.parametrize("letter", Letter)
-def test_a_stranger_puts_no_word_into_a_letter(letter: Letter) -> None:
+@pytest.mark.parametrize("kind", MailKind)
+def test_a_stranger_puts_no_word_into_a_letter(kind: MailKind) -> None:
     words = "Mozilla/5.0 (X11; Linux) Firefox/145.0 URGENT: call +1 800 555 0199 or visit https://evil.example"
-    facts = dict.fromkeys(facts_of(letter) & {"description"}, words)
-    message = LETTERS.write(letter, an_occasion(letter, origin=Origin("192.0.2.7", words), **facts), id=new_id())
+    facts = dict.fromkeys(facts_of(kind) & {"description"}, words)
+    message = TEMPLATES.render(kind, a_context(kind, origin=Origin("192.0.2.7", words), **facts), id=new_id())
 
     for subtype in ("plain", "html"):
         said = body(message, subtype)
@@ -97,18 +99,18 @@ def test_a_stranger_puts_no_word_into_a_letter(letter: Letter) -> None:
         assert "evil" not in said
 
 
-@pytest.mark.parametrize("letter", Letter)
-def test_every_letter_has_a_subject_of_its_own(letter: Letter) -> None:
-    subjects = [str(LETTERS.write(each, an_occasion(each), id=new_id())["Subject"]) for each in Letter]
+@pytest.mark.parametrize("kind", MailKind)
+def test_every_letter_has_a_subject_of_its_own(kind: MailKind) -> None:
+    subjects = [str(TEMPLATES.render(each, a_context(each), id=new_id())["Subject"]) for each in MailKind]
 
-    assert len(set(subjects)) == len(Letter)
+    assert len(set(subjects)) == len(MailKind)
 
 
 def test_the_headers_are_those_of_an_automatic_mail_and_stay_the_same() -> None:
     letter_id = new_id()
 
     first, again = (
-        as_received(LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=letter_id))
+        as_received(TEMPLATES.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED), id=letter_id))
         for _ in range(2)
     )
 
@@ -120,12 +122,12 @@ def test_the_headers_are_those_of_an_automatic_mail_and_stay_the_same() -> None:
     assert first.get_content_type() == "multipart/alternative"
 
 
-@pytest.mark.parametrize("letter", Letter)
-def test_hostile_words_break_out_of_nothing(letter: Letter) -> None:
-    harmless = LETTERS.write(letter, an_occasion(letter), id=new_id())
-    facts = dict.fromkeys(facts_of(letter) & {"description"}, HOSTILE)
+@pytest.mark.parametrize("kind", MailKind)
+def test_hostile_words_break_out_of_nothing(kind: MailKind) -> None:
+    harmless = TEMPLATES.render(kind, a_context(kind), id=new_id())
+    facts = dict.fromkeys(facts_of(kind) & {"description"}, HOSTILE)
     hostile = as_received(
-        LETTERS.write(letter, an_occasion(letter, origin=Origin("192.0.2.7", HOSTILE), **facts), id=new_id())
+        TEMPLATES.render(kind, a_context(kind, origin=Origin("192.0.2.7", HOSTILE), **facts), id=new_id())
     )
 
     assert hostile["Bcc"] is None
@@ -138,20 +140,22 @@ def test_hostile_words_break_out_of_nothing(letter: Letter) -> None:
 
 @given(st.text(max_size=300))
 def test_whatever_a_user_agent_says_the_text_keeps_its_lines(user_agent: str) -> None:
-    occasion = an_occasion(Letter.PASSWORD_CHANGED, origin=Origin("192.0.2.7", user_agent))
+    context = a_context(MailKind.PASSWORD_CHANGED, origin=Origin("192.0.2.7", user_agent))
 
-    said = body(as_received(LETTERS.write(Letter.PASSWORD_CHANGED, occasion, id=new_id())), "plain")
+    said = body(as_received(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id())), "plain")
 
-    plain = body(LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id()), "plain")
+    plain = body(
+        TEMPLATES.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED), id=new_id()), "plain"
+    )
     assert len(said.splitlines()) == len(plain.splitlines())
 
 
 def test_an_issuer_can_add_no_header() -> None:
-    letters = Letters(
+    mails = MailTemplates(
         issuer="Two\r\nBcc: a@example.com", mail_from="no-reply@example.com", public_url="https://x.example"
     )
 
-    message = as_received(letters.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id()))
+    message = as_received(mails.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED), id=new_id()))
 
     assert message["Bcc"] is None
     assert message["Subject"] == "Two Bcc: a@example.com: your password was changed"
@@ -160,23 +164,23 @@ def test_an_issuer_can_add_no_header() -> None:
 @pytest.mark.parametrize("to", ["a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com", ""])
 def test_what_is_no_single_address_gets_no_mail(to: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        LETTERS.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED, to=to), id=new_id())
+        TEMPLATES.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED, to=to), id=new_id())
 
 
 def test_a_link_leads_where_the_sending_process_says() -> None:
-    letters = Letters(
+    mails = MailTemplates(
         issuer="Twokeys",
         mail_from="no-reply@example.com",
         public_url="https://id.example.net",
         reset_link="{public_url}/new-password?t={token}",
     )
-    message = letters.write(Letter.PASSWORD_RESET, an_occasion(Letter.PASSWORD_RESET), id=new_id())
+    message = mails.render(MailKind.PASSWORD_RESET, a_context(MailKind.PASSWORD_RESET), id=new_id())
     assert f"https://id.example.net/new-password?t={TOKEN}" in body(message, "plain")
 
 
 def test_a_letter_of_an_earlier_release_keeps_its_link() -> None:
-    occasion = Occasion("ann@example.com", AT, BROWSER, {"link": LINK, "minutes": 30})
-    assert LINK in body(LETTERS.write(Letter.PASSWORD_RESET, occasion, id=new_id()), "plain")
+    context = MailContext("ann@example.com", AT, BROWSER, {"link": LINK, "minutes": 30})
+    assert LINK in body(TEMPLATES.render(MailKind.PASSWORD_RESET, context, id=new_id()), "plain")
 
 
 @pytest.mark.parametrize(
@@ -189,8 +193,10 @@ def test_a_letter_of_an_earlier_release_keeps_its_link() -> None:
 )
 def test_a_long_quoted_sender_stays_one_address(name: str) -> None:
     quoted = name.replace('"', '\\"')
-    letters = Letters(issuer="Twokeys", mail_from=f'"{quoted}" <a@example.com>', public_url="https://id.example.com")
-    message = letters.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id())
+    mails = MailTemplates(
+        issuer="Twokeys", mail_from=f'"{quoted}" <a@example.com>', public_url="https://id.example.com"
+    )
+    message = mails.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED), id=new_id())
     for policy in (SMTP, SMTP.clone(cte_type="7bit")):
         received = message_from_bytes(message.as_bytes(policy=policy), policy=default)
         (sender,) = received["From"].addresses
@@ -200,15 +206,15 @@ def test_a_long_quoted_sender_stays_one_address(name: str) -> None:
 
 
 def test_a_sender_without_a_name_has_the_issuers() -> None:
-    letters = Letters(issuer="Acme Cloud", mail_from="no-reply@example.com", public_url="https://id.example.com")
-    message = letters.write(Letter.PASSWORD_CHANGED, an_occasion(Letter.PASSWORD_CHANGED), id=new_id())
+    mails = MailTemplates(issuer="Acme Cloud", mail_from="no-reply@example.com", public_url="https://id.example.com")
+    message = mails.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED), id=new_id())
     assert message["From"] == "Acme Cloud <no-reply@example.com>"
 
 
 def test_a_fact_can_not_take_the_place_of_what_every_letter_says() -> None:
-    occasion = an_occasion(Letter.PASSWORD_CHANGED, address="203.0.113.9", issuer="Someone else")
+    context = a_context(MailKind.PASSWORD_CHANGED, address="203.0.113.9", issuer="Someone else")
 
-    said = body(LETTERS.write(Letter.PASSWORD_CHANGED, occasion, id=new_id()), "plain")
+    said = body(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id()), "plain")
 
     assert "192.0.2.7" in said
     assert "Someone else" not in said
@@ -216,7 +222,7 @@ def test_a_fact_can_not_take_the_place_of_what_every_letter_says() -> None:
 
 def test_a_missing_fact_is_an_error_and_never_a_gap() -> None:
     with pytest.raises(UndefinedError):
-        LETTERS.write(Letter.PASSWORD_RESET, Occasion("ann@example.com", AT, BROWSER, {}), id=new_id())
+        TEMPLATES.render(MailKind.PASSWORD_RESET, MailContext("ann@example.com", AT, BROWSER, {}), id=new_id())
 
 
 @pytest.mark.parametrize(
@@ -224,9 +230,9 @@ def test_a_missing_fact_is_an_error_and_never_a_gap() -> None:
     [(0, "No recovery code is left"), (1, "1 recovery code is left"), (9, "9 recovery codes are left")],
 )
 def test_the_number_of_recovery_codes_left_is_told(remaining: int, words: str) -> None:
-    occasion = an_occasion(Letter.RECOVERY_CODE_USED, remaining=remaining)
+    context = a_context(MailKind.RECOVERY_CODE_USED, remaining=remaining)
 
-    message = LETTERS.write(Letter.RECOVERY_CODE_USED, occasion, id=new_id())
+    message = TEMPLATES.render(MailKind.RECOVERY_CODE_USED, context, id=new_id())
 
     assert words in body(message, "plain")
     assert words in body(message, "html")

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.admin.domain import Operator
 from app.clients.domain import Role
 from app.kernel.origin import NOWHERE
-from app.mail.domain import Letter
+from app.mail.domain import MailKind
 from app.mail.repository import outbox
 from app.services import Services
 from tests.conftest import SetClock
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def mails(house: Services) -> int:
-    query = select(func.count()).where(outbox.c.letter == Letter.PASSWORD_RESET)
+    query = select(func.count()).where(outbox.c.letter == MailKind.PASSWORD_RESET)
     async with house.database.transaction() as connection:
         return (await connection.execute(query)).scalar_one()
 
@@ -80,7 +80,7 @@ async def test_used_links_count(api: httpx.AsyncClient, house: Services, clock: 
 
 async def newest_token(house: Services) -> str:
     async with house.database.transaction() as connection:
-        newest = select(outbox.c.sealed, outbox.c.account_id).where(outbox.c.letter == Letter.PASSWORD_RESET)
+        newest = select(outbox.c.sealed, outbox.c.account_id).where(outbox.c.letter == MailKind.PASSWORD_RESET)
         row = (await connection.execute(newest.order_by(outbox.c.id.desc()).limit(1))).one()
     packed = house.vault.open(row.sealed, owner=row.account_id).decode()
     return "tkr_" + packed.partition("tkr_")[2][:43]

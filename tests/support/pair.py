@@ -119,8 +119,8 @@ class Pair:
                 rows = await connection.fetch(f"{query} ORDER BY id", owner)
             finally:
                 await connection.close()
-            letters = [unpack(self.house.vault.open(row[0], owner=owner), at=row[1]) for row in rows]
-            return [str(letter.facts["token"]) for letter in letters]
+            mails = [unpack(self.house.vault.open(row[0], owner=owner), at=row[1]) for row in rows]
+            return [str(kind.facts["token"]) for kind in mails]
 
         return self.portal.call(read)
 

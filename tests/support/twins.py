@@ -209,7 +209,7 @@ class Twins:
         found = await self.rows("SELECT type FROM events WHERE account_id = $1 ORDER BY id", person.id)
         return [row[0] for row in found]
 
-    async def letters(self, person: Person) -> list[str]:
+    async def mails(self, person: Person) -> list[str]:
         found = await self.rows("SELECT letter FROM outbox WHERE account_id = $1 ORDER BY id", person.id)
         return [row[0] for row in found]
 

@@ -140,9 +140,9 @@ def test_other_digits_are_no_totp_code(text: str) -> None:
 
 
 def test_letters_whose_capital_is_ascii_are_no_recovery_code() -> None:
-    for letter in ("\u0131", "\u017f", "\u212a", "\ufb00"):
+    for kind in ("\u0131", "\u017f", "\u212a", "\ufb00"):
         with pytest.raises(ValidationError):
-            code.validate_python(letter * 24)
+            code.validate_python(kind * 24)
 
 
 @given(st.integers(-5, 5), st.integers(-5, 5))

@@ -465,8 +465,8 @@ async def test_events_and_letters_tell_of_every_change(
     assert disabled["details"]["revoked"] == {"sessions": 1, "personal_tokens": 0}
     async with house.database.autocommit() as connection:
         outbox = metadata.tables["outbox"]
-        letters = list(await connection.scalars(select(outbox.c.letter).order_by(outbox.c.id)))
-    assert letters == ["two_factor_enabled", "recovery_codes_replaced", "two_factor_disabled"]
+        mails = list(await connection.scalars(select(outbox.c.letter).order_by(outbox.c.id)))
+    assert mails == ["two_factor_enabled", "recovery_codes_replaced", "two_factor_disabled"]
 
 
 async def test_a_code_for_a_replaced_enrollment_counts_as_no_attempt(
