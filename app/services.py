@@ -9,7 +9,7 @@ from app.accounts.attempts.service import Attempts
 from app.accounts.service import Accounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
-from app.clients.batcher import Desk
+from app.clients.batcher import IntrospectionBatcher
 from app.clients.service import Clients
 from app.database.engine import Database
 from app.kernel.clock import Clock
@@ -101,8 +101,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     login = Login(database, clock, settings, accounts, tokens, two_factor, codes, audit_log)
     password_reset = PasswordReset(database, clock, settings, accounts, tokens, two_factor, codes, audit_log, outbox)
     profile = Profile(database, clock, accounts, tokens, audit_log, outbox)
-    desk = Desk(database, clock, timedelta(seconds=settings.session_idle_seconds))
-    clients = Clients(database, clock, tokens, desk)
+    batcher = IntrospectionBatcher(database, clock, timedelta(seconds=settings.session_idle_seconds))
+    clients = Clients(database, clock, tokens, batcher)
     admin = Admin(database, clock, accounts, tokens, password_reset, audit_log, outbox)
     templates = MailTemplates(
         issuer=settings.issuer,

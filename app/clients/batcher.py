@@ -1,14 +1,14 @@
-"""One statement for all the questions that wait in one turn of the event loop.
+"""One statement for all the introspections that wait in one turn of the event loop.
 
-A question is answered by a statement that began after it was asked, so an answer is as fresh as one of its own; what is
-shared is the way to Postgres and back. There is no cache.
+The statement of a request begins after the request came in, so its result is as fresh as one of its own. What is shared
+is the round trip to Postgres; there is no cache.
 """
 
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from app.clients.domain import Answered, Question
+from app.clients.domain import IntrospectionRequest, IntrospectionResult
 from app.clients.repository import Introspections
 from app.database.engine import Database
 from app.kernel.clock import Clock
@@ -17,20 +17,20 @@ _MOST_AT_ONCE = 100
 _STATEMENTS_AT_ONCE = 2
 
 
-class Desk:
-    """Collects questions and answers them together."""
+class IntrospectionBatcher:
+    """Collects requests and answers them together."""
 
     def __init__(self, database: Database, clock: Clock, idle: timedelta) -> None:
         self._database = database
         self._clock = clock
         self._idle = idle
-        self._waiting: list[tuple[Question, asyncio.Future[Answered]]] = []
+        self._waiting: list[tuple[IntrospectionRequest, asyncio.Future[IntrospectionResult]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: Question) -> Answered:
+    async def ask(self, question: IntrospectionRequest) -> IntrospectionResult:
         """Raises Unavailable."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answered] = loop.create_future()
+        answer: asyncio.Future[IntrospectionResult] = loop.create_future()
         self._waiting.append((question, answer))
         if len(self._waiting) == 1:
             loop.call_soon(self._begin)
@@ -47,7 +47,9 @@ class Desk:
         self._running.discard(task)
         self._begin()
 
-    async def _answer(self, together: Sequence[tuple[Question, asyncio.Future[Answered]]]) -> None:
+    async def _answer(
+        self, together: Sequence[tuple[IntrospectionRequest, asyncio.Future[IntrospectionResult]]]
+    ) -> None:
         try:
             async with self._database.autocommit() as connection:
                 rows = Introspections(connection, self._idle)
@@ -57,6 +59,6 @@ class Desk:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), answered in zip(together, answers, strict=True):
+        for (_, future), result in zip(together, answers, strict=True):
             if not future.done():
-                future.set_result(answered)
+                future.set_result(result)

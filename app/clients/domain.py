@@ -56,7 +56,7 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Question:
+class IntrospectionRequest:
     """A client asks about a token; neither is known yet."""
 
     client_id: UUID
@@ -65,7 +65,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answered:
+class IntrospectionResult:
     """The client, if the secret is its own; the token's holder, if the token lives."""
 
     client: Client | None

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import account_of, accounts
-from app.clients.domain import Answered, Client, Question, Role
+from app.clients.domain import Client, IntrospectionRequest, IntrospectionResult, Role
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
 from app.tokens.domain import Caller
@@ -87,7 +87,7 @@ class Introspections:
     connection: Connection
     idle: timedelta
 
-    async def answer(self, questions: Sequence[Question], at: datetime) -> Sequence[Answered]:
+    async def answer(self, questions: Sequence[IntrospectionRequest], at: datetime) -> Sequence[IntrospectionResult]:
         """In the order of the questions, by one statement."""
         given = {
             "client_ids": [question.client_id for question in questions],
@@ -97,7 +97,7 @@ class Introspections:
             "at": at,
         }
         return [
-            Answered(
+            IntrospectionResult(
                 client=_client_of(row.client_id, row.client_name, row.client_roles, row.client_created_at)
                 if row.client_id
                 else None,

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.clients.batcher import Desk
+from app.clients.batcher import IntrospectionBatcher
 from app.clients.domain import (
     Client,
     Credentials,
     InsufficientAuthentication,
     InsufficientRole,
+    IntrospectionRequest,
     InvalidClient,
     MadeClient,
-    Question,
     Role,
 )
 from app.clients.repository import ClientRows
@@ -41,7 +41,7 @@ class Clients:
     database: Database
     clock: Clock
     tokens: Tokens
-    desk: Desk
+    batcher: IntrospectionBatcher
 
     async def create(self, name: str, roles: Iterable[Role]) -> MadeClient:
         at, secret = self.clock.now(), new_secret(SecretKind.CLIENT)
@@ -74,9 +74,9 @@ class Clients:
         Raises InvalidClient, InsufficientRole.
         """
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL) or _NO_DIGEST
-        answered = await self.desk.ask(Question(credentials.client_id, credentials.digest, found))
-        _admitted(answered.client, Role.INTROSPECT)
-        return None if answered.caller is None else await self.tokens.note_use(answered.caller, None)
+        result = await self.batcher.ask(IntrospectionRequest(credentials.client_id, credentials.digest, found))
+        _admitted(result.client, Role.INTROSPECT)
+        return None if result.caller is None else await self.tokens.note_use(result.caller, None)
 
     async def revoke(self, client: Client, secret: str, origin: Origin) -> None:
         await self.tokens.end_with_secret(secret, origin, client_id=str(client.id))

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 Done = subprocess.CompletedProcess[str]
 
 
-class Desk:
+class CommandLine:
     """A shell on a machine with the service's settings."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
@@ -62,8 +62,8 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def desk(database_url: str, tmp_path: Path) -> Desk:
-    return Desk(database_url, tmp_path)
+def command_line(database_url: str, tmp_path: Path) -> CommandLine:
+    return CommandLine(database_url, tmp_path)
 
 
 async def newest_event(database: Database) -> tuple[str, Any, Any]:
@@ -125,9 +125,9 @@ def test_wrong_usage_ends_with_2(wrong: tuple[str, ...]) -> None:
 
 
 async def test_an_account_is_made_with_a_password_from_standard_input(
-    desk: Desk, api: httpx.AsyncClient, database: Database
+    command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
-    made = await desk.data("accounts", "create", EMAIL, "--password-stdin", stdin=f"{PASSWORD}\n")
+    made = await command_line.data("accounts", "create", EMAIL, "--password-stdin", stdin=f"{PASSWORD}\n")
     assert (made["email"], made["status"], made["two_factor"]["status"]) == (EMAIL, "active", "disabled")
     assert (await log_in(api)).status_code == 200
     async with database.autocommit() as connection:
@@ -136,21 +136,23 @@ async def test_an_account_is_made_with_a_password_from_standard_input(
     assert (details["operator"], client_id) == (getpass.getuser(), None)
 
 
-async def test_an_account_without_a_password_is_invited(desk: Desk, database: Database) -> None:
-    await desk.data("accounts", "create", EMAIL, TWOKEYS_MAIL="on", TWOKEYS_SMTP_URL="")
+async def test_an_account_without_a_password_is_invited(command_line: CommandLine, database: Database) -> None:
+    await command_line.data("accounts", "create", EMAIL, TWOKEYS_MAIL="on", TWOKEYS_SMTP_URL="")
     async with database.autocommit() as connection:
         assert await connection.scalar(text("SELECT letter FROM outbox")) == "invitation"
 
 
 @pytest.mark.parametrize("command", [("create", EMAIL), ("reset-2fa", EMAIL, "--reason", "Lost her phone")])
-async def test_a_command_that_mails_needs_what_its_mails_say(desk: Desk, command: tuple[str, ...]) -> None:
+async def test_a_command_that_mails_needs_what_its_mails_say(
+    command_line: CommandLine, command: tuple[str, ...]
+) -> None:
     smtp = {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": "smtp://127.0.0.1:1"}
     for missing in ("TWOKEYS_PUBLIC_URL", "TWOKEYS_MAIL_FROM"):
-        assert f"{missing} is missing" in await desk.refusal("accounts", *command, **smtp | {missing: ""})
+        assert f"{missing} is missing" in await command_line.refusal("accounts", *command, **smtp | {missing: ""})
 
 
-async def test_nobody_is_invited_where_no_mail_goes_out(desk: Desk) -> None:
-    assert "use --password-stdin" in await desk.refusal("accounts", "create", EMAIL)
+async def test_nobody_is_invited_where_no_mail_goes_out(command_line: CommandLine) -> None:
+    assert "use --password-stdin" in await command_line.refusal("accounts", "create", EMAIL)
 
 
 @pytest.mark.parametrize(
@@ -161,109 +163,113 @@ async def test_nobody_is_invited_where_no_mail_goes_out(desk: Desk) -> None:
         ("nobody", PASSWORD, "email: Must be a mail address."),
     ],
 )
-async def test_what_will_not_do_makes_no_account(desk: Desk, email: str, password: str, says: str) -> None:
-    assert await desk.refusal("accounts", "create", email, "--password-stdin", stdin=password) == says
+async def test_what_will_not_do_makes_no_account(
+    command_line: CommandLine, email: str, password: str, says: str
+) -> None:
+    assert await command_line.refusal("accounts", "create", email, "--password-stdin", stdin=password) == says
 
 
-async def test_an_address_is_taken_once(desk: Desk, api: httpx.AsyncClient) -> None:
+async def test_an_address_is_taken_once(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
-    said = await desk.refusal("accounts", "create", EMAIL, "--password-stdin", stdin=PASSWORD)
+    said = await command_line.refusal("accounts", "create", EMAIL, "--password-stdin", stdin=PASSWORD)
     assert said == "There is an account with this address."
 
 
-async def test_an_account_is_shown_without_keys(desk: Desk, api: httpx.AsyncClient) -> None:
+async def test_an_account_is_shown_without_keys(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     account = await an_account(api.house)  # type: ignore[attr-defined]
-    shown = await desk.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
+    shown = await command_line.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
     assert shown["id"] == str(account.id)
-    plain = await desk.run("accounts", "show", EMAIL)
+    plain = await command_line.run("accounts", "show", EMAIL)
     assert f"email       {EMAIL}" in plain.stdout
 
 
 @pytest.mark.parametrize("command", ["show", "disable", "enable"])
-async def test_an_address_without_an_account_is_said_so(desk: Desk, command: str) -> None:
-    assert await desk.refusal("accounts", command, EMAIL) == "There is no account with this address."
+async def test_an_address_without_an_account_is_said_so(command_line: CommandLine, command: str) -> None:
+    assert await command_line.refusal("accounts", command, EMAIL) == "There is no account with this address."
 
 
 async def test_a_disabled_account_is_kept_out_until_it_is_enabled(
-    desk: Desk, api: httpx.AsyncClient, database: Database
+    command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
     token = await a_session(api)
-    assert (await desk.data("accounts", "disable", EMAIL))["status"] == "disabled"
+    assert (await command_line.data("accounts", "disable", EMAIL))["status"] == "disabled"
     assert (await newest_event(database))[:2] == (
         "account.disabled",
         {"operator": getpass.getuser(), "revoked": {"sessions": 1, "personal_tokens": 0}},
     )
     assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     assert (await log_in(api)).status_code == 401
-    assert (await desk.data("accounts", "enable", EMAIL))["status"] == "active"
+    assert (await command_line.data("accounts", "enable", EMAIL))["status"] == "active"
     assert (await log_in(api)).status_code == 200
 
 
 async def test_resetting_two_factor_names_the_operator_and_the_reason(
-    desk: Desk, api: httpx.AsyncClient, database: Database
+    command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
-    done = await desk.data("accounts", "reset-2fa", EMAIL, "--reason", "Lost her phone")
+    done = await command_line.data("accounts", "reset-2fa", EMAIL, "--reason", "Lost her phone")
     assert done == {"two_factor": "disabled", "revoked": {"sessions": 0, "personal_tokens": 0}}
     kind, details, _ = await newest_event(database)
     assert (kind, details["operator"], details["reason"]) == ("two_factor.reset", getpass.getuser(), "Lost her phone")
 
 
-async def test_an_act_needs_a_reason_that_says_something(desk: Desk, api: httpx.AsyncClient) -> None:
+async def test_an_act_needs_a_reason_that_says_something(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
-    said = await desk.refusal("accounts", "reset-2fa", EMAIL, "--reason", " ")
+    said = await command_line.refusal("accounts", "reset-2fa", EMAIL, "--reason", " ")
     assert said == "reason: Must be 1 to 500 printable characters."
 
 
-async def test_tokens_of_one_account_are_revoked(desk: Desk, api: httpx.AsyncClient) -> None:
+async def test_tokens_of_one_account_are_revoked(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
     token = await a_session(api)
-    ended = await desk.data("accounts", "revoke-tokens", EMAIL, "--reason", "Stolen laptop")
+    ended = await command_line.data("accounts", "revoke-tokens", EMAIL, "--reason", "Stolen laptop")
     assert ended == {"sessions": 1, "personal_tokens": 0}
     assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
 
 
 async def test_after_a_restore_every_token_can_be_revoked(
-    desk: Desk, api: httpx.AsyncClient, database: Database
+    command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
     tokens = []
     for email in (EMAIL, "grace@example.com"):
         await an_account(api.house, email)  # type: ignore[attr-defined]
         tokens.append(await a_session(api, email))
-    assert await desk.data("accounts", "revoke-tokens", "--all", "--reason", "Restored a backup") == {"accounts": 2}
+    assert await command_line.data("accounts", "revoke-tokens", "--all", "--reason", "Restored a backup") == {
+        "accounts": 2
+    }
     for token in tokens:
         assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     kind, details, account_id = await newest_event(database)
     assert (kind, details["accounts"], account_id) == ("tokens.revoked", 2, None)
 
 
-async def test_a_client_is_made_asks_and_is_deleted(desk: Desk, api: httpx.AsyncClient) -> None:
-    made = await desk.data("clients", "create", "Shop", "--role", "introspect", "--role", "admin")
+async def test_a_client_is_made_asks_and_is_deleted(command_line: CommandLine, api: httpx.AsyncClient) -> None:
+    made = await command_line.data("clients", "create", "Shop", "--role", "introspect", "--role", "admin")
     assert made.keys() == {"client_id", "client_secret"}
     auth = httpx.BasicAuth(made["client_id"], made["client_secret"])
     assert (await api.get("/v1/admin/accounts", auth=auth)).status_code == 200
     asked = await api.post("/v1/introspect", data={"token": "tks_unknown"}, auth=auth)
     assert asked.json() == {"active": False}
 
-    (listed,) = await desk.data("clients", "list")
+    (listed,) = await command_line.data("clients", "list")
     assert (listed["client_id"], listed["name"], listed["roles"]) == (
         made["client_id"],
         "Shop",
         ["admin", "introspect"],
     )
-    table = (await desk.run("clients", "list")).stdout
+    table = (await command_line.run("clients", "list")).stdout
     assert made["client_id"] in table
     assert made["client_secret"] not in table
 
-    assert (await desk.run("clients", "delete", made["client_id"])).returncode == 0
+    assert (await command_line.run("clients", "delete", made["client_id"])).returncode == 0
     assert (await api.get("/v1/admin/accounts", auth=auth)).status_code == 401
-    assert await desk.data("clients", "list") == []
+    assert await command_line.data("clients", "list") == []
 
 
-async def test_what_can_not_be_a_client_is_refused(desk: Desk) -> None:
-    assert await desk.refusal("clients", "delete", str(new_id())) == "There is no client with this id."
-    assert (await desk.refusal("clients", "create", " ", "--role", "admin")).startswith("name: ")
+async def test_what_can_not_be_a_client_is_refused(command_line: CommandLine) -> None:
+    assert await command_line.refusal("clients", "delete", str(new_id())) == "There is no client with this id."
+    assert (await command_line.refusal("clients", "create", " ", "--role", "admin")).startswith("name: ")
 
 
 def test_a_new_key_stands_alone_on_its_line(tmp_path: Path) -> None:
@@ -280,7 +286,7 @@ async def keys_in_use(database: Database) -> set[bytes]:
 
 
 async def test_rotating_seals_every_secret_with_the_first_key(
-    desk: Desk, database_url: str, database: Database
+    command_line: CommandLine, database_url: str, database: Database
 ) -> None:
     count, old = 250, Vault((read_key(KEY),))
     fresh = new_key()
@@ -306,14 +312,17 @@ async def test_rotating_seals_every_secret_with_the_first_key(
     await an_account(house, EMAIL, None)
     await house.close()
 
-    refused = await desk.run("keys", "rotate", TWOKEYS_SECRET_KEYS=fresh)
+    refused = await command_line.run("keys", "rotate", TWOKEYS_SECRET_KEYS=fresh)
     assert refused.returncode == 1
     assert "not in TWOKEYS_SECRET_KEYS" in refused.stderr
 
     both = f"{fresh},{KEY}"
-    assert await desk.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": count + 1, "unreadable": 0}
+    assert await command_line.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {
+        "resealed": count + 1,
+        "unreadable": 0,
+    }
     assert await keys_in_use(database) == {key_id(read_key(fresh))}
-    assert await desk.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": 0, "unreadable": 0}
+    assert await command_line.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": 0, "unreadable": 0}
 
     new = Vault((read_key(fresh),))
     async with database.autocommit() as connection:
@@ -322,7 +331,7 @@ async def test_rotating_seals_every_secret_with_the_first_key(
             assert new.open(bytes(sealed), owner=account_id) == b"JBSWY3DPEHPK3PXP"
 
 
-async def test_the_openapi_document_needs_no_settings(desk: Desk, tmp_path: Path) -> None:
+async def test_the_openapi_document_needs_no_settings(command_line: CommandLine, tmp_path: Path) -> None:
     bare = environment()
     printed = await asyncio.to_thread(twokeys, "openapi", env=bare, cwd=tmp_path)
     written = await asyncio.to_thread(twokeys, "openapi", "--output", "o.json", env=bare, cwd=tmp_path)
@@ -344,7 +353,7 @@ async def test_two_migrations_at_once_both_succeed(postgres: Server, tmp_path: P
         await postgres.drop("cli_migrate")
 
 
-async def test_trouble_with_the_database_is_one_line(postgres: Server, desk: Desk) -> None:
+async def test_trouble_with_the_database_is_one_line(postgres: Server, command_line: CommandLine) -> None:
     empty = await postgres.create("cli_empty")
     try:
         for url, says in (
@@ -354,14 +363,16 @@ async def test_trouble_with_the_database_is_one_line(postgres: Server, desk: Des
             ("postgresql://[", "TWOKEYS_DATABASE_URL"),
         ):
             for command in (("clients", "list"), ("keys", "rotate")):
-                assert says in await desk.refusal(*command, TWOKEYS_DATABASE_URL=url)
-        assert "does not exist" in await desk.refusal("migrate", TWOKEYS_DATABASE_URL=postgres.url_of("nowhere"))
-        assert await desk.refusal("migrate", TWOKEYS_DATABASE_URL="postgresql://127.0.0.1:1/x")
+                assert says in await command_line.refusal(*command, TWOKEYS_DATABASE_URL=url)
+        assert "does not exist" in await command_line.refusal(
+            "migrate", TWOKEYS_DATABASE_URL=postgres.url_of("nowhere")
+        )
+        assert await command_line.refusal("migrate", TWOKEYS_DATABASE_URL="postgresql://127.0.0.1:1/x")
     finally:
         await postgres.drop("cli_empty")
 
 
-async def test_a_database_of_a_newer_release_is_not_touched(desk: Desk, database: Database) -> None:
+async def test_a_database_of_a_newer_release_is_not_touched(command_line: CommandLine, database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(text("UPDATE twokeys_schema_version SET version_num = '9999'"))
-    assert "newer release" in await desk.refusal("migrate")
+    assert "newer release" in await command_line.refusal("migrate")

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.clients.domain import Question, Role
+from app.clients.domain import IntrospectionRequest, Role
 from app.kernel.chance import new_id
 from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
@@ -157,9 +157,9 @@ async def test_who_goes_away_while_others_ask_takes_no_answer_with_it(
     database_url: str,
     fault: bool,  # noqa: FBT001 - one of the two ways
 ) -> None:
-    desk, question = house.clients.desk, Question(new_id(), b"x" * 32, b"y" * 32)
+    command_line, question = house.clients.batcher, IntrospectionRequest(new_id(), b"x" * 32, b"y" * 32)
     async with holding(database_url, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE") as rival:
-        leaving, staying = (asyncio.create_task(desk.ask(question)) for _ in range(2))
+        leaving, staying = (asyncio.create_task(command_line.ask(question)) for _ in range(2))
         await rival.until_waiting(staying)
         leaving.cancel()
         if fault:
