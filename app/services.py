@@ -26,7 +26,7 @@ from app.security.secret_box import Vault
 from app.settings import Mail, Settings, SettingsRefused
 from app.tokens.service import Tokens
 from app.two_factor.service import TwoFactor
-from app.two_factor.verifier import Codes
+from app.two_factor.verifier import CodeVerifier
 from app.worker import Upkeep
 
 if TYPE_CHECKING:
@@ -96,10 +96,12 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     outbox = Outbox(vault)
     accounts = Accounts(database, clock, hasher, rules, Attempts(database, settings), audit_log)
     tokens = Tokens(database, clock, settings, audit_log, outbox)
-    codes = Codes(database, settings, vault, audit_log, outbox)
-    two_factor = TwoFactor(database, clock, settings, vault, accounts, tokens, codes, audit_log, outbox)
-    login = Login(database, clock, settings, accounts, tokens, two_factor, codes, audit_log)
-    password_reset = PasswordReset(database, clock, settings, accounts, tokens, two_factor, codes, audit_log, outbox)
+    code_verifier = CodeVerifier(database, settings, vault, audit_log, outbox)
+    two_factor = TwoFactor(database, clock, settings, vault, accounts, tokens, code_verifier, audit_log, outbox)
+    login = Login(database, clock, settings, accounts, tokens, two_factor, code_verifier, audit_log)
+    password_reset = PasswordReset(
+        database, clock, settings, accounts, tokens, two_factor, code_verifier, audit_log, outbox
+    )
     profile = Profile(database, clock, accounts, tokens, audit_log, outbox)
     batcher = IntrospectionBatcher(database, clock, timedelta(seconds=settings.session_idle_seconds))
     clients = Clients(database, clock, tokens, batcher)

@@ -24,7 +24,7 @@ from app.tokens.domain import BY_PASSWORD
 from app.tokens.service import Tokens
 from app.two_factor.domain import Grant, Proof, SecondFactor, WrongCode, state_of
 from app.two_factor.service import TwoFactor
-from app.two_factor.verifier import AlreadySpent, Codes
+from app.two_factor.verifier import AlreadySpent, CodeVerifier
 
 _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
 
@@ -37,7 +37,7 @@ class Login:
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
-    codes: Codes
+    code_verifier: CodeVerifier
     audit_log: AuditLog
 
     async def by_password(
@@ -68,7 +68,7 @@ class Login:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, attempt)
         try:
-            proof = await self.codes.prove(account, factor, code, origin, at)
+            proof = await self.code_verifier.verify(account, factor, code, origin, at)
             return await self._grant_by_code(account, proof, None, origin, at)
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
@@ -82,17 +82,19 @@ class Login:
             raise ChallengeExpired
         async with self.database.transaction() as connection:
             most = self.settings.wrong_codes_per_challenge
-            challenge = await Challenges(connection).count_attempt(found, at, most=most, limits=self.codes.limits)
+            challenge = await Challenges(connection).count_attempt(
+                found, at, most=most, limits=self.code_verifier.limits
+            )
             if challenge is None:
                 raise ChallengeExpired
             if challenge.in_a_row is None:
                 # This takes the count on the challenge back with it.
-                raise await self.codes.too_many(connection, challenge.account.id, at)
+                raise await self.code_verifier.too_many(connection, challenge.account.id, at)
             account, in_a_row = challenge.account, challenge.in_a_row
-        proof = self.codes.look(challenge.factor, code, in_a_row, at)
+        proof = self.code_verifier.match(challenge.factor, code, in_a_row, at)
         try:
             if proof is None:
-                raise await self.codes.refuse(account, in_a_row, origin, at)
+                raise await self.code_verifier.record_wrong_code(account, in_a_row, origin, at)
             return await self._grant_by_code(account, proof, challenge, origin, at)
         except WrongCode as wrong:
             left = most - challenge.wrong_codes
@@ -138,13 +140,13 @@ class Login:
             async with self.database.transaction() as connection:
                 # The challenge goes first: who loses the race for it burns no recovery code.
                 await self._hold(connection, account, challenge, at)
-                factor = await self.codes.spend(connection, account, proof, origin, at)
+                factor = await self.code_verifier.spend(connection, account, proof, origin, at)
                 session = self.tokens.begin_session(account, proof.amr, origin, at)
                 event = self._success(account, proof.amr, origin, at)
                 attempt = attempt_at(account.folded_address, origin, at)
                 await Grants(connection).for_code(account, attempt, session.given, event)
         except AlreadySpent:
-            raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
         self.audit_log.count(event)
         _logins.labels("granted", proof.amr[1]).inc()
         return Grant(session.opened, account, state_of(factor, at))

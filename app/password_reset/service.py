@@ -38,7 +38,7 @@ from app.tokens.service import Tokens
 from app.two_factor.domain import Proof, SecondFactor
 from app.two_factor.repository import CodeAttempts, SecondFactors
 from app.two_factor.service import TwoFactor
-from app.two_factor.verifier import AlreadySpent, Codes
+from app.two_factor.verifier import AlreadySpent, CodeVerifier
 
 _REQUESTS_AT_ONCE = 20
 _INVITATION_LIFE = timedelta(days=3)
@@ -53,7 +53,7 @@ class PasswordReset:
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
-    codes: Codes
+    code_verifier: CodeVerifier
     audit_log: AuditLog
     outbox: Outbox
 
@@ -198,7 +198,7 @@ class PasswordReset:
                 return await self._reset(connection, link, account, password_hash, proof, origin, at)
         except AlreadySpent:
             assert proof is not None  # noqa: S101 - only a proof is spent
-            raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
 
     async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, SecondFactor]:
         if found is None:
@@ -220,7 +220,7 @@ class PasswordReset:
             return None
         if code is None:
             raise SecondFactorRequired
-        return await self.codes.prove(account, factor, code, origin, at)
+        return await self.code_verifier.verify(account, factor, code, origin, at)
 
     async def _reset(
         self,
@@ -236,7 +236,7 @@ class PasswordReset:
         if turned is None or not await ResetLinks(connection).spend(link.digest, at):
             raise ResetTokenInvalid
         if proof is not None:
-            await self.codes.spend(connection, account, proof, origin, at)
+            await self.code_verifier.spend(connection, account, proof, origin, at)
             outcome = TwoFactorOutcome.KEPT
         else:
             # The link was followed under the epoch that just turned, and 2FA cannot go on or off without turning it.

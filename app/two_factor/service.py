@@ -44,7 +44,7 @@ from app.two_factor.domain import (
     state_of,
 )
 from app.two_factor.repository import Authenticators, CodeAttempts, Enrollments, SecondFactors
-from app.two_factor.verifier import AlreadySpent, Codes
+from app.two_factor.verifier import AlreadySpent, CodeVerifier
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TwoFactor:
     vault: Vault
     accounts: Accounts
     tokens: Tokens
-    codes: Codes
+    code_verifier: CodeVerifier
     audit_log: AuditLog
     outbox: Outbox
 
@@ -115,11 +115,13 @@ class TwoFactor:
                 raise NoPendingEnrollment
             if enrollment.has_expired(at):
                 raise EnrollmentExpired
-            in_a_row = await self.codes.count_attempt(connection, account.id, at)
-        secret = self.codes.open_secret(enrollment.sealed_secret, account.id)
+            in_a_row = await self.code_verifier.count_attempt(connection, account.id, at)
+        secret = self.code_verifier.open_secret(enrollment.sealed_secret, account.id)
         step = totp.matching_step(secret, code, at, after=None) if is_totp_code(code) else None
         if step is None:
-            raise await self.codes.refuse(account, in_a_row, origin, at, **self._skew(secret, code, at))
+            raise await self.code_verifier.record_wrong_code(
+                account, in_a_row, origin, at, **self._skew(secret, code, at)
+            )
         recovery_codes = new_recovery_codes()
         async with self.database.transaction() as connection:
             turned = await self._turn_epoch(connection, account)
@@ -150,19 +152,19 @@ class TwoFactor:
             raise NotEnabled
         attempt = await self.accounts.prove_password(account, password, origin)
         at = self.clock.now()
-        proof = None if code is None else await self.codes.prove(account, factor, code, origin, at)
+        proof = None if code is None else await self.code_verifier.verify(account, factor, code, origin, at)
         try:
             async with self.database.transaction() as connection:
                 turned = await self._turn_epoch(connection, account)
                 if proof is not None:
-                    await self.codes.spend(connection, account, proof, origin, at)
+                    await self.code_verifier.spend(connection, account, proof, origin, at)
                 if not await SecondFactors(connection).turn_off(account.id):
                     raise NotEnabled
                 await self.accounts.attempts.forgive(connection, attempt)
                 return await self._changed(connection, turned, DISABLED, BY_PASSWORD, origin, at)
         except AlreadySpent:
             assert proof is not None  # noqa: S101 - only a proof is spent
-            raise await self.codes.refuse(account, proof.in_a_row, origin, at) from None
+            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
 
     async def replace_recovery_codes(self, caller: Caller, password: SecretStr, origin: Origin) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""

@@ -1,4 +1,4 @@
-"""Proving the second factor: count the attempt, look, and spend what was found in the transaction that it buys."""
+"""Verifying codes: count the attempt, match the code, spend the proof in the transaction that grants what it buys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +41,7 @@ class AlreadySpent(Exception):
 
 
 @dataclass(frozen=True)
-class Codes:
+class CodeVerifier:
     database: Database
     settings: Settings
     vault: Vault
@@ -49,7 +49,7 @@ class Codes:
     outbox: Outbox
 
     async def count_attempt(self, connection: Connection, account_id: UUID, at: datetime) -> int:
-        """Counts a code as wrong before anyone looks at it: how many are in a row now. Raises TooManyAttempts."""
+        """Counts a code as wrong before it is matched; returns how many are in a row. Raises TooManyAttempts."""
         in_a_row = await CodeAttempts(connection).count(account_id, self.limits, at)
         if in_a_row is None:
             raise await self.too_many(connection, account_id, at)
@@ -83,7 +83,7 @@ class Codes:
             _log.critical("totp_secret_cannot_be_opened", account_id=str(owner))
             raise Unavailable(retry_after=_RETRY_WHEN_SEAL_BROKEN) from None
 
-    def look(self, factor: SecondFactor, code: str, in_a_row: int, at: datetime) -> Proof | None:
+    def match(self, factor: SecondFactor, code: str, in_a_row: int, at: datetime) -> Proof | None:
         """What this code would prove. Called only for an attempt that was counted.
 
         Raises Unavailable where no device matches and the secret of one cannot be opened.
@@ -105,13 +105,13 @@ class Codes:
         step = totp.matching_step(self.open_secret(device.sealed_secret, owner), code, at, after=device.last_step)
         return [ProofByStep(device.id, step, in_a_row)] if step is not None else []
 
-    async def prove(self, account: Account, factor: SecondFactor, code: str, origin: Origin, at: datetime) -> Proof:
-        """Counted and looked at, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
+    async def verify(self, account: Account, factor: SecondFactor, code: str, origin: Origin, at: datetime) -> Proof:
+        """The proof: counted and matched, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
         async with self.database.autocommit() as connection:
             in_a_row = await self.count_attempt(connection, account.id, at)
-        proof = self.look(factor, code, in_a_row, at)
+        proof = self.match(factor, code, in_a_row, at)
         if proof is None:
-            raise await self.refuse(account, in_a_row, origin, at)
+            raise await self.record_wrong_code(account, in_a_row, origin, at)
         return proof
 
     async def spend(
@@ -150,8 +150,10 @@ class Codes:
             remaining=remaining,
         )
 
-    async def refuse(self, account: Account, in_a_row: int, origin: Origin, at: datetime, **members: Any) -> WrongCode:
-        """Records the wrong code, warns the owner at every tenth, and hands back the refusal to raise."""
+    async def record_wrong_code(
+        self, account: Account, in_a_row: int, origin: Origin, at: datetime, **members: Any
+    ) -> WrongCode:
+        """Records the wrong code, mails the owner at every tenth in a row, and returns the refusal to raise."""
         remaining = self.remaining(in_a_row)
         async with self.database.transaction() as connection:
             if await AccountRows(connection).keep(account.id) is None:

@@ -244,7 +244,7 @@ async def test_a_wrong_code_for_an_account_that_is_deleted_leaves_no_trace(
 ) -> None:
     account = await an_account(house)
     await house.admin.delete(account.id, BY)
-    refusal = await house.login.codes.refuse(account, 1, NOWHERE, house.clock.now())
+    refusal = await house.login.code_verifier.record_wrong_code(account, 1, NOWHERE, house.clock.now())
     assert isinstance(refusal, WrongCode)
     assert refusal.members == {"attempts_remaining": 9}
     assert (await recorded(house))[-1] == "account.deleted"
