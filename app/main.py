@@ -41,7 +41,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with house.upkeep.running(with_worker=settings.run_worker):
+        async with house.worker.running(with_worker=settings.run_worker):
             yield
         await house.close()
 

@@ -27,7 +27,7 @@ from app.settings import Mail, Settings, SettingsRefused
 from app.tokens.service import Tokens
 from app.two_factor.service import TwoFactor
 from app.two_factor.verifier import CodeVerifier
-from app.worker import Upkeep
+from app.worker import Worker
 
 if TYPE_CHECKING:
     from app.observability.tracing import Traces
@@ -54,7 +54,7 @@ class Services:
     clients: Clients
     admin: Admin
     delivery: Delivery
-    upkeep: Upkeep
+    worker: Worker
     traces: "Traces | None" = None
 
     async def close(self) -> None:
@@ -117,7 +117,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         traces.watch(database)
         mailer = traces.mails_of(mailer)
     delivery = Delivery(database, clock, vault, mailer, templates)
-    upkeep = Upkeep(database, clock, settings, accounts, tokens, password_reset, delivery)
+    worker = Worker(database, clock, settings, accounts, tokens, password_reset, delivery)
     return Services(
         settings=settings,
         clock=clock,
@@ -136,6 +136,6 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         clients=clients,
         admin=admin,
         delivery=delivery,
-        upkeep=upkeep,
+        worker=worker,
         traces=traces,
     )

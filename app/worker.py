@@ -1,4 +1,4 @@
-"""What goes on beside the requests: noting uses of tokens, sending mail, sweeping out what is old."""
+"""The background loops: writing uses of tokens, sending mail, removing what is old."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +32,7 @@ _SWEPT_AT_ONCE = 1000
 _EXPIRED_KEPT = timedelta(days=1)
 _SETTLED_MAIL_KEPT = timedelta(days=7)
 
-_log = structlog.get_logger("twokeys.upkeep")
+_log = structlog.get_logger("twokeys.worker")
 _outbox_pending = Gauge("twokeys_outbox_pending", "Mails that wait to be sent.", multiprocess_mode="mostrecent")
 _outbox_age = Gauge("twokeys_outbox_oldest_seconds", "Age of the oldest waiting mail.", multiprocess_mode="mostrecent")
 _outbox_dead = Gauge("twokeys_outbox_dead", "Mails that were given up.", multiprocess_mode="mostrecent")
@@ -40,7 +40,7 @@ _pool_in_use = Gauge("twokeys_pool_in_use", "Database connections in use.", mult
 
 
 @dataclass(frozen=True)
-class Upkeep:
+class Worker:
     database: Database
     clock: Clock
     settings: Settings
@@ -121,4 +121,4 @@ class Upkeep:
         except Unavailable:
             _log.warning("database_unavailable", work=getattr(work, "__name__", "send_mail"))
         except Exception:  # noqa: BLE001 - whatever it was, the next round tries again
-            _log.exception("upkeep_failed", work=getattr(work, "__name__", "send_mail"))
+            _log.exception("worker_round_failed", work=getattr(work, "__name__", "send_mail"))

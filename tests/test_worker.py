@@ -48,7 +48,7 @@ async def test_sweeping_leaves_what_lives(api: httpx.AsyncClient, house: Service
     granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
     await house.password_reset.answer_requests()
     before = await counts(house)
-    await house.upkeep.sweep()
+    await house.worker.sweep()
     left = await counts(house)
     # The session of before the confirmation ended with it; of two people one has a wrong password that still counts.
     assert (before["tokens"], before["password_attempts"]) == (3, 2)
@@ -72,7 +72,7 @@ async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, house: Se
     async with house.database.autocommit() as connection:
         await connection.execute(text("UPDATE outbox SET sealed = NULL, sent_at = :at"), {"at": clock.now()})
     clock.advance(timedelta(days=house.settings.event_retention_days + 1))
-    await house.upkeep.sweep()
+    await house.worker.sweep()
     # Two people and one device that is on.
     assert {name: count for name, count in (await counts(house)).items() if count} == {
         "accounts": 2,
@@ -88,6 +88,6 @@ async def test_an_expired_enrollment_says_so_for_a_day(
     code = {"code": totp_code((await begin(api, await a_session(api)))["secret"], clock.now())}
     for hours, status, problem in ((23, 410, "enrollment_expired"), (2, 409, "no_pending_enrollment")):
         clock.advance(timedelta(hours=hours))
-        await house.upkeep.sweep()
+        await house.worker.sweep()
         session = bearer(await a_session(api))
         refused(await api.post("/v1/me/2fa/confirm", json=code, headers=session), status, problem)

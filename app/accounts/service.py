@@ -37,7 +37,7 @@ class Accounts:
     async def is_password(self, account: Account | None, password: SecretStr) -> bool:
         """Whether this is the password of an active account; the same work either way.
 
-        Called with a place at the hasher and an attempt that was counted; the hash runs with no connection held.
+        Called with a slot of the hasher and an attempt that was counted; the hash runs with no connection held.
         """
         match = await self.hasher.match(password, account.password_hash if account else None)
         if account is None or match is Match.NONE or not account.is_active:
@@ -53,12 +53,12 @@ class Accounts:
 
         Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
         """
-        with self.attempts.one(account.folded_address, origin):
+        with self.attempts.track(account.folded_address, origin):
             return await self._prove_password(account, password, origin)
 
     async def _prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
         at = self.clock.now()
-        with self.hasher.place():
+        with self.hasher.slot():
             attempt = await self.attempts.take_password(account.folded_address, origin, at)
             right = await self.is_password(account, password)
         if not right:
@@ -93,7 +93,7 @@ class Accounts:
         """Raises WeakPassword where this is the password that the account has; Overloaded."""
         if account.password_hash is None:
             return
-        with self.hasher.place():
+        with self.hasher.slot():
             same = await self.hasher.verify(new, account.password_hash)
         if same:
             raise WeakPassword(_SAME)
@@ -105,7 +105,7 @@ class Accounts:
 
     async def hash(self, password: SecretStr) -> str:
         """Raises Overloaded."""
-        with self.hasher.place():
+        with self.hasher.slot():
             return await self.hasher.hash(password)
 
     async def add(self, connection: Connection, address: Address, password_hash: str | None, at: datetime) -> Account:

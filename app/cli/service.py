@@ -49,7 +49,7 @@ async def _work(settings: Settings) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
     _log.info("working")
-    await house.upkeep.work(stopping)
+    await house.worker.work(stopping)
     await house.delivery.stop()
     await house.close()
 

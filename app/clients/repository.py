@@ -55,7 +55,7 @@ def _client_of(id: UUID, name: str, roles: Sequence[str], created_at: datetime) 
 
 
 # One row for each question, in their order: the client if it is ours, and the holder if the token lives.
-_asked = (
+_requested = (
     func.unnest(
         bindparam("client_ids", type_=ARRAY(Uuid)),
         bindparam("client_digests", type_=ARRAY(LargeBinary)),
@@ -65,8 +65,8 @@ _asked = (
         column("client_id", Uuid),
         column("client_digest", LargeBinary),
         column("token_digest", LargeBinary),
-        with_ordinality="place",
-        name="asked",
+        with_ordinality="position",
+        name="requested",
     )
     .render_derived()
 )
@@ -74,11 +74,11 @@ _holder = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _answers = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *(each.label(f"client_{each.name}") for each in _COLUMNS))
     .select_from(
-        _asked.outerjoin(
-            clients, and_(clients.c.id == _asked.c.client_id, clients.c.digest == _asked.c.client_digest)
-        ).outerjoin(_holder, and_(tokens.c.digest == _asked.c.token_digest, LIVES))
+        _requested.outerjoin(
+            clients, and_(clients.c.id == _requested.c.client_id, clients.c.digest == _requested.c.client_digest)
+        ).outerjoin(_holder, and_(tokens.c.digest == _requested.c.token_digest, LIVES))
     )
-    .order_by(_asked.c.place)
+    .order_by(_requested.c.position)
 )
 
 

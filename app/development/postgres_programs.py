@@ -84,7 +84,7 @@ class RunAs:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # Ctrl-C is for us: the server must still be there while requests under way finish.
+            # Ctrl-C is for us: the server must still be there while requests in flight finish.
             start_new_session=True,
             pass_fds=[kept_open],
             preexec_fn=_dying_with_parent(),  # noqa: PLW1509 - calls into nothing but prctl and getppid

@@ -47,14 +47,14 @@ class Login:
 
         Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
-        with self.accounts.attempts.one(address.folded, origin):
+        with self.accounts.attempts.track(address.folded, origin):
             return await self._by_password(address, password, code, origin)
 
     async def _by_password(
         self, address: Address, password: SecretStr, code: str | None, origin: Origin
     ) -> Grant | SecondFactorAsked:
         at = self.clock.now()
-        with self.accounts.hasher.place():
+        with self.accounts.hasher.slot():
             attempt = await self.accounts.attempts.take_login(address.folded, origin, at)
             account, factor = await self.two_factor.holder_with(address.folded)
             right = await self.accounts.is_password(account, password)

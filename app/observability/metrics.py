@@ -18,11 +18,11 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-__all__ = ["ROOM", "SHARED_FOLDER", "Counter", "Gauge", "Histogram", "give_back", "mount_metrics"]
+__all__ = ["FILE_BYTES", "SHARED_FOLDER", "Counter", "Gauge", "Histogram", "mount_metrics", "release_unused"]
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # The files that a process with these kinds of metrics writes there, and what each needs at most, in bytes.
-ROOM = {
+FILE_BYTES = {
     "counter": 512 * 1024,
     "histogram": 2 * 1024 * 1024,
     "gauge_livesum": 64 * 1024,
@@ -31,15 +31,15 @@ ROOM = {
 _log = structlog.get_logger(__name__)
 
 
-def _take_room(folder: Path) -> None:
+def _reserve(folder: Path) -> None:
     """Raises OSError.
 
     prometheus_client maps files with holes into memory: writing to a hole on a full disk would kill the process, and
     each that replaces it.
     """
-    files = [folder / f"{kind}_{os.getpid()}.db" for kind in ROOM]
+    files = [folder / f"{kind}_{os.getpid()}.db" for kind in FILE_BYTES]
     try:
-        for path, size in zip(files, ROOM.values(), strict=True):
+        for path, size in zip(files, FILE_BYTES.values(), strict=True):
             with path.open("ab") as file:
                 file.write(bytes(max(0, size - file.tell())))
     except OSError:
@@ -54,7 +54,7 @@ def _share() -> str:
     if not folder:
         return ""
     try:
-        _take_room(Path(folder))
+        _reserve(Path(folder))
     except OSError as error:
         values.ValueClass = values.MutexValue
         return str(error)
@@ -64,9 +64,9 @@ def _share() -> str:
 _WHY_ALONE = _share()
 
 
-def give_back(folder: Path, pid: int) -> None:
-    """The room that a dead process did not use; what it counted stays."""
-    for kind in ROOM:
+def release_unused(folder: Path, pid: int) -> None:
+    """Truncates the files of a dead process to what it used; what it counted stays."""
+    for kind in FILE_BYTES:
         path = folder / f"{kind}_{pid}.db"
         if path.exists():
             used = int.from_bytes(path.read_bytes()[:4], sys.byteorder)

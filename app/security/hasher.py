@@ -71,8 +71,8 @@ class Hasher:
             type="ID", memory_cost=memory_kib, time_cost=time_cost, parallelism=parallelism
         )
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_step_back)
-        self._room = threads + queue
-        self._taken = 0
+        self._capacity = threads + queue
+        self._in_use = 0
         # What an unknown address is verified against, so that it costs what a known one costs.
         self._nobody = self._scheme.hash("nobody")
 
@@ -110,23 +110,23 @@ class Hasher:
         return await self._run(self._verify, text, stored)
 
     def refuse_when_full(self) -> None:
-        """Raises Overloaded where `place` would."""
-        if self._taken >= self._room:
+        """Raises Overloaded where `slot` would."""
+        if self._in_use >= self._capacity:
             raise Overloaded(retry_after=_RETRY_AFTER_SECONDS)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place in the queue, taken before anything is counted or read, so that what is shed costs nothing.
+    def slot(self) -> Iterator[None]:
+        """A slot in the queue, taken before anything is counted or read, so that a shed request costs nothing.
 
-        `hash` and `verify` are called by whoever has one. Raises Overloaded.
+        `hash` and `verify` are called within it. Raises Overloaded.
         """
         self.refuse_when_full()
-        self._taken += 1
+        self._in_use += 1
         _depth.inc()
         try:
             yield
         finally:
-            self._taken -= 1
+            self._in_use -= 1
             _depth.dec()
 
     def _verify(self, text: str, stored: str) -> bool:

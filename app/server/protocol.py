@@ -21,7 +21,7 @@ _MOST_CONNECTIONS = 10_000
 _SPARE_DESCRIPTORS = 256
 
 
-def room_for_connections() -> int:
+def connection_capacity() -> int:
     """How many there may be, after raising the limit of descriptors as far as we may; often it is 1,024 at first."""
     try:
         import resource  # noqa: PLC0415 - Windows has none, and counts no descriptors
@@ -60,7 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     headers_within_seconds = 10.0
     most_connections = _MOST_CONNECTIONS
-    """See `room_for_connections`."""
+    """See `connection_capacity`."""
     largest_head = 64 * 1024
     most_headers = 100
     most_chunks = 16_384
@@ -73,7 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _begun = 0
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
-    """Bytes of the message under way that are not its body; those of the read that it began in don't count."""
+    """Bytes of the message in flight that are not its body; those of the read that it began in don't count."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -192,8 +192,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @property
     def _is_idle(self) -> bool:
-        under_way: RequestResponseCycle | None = self.cycle
-        return under_way is None or under_way.response_complete
+        in_flight: RequestResponseCycle | None = self.cycle
+        return in_flight is None or in_flight.response_complete
 
     def _expect_headers(self) -> None:
         if self._deadline is None:

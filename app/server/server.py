@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from app.http.health import DRAINING
 
 try:
-    from app.server.protocol import BoundedProtocol, room_for_connections
+    from app.server.protocol import BoundedProtocol, connection_capacity
 except ImportError:  # On Windows there is no httptools; a proxy in front must hold slow senders off.
     BoundedProtocol = None  # type: ignore[assignment,misc]
 
@@ -143,7 +143,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 def _protocol() -> type[asyncio.Protocol] | str:
     if BoundedProtocol is None:
         return "h11"
-    return type("Protocol", (BoundedProtocol,), {"most_connections": room_for_connections()})
+    return type("Protocol", (BoundedProtocol,), {"most_connections": connection_capacity()})
 
 
 def cancel_forced_exit() -> None:

@@ -20,7 +20,7 @@ from prometheus_client import multiprocess
 
 from app.main import create_app
 from app.observability.logs import configure_logs
-from app.observability.metrics import SHARED_FOLDER, give_back
+from app.observability.metrics import SHARED_FOLDER, release_unused
 from app.server.server import run
 from app.settings import Settings
 
@@ -113,7 +113,7 @@ class _Crew:
         self.workers.remove(worker)
         if worker.pid is not None and self.metrics is not None:
             multiprocess.mark_process_dead(worker.pid, str(self.metrics))  # type: ignore[no-untyped-call]
-            give_back(self.metrics, worker.pid)
+            release_unused(self.metrics, worker.pid)
 
 
 def supervise(settings: Settings, listening: socket.socket, count: int) -> int:

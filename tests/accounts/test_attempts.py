@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.attempts.in_flight import UnderWay
+from app.accounts.attempts.in_flight import InFlight
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -188,15 +188,15 @@ async def test_wrong_passwords_at_once_are_ten_looks(api: httpx.AsyncClient, hou
 
 
 async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
-    under_way, log = UnderWay(), []
+    in_flight, log = InFlight(), []
 
     async def attempt(name: str) -> None:
-        with under_way.one("key"):
-            assert await under_way.another_ended("key")
+        with in_flight.track("key"):
+            assert await in_flight.another_ended("key")
             log.append(name)
 
-    with under_way.one("key"):
-        assert not await under_way.another_ended("key"), "nobody else is there to wait for"
+    with in_flight.track("key"):
+        assert not await in_flight.another_ended("key"), "nobody else is there to wait for"
         waiting = [asyncio.create_task(attempt(name)) for name in ("first", "second", "third")]
         await asyncio.sleep(0)
         waiting[0].cancel()
@@ -206,14 +206,14 @@ async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
 
 
 async def test_who_gave_up_at_this_very_moment_is_not_the_one_who_is_woken() -> None:
-    under_way, log = UnderWay(), []
+    in_flight, log = InFlight(), []
 
     async def attempt(name: str) -> None:
-        with under_way.one("key"):
-            assert await under_way.another_ended("key")
+        with in_flight.track("key"):
+            assert await in_flight.another_ended("key")
             log.append(name)
 
-    with under_way.one("key"):
+    with in_flight.track("key"):
         waiting = [asyncio.create_task(attempt(name)) for name in ("first", "second")]
         await asyncio.sleep(0)
         waiting[0].cancel()

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from app.database.migrations import migrate
 from app.kernel.clock import SystemClock
-from app.observability.metrics import ROOM
+from app.observability.metrics import FILE_BYTES
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
@@ -185,7 +185,7 @@ def test_workers_count_on_where_the_disk_of_their_counters_is_full(database_url:
         two_workers(database_url, counters, tmp_path) as (api, process),
     ):
         # Both have taken their room.
-        wait_for(lambda: rooms(counters) == sorted([*ROOM.values()] * 2))
+        wait_for(lambda: rooms(counters) == sorted([*FILE_BYTES.values()] * 2))
         disk.fill()
         at_first = set(workers_of(process))
         for route in _ROUTES:
@@ -194,7 +194,7 @@ def test_workers_count_on_where_the_disk_of_their_counters_is_full(database_url:
         assert counted(api, "/v1/me") == len(_METHODS)
         assert set(workers_of(process)) == at_first
         # What all routes and methods need was there from the beginning.
-        assert rooms(counters) == sorted([*ROOM.values()] * 2)
+        assert rooms(counters) == sorted([*FILE_BYTES.values()] * 2)
 
         os.kill(at_first.pop(), signal.SIGKILL)
         wait_for(lambda: bool(set(workers_of(process)) - at_first))

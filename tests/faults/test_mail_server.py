@@ -57,7 +57,7 @@ def impatient(house: Services, url: str) -> Delivery:
 
 async def metrics(house: Services) -> dict[str, int]:
     """What `/metrics` says of the outbox after the round."""
-    await house.upkeep.send_mail()
+    await house.worker.send_mail()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(house.settings, house.clock)), base_url="http://test"
     ) as api:
@@ -71,17 +71,17 @@ async def test_mail_waits_for_its_server_and_is_sent_once(
     rooms: Services, clock: SetClock, sink: MailSink, trouble: str
 ) -> None:
     if trouble == "absent":
-        await rooms.upkeep.send_mail()
+        await rooms.worker.send_mail()
     else:
         sink.content_answer = "451 later"
         async with sink.running():
-            await rooms.upkeep.send_mail()
+            await rooms.worker.send_mail()
         sink.content_answer = "250 OK"
     assert sink.messages == []
     clock.advance(timedelta(seconds=5))
     async with sink.running():
-        await rooms.upkeep.send_mail()
-        await rooms.upkeep.send_mail()
+        await rooms.worker.send_mail()
+        await rooms.worker.send_mail()
     assert sink.recipients == [EMAIL]
 
 
@@ -98,8 +98,8 @@ async def test_a_server_that_falters_costs_an_attempt_and_no_mail(
         assert [(line["event"], line["attempts"]) for line in logs] == [("mail_deferred", attempt)]
         clock.advance(timedelta(seconds=5))
     async with sink.running():
-        await rooms.upkeep.send_mail()
-        await rooms.upkeep.send_mail()
+        await rooms.worker.send_mail()
+        await rooms.worker.send_mail()
     assert sink.recipients == [EMAIL]
 
 
@@ -115,7 +115,7 @@ async def test_whoever_asks_for_a_reset_never_waits_for_the_mail_server(settings
             first = await api.post("/v1/password-reset", json=asking)
             assert (first.status_code, server.connections) == (202, 0)
             patient = replace(house.delivery, mailer=SmtpMailer(SecretStr(server.url), step_seconds=_FOR_EVER))
-            worker = asyncio.create_task(replace(house.upkeep, delivery=patient).send_mail())
+            worker = asyncio.create_task(replace(house.worker, delivery=patient).send_mail())
             async with asyncio.timeout(_WITHIN):
                 await server.faltered.wait()
             for email in (known.address, "nobody@example.com"):

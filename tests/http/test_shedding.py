@@ -24,7 +24,7 @@ def shed() -> float:
 
 def fill(house: Services, places: ExitStack) -> None:
     for _ in range(house.settings.hash_threads + house.settings.hash_queue):
-        places.enter_context(house.hasher.place())
+        places.enter_context(house.hasher.slot())
 
 
 async def test_a_log_in_without_room_is_refused_before_it_is_read(api: httpx.AsyncClient, house: Services) -> None:

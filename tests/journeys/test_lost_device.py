@@ -28,7 +28,7 @@ async def test_the_device_is_lost_and_another_one_enrolled(settings: Settings, c
             lost = await enroll(api, await a_session(api), clock.now())
 
             assert (await api.post("/v1/password-reset", json={"email": EMAIL})).status_code == 202
-            await house.upkeep.send_mail()
+            await house.worker.send_mail()
             plain = sink.messages[-1].get_body(("plain",))
             assert plain
             link = re.search(r"http://127\.0\.0\.1:8000/console/#/password-reset/(tkr_\S+)", plain.get_content())

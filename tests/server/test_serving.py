@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.kernel.clock import SystemClock
-from app.observability.metrics import ROOM, SHARED_FOLDER
+from app.observability.metrics import FILE_BYTES, SHARED_FOLDER
 from app.server.workers import shared_metrics
 from app.services import build_services
 from app.settings import Settings, new_key
@@ -226,7 +226,7 @@ def test_what_a_dead_worker_counted_stays_in_less_room(database_url: str, tmp_pa
         wait_until_ready(address, process, tmp_path)
         assert _logouts(address) == 20.0
         left = [file.stat().st_size for pid in before for file in tmp_path.glob(f"*/*_{pid}.db")]
-    assert 0 < sum(left) < min(ROOM.values())
+    assert 0 < sum(left) < min(FILE_BYTES.values())
 
 
 def test_workers_count_alone_where_no_temporary_folder_can_be_made(

@@ -36,7 +36,7 @@ from tests.support.replica import FileClock
 DIES_AT, STEPS, PROCESS = "x-dies-at", "x-steps", "x-process"
 MAIL_ROUND = "/mail-round"
 """One round of the worker's mail, as a request, so that it dies where it is told to as well."""
-COMMITTING, COMMITTED = "COMMIT under way", "connection put back"
+COMMITTING, COMMITTED = "COMMIT in flight", "connection put back"
 
 
 def _die() -> None:
@@ -106,7 +106,7 @@ class Mortal:
             await send(message)
 
         if scope["path"] == MAIL_ROUND:
-            await self._app.state.services.upkeep.send_mail()
+            await self._app.state.services.worker.send_mail()
             await Response(status_code=204)(scope, receive, send_with_steps)
             return
         await self._app(scope, receive, send_with_steps)

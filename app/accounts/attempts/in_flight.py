@@ -1,7 +1,7 @@
 """Attempts of this process that are not decided yet.
 
 An attempt counts as wrong until it turns out to be right, so many right ones at once look like too many wrong ones for
-a moment. Whoever is refused while others are under way waits for one of them to end, and asks again.
+a moment. An attempt that is refused while others are in flight waits for one of them to end, and tries again.
 """
 
 import asyncio
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class _Lane:
+class _Queue:
     inside: int = 0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
     @property
-    def under_way(self) -> int:
+    def in_flight(self) -> int:
         return self.inside - len(self.waiting)
 
     def wake_one(self) -> None:
-        """Whoever is woken wakes the next in turn, at its own end."""
+        """An attempt that is woken wakes the next one when it ends."""
         while self.waiting:
             ended = self.waiting.popleft()
             if not ended.done():
@@ -29,33 +29,33 @@ class _Lane:
                 return
 
 
-class UnderWay:
+class InFlight:
     def __init__(self) -> None:
-        self._lanes: defaultdict[Hashable, _Lane] = defaultdict(_Lane)
+        self._queues: defaultdict[Hashable, _Queue] = defaultdict(_Queue)
 
     @contextmanager
-    def one(self, key: Hashable) -> Iterator[None]:
+    def track(self, key: Hashable) -> Iterator[None]:
         """Around an attempt, from before it is counted until it is decided."""
-        lane = self._lanes[key]
-        lane.inside += 1
+        queue = self._queues[key]
+        queue.inside += 1
         try:
             yield
         finally:
-            lane.inside -= 1
-            lane.wake_one()
-            if not lane.inside:
-                self._lanes.pop(key, None)
+            queue.inside -= 1
+            queue.wake_one()
+            if not queue.inside:
+                self._queues.pop(key, None)
 
     async def another_ended(self, key: Hashable) -> bool:
-        """Waits, from within `one`, until another attempt of this key has ended; False where none is under way."""
-        lane = self._lanes[key]
-        if lane.under_way <= 1:
+        """Waits, from within `track`, until another attempt of this key has ended; False where none is in flight."""
+        queue = self._queues[key]
+        if queue.in_flight <= 1:
             return False
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        lane.waiting.append(ended)
+        queue.waiting.append(ended)
         try:
             await ended
         finally:
-            if ended in lane.waiting:
-                lane.waiting.remove(ended)
+            if ended in queue.waiting:
+                queue.waiting.remove(ended)
         return True

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from app.accounts.attempts.domain import Attempt, attempt_at, subject_of
-from app.accounts.attempts.in_flight import UnderWay
+from app.accounts.attempts.in_flight import InFlight
 from app.accounts.attempts.repository import (
     CLEAN,
     FORGET,
@@ -39,7 +39,7 @@ def _seconds_until(moment: datetime | None, at: datetime) -> int:
 class Attempts:
     database: Database
     settings: Settings
-    under_way: UnderWay = field(default_factory=UnderWay)
+    in_flight: InFlight = field(default_factory=InFlight)
 
     @property
     def _window(self) -> timedelta:
@@ -57,12 +57,12 @@ class Attempts:
                 return
             raise await self._rate_limited(connection, given, at)
 
-    def one(self, folded_address: str, origin: Origin) -> AbstractContextManager[None]:
-        """Around an attempt, from before it is taken until it is decided: others wait for it before they give up."""
-        return self.under_way.one((subject_of(folded_address), origin.network))
+    def track(self, folded_address: str, origin: Origin) -> AbstractContextManager[None]:
+        """Around an attempt, from before it is counted until it is decided: others wait for it before they are refused."""
+        return self.in_flight.track((subject_of(folded_address), origin.network))
 
     async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
-        """Counts an attempt as wrong until it is forgiven. Called within `one`. Raises TooManyAttempts."""
+        """Counts an attempt as wrong until it is forgiven. Called within `track`. Raises TooManyAttempts."""
         attempt = attempt_at(folded_address, origin, at)
         given = self._password(attempt)
         while True:
@@ -70,7 +70,7 @@ class Attempts:
                 (taken,) = await TAKE_PASSWORD.all(connection, given)
                 if taken.counted:
                     return attempt
-            if not await self.under_way.another_ended((attempt.subject, origin.network)):
+            if not await self.in_flight.another_ended((attempt.subject, origin.network)):
                 async with self.database.autocommit() as connection:
                     raise await self._too_many(connection, given, at)
 
