@@ -23,9 +23,9 @@ from app.audit.domain import EventType
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
 from app.clients.service import Clients
-from app.http.pages import AskedPage, Page
+from app.http.pages import Page, PageParams
 from app.http.problems import refuses
-from app.http.schemas import FromOrigin, GivenAddress, GivenId
+from app.http.schemas import AddressIn, FromOrigin, IdIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
@@ -76,8 +76,8 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
     @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
     async def list_accounts(
         _: Reader,
-        page: AskedPage,
-        email: Annotated[GivenAddress | None, Query(description="Only the account with this address.")] = None,
+        page: PageParams,
+        email: Annotated[AddressIn | None, Query(description="Only the account with this address.")] = None,
         external_id: Annotated[
             str | None, Query(max_length=255, description="Only the account that another system calls this.")
         ] = None,
@@ -148,8 +148,8 @@ def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
     @router.get("/events", summary="List what happened", responses=refuses(*_CLIENT))
     async def list_all_events(
         _: Auditor,
-        page: AskedPage,
-        account_id: Annotated[GivenId | None, Query()] = None,
+        page: PageParams,
+        account_id: Annotated[IdIn | None, Query()] = None,
         type: Annotated[EventType | None, Query()] = None,
     ) -> Page[AnyEvent]:
         """Newest first."""

@@ -8,25 +8,25 @@ from pydantic import Field
 
 from app.admin import domain
 from app.audit import domain as activity
-from app.http.schemas import Answer, Body, GivenAddress, GivenPassword, Moment, Reason, ShownIp, ShownUserAgent
+from app.http.schemas import AddressIn, IpOut, PasswordIn, Reason, RequestModel, ResponseModel, Timestamp, UserAgentOut
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Account, TurnedOff, TwoFactor
 
 
-class CreateAccount(Body):
-    email: GivenAddress
-    password: GivenPassword | None = Field(default=None, description="Without it the person gets a mail to set one.")
+class CreateAccount(RequestModel):
+    email: AddressIn
+    password: PasswordIn | None = Field(default=None, description="Without it the person gets a mail to set one.")
 
 
-class ChangeAccount(Body):
+class ChangeAccount(RequestModel):
     status: Literal["active", "disabled"] = Field(examples=["disabled"])
 
 
-class WithReason(Body):
+class WithReason(RequestModel):
     reason: Reason
 
 
-class TwoFactorReset(Answer):
+class TwoFactorReset(ResponseModel):
     two_factor: TurnedOff
     revoked: Revoked
 
@@ -35,24 +35,24 @@ class TwoFactorReset(Answer):
         return cls(two_factor=TwoFactor.of(reset.two_factor), revoked=Revoked.of(reset.revoked))
 
 
-class TokensRevoked(Answer):
+class TokensRevoked(ResponseModel):
     revoked: Revoked
 
 
-class PasswordResetSent(Answer):
+class PasswordResetSent(ResponseModel):
     message: str = (
         "A mail with a link is on its way, unless as many are open already as may be, or the account is disabled."
     )
 
 
-class AnyEvent(Answer):
+class AnyEvent(ResponseModel):
     """An event of any account; `account_id` is null for what concerned all of them."""
 
     id: UUID
     type: activity.EventType
-    occurred_at: Moment
-    ip: ShownIp
-    user_agent: ShownUserAgent
+    occurred_at: Timestamp
+    ip: IpOut
+    user_agent: UserAgentOut
     details: Mapping[str, Any] = Field(examples=[{"reason": "Lost her phone, identity checked."}])
     account_id: UUID | None
     client_id: str | None = Field(examples=["0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6"])

@@ -7,16 +7,16 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.http.schemas import Answer, Methods, ShownAddress
+from app.http.schemas import AddressOut, Methods, ResponseModel
 from app.tokens.domain import Caller
 
 
-class ActiveToken(Answer):
+class ActiveToken(ResponseModel):
     """`iat`, `exp` and `auth_time` are Unix seconds; `exp` is the earliest end, idleness included."""
 
     active: Literal[True] = True
     sub: UUID = Field(description="The account's id.")
-    username: ShownAddress = Field(description="The account's address.")
+    username: AddressOut = Field(description="The account's address.")
     email_verified: bool
     external_id: str | None = Field(
         description="What the system that the account was imported from calls it.", examples=["u-4711"]
@@ -48,7 +48,7 @@ class ActiveToken(Answer):
         )
 
 
-class InactiveToken(Answer):
+class InactiveToken(ResponseModel):
     active: Literal[False] = False
 
 

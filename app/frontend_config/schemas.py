@@ -4,13 +4,13 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from app.http.schemas import Answer
+from app.http.schemas import ResponseModel
 from app.settings import PasswordResetPolicy, Settings
 
 LOGO_PATH = "/v1/config/logo"
 
 
-class FrontendConfig(Answer):
+class FrontendConfig(ResponseModel):
     """What a frontend must know to say true sentences. Lifetimes are whole seconds."""
 
     issuer: str = Field(description="The name that an authenticator app and the mails show.", examples=["Twokeys"])

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request
 from app.database.engine import Database
 from app.database.migrations import current_revision, is_behind
 from app.http.problems import refuses
-from app.http.schemas import Answer
+from app.http.schemas import ResponseModel
 from app.kernel.refusal import Unavailable
 
 # In the state that a server shares with each of its requests, from the moment on in which it was told to end.
 DRAINING = "draining"
 
 
-class Healthy(Answer):
+class Healthy(ResponseModel):
     status: Literal["ok"] = "ok"
 
 

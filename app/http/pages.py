@@ -12,12 +12,12 @@ from pydantic import (
     Field,
 )
 
-from app.http.schemas import Answer
+from app.http.schemas import ResponseModel
 from app.kernel.page import PageOf
 from app.kernel.refusal import FieldError
 
 Item = TypeVar("Item")
-Shown = TypeVar("Shown")
+Out = TypeVar("Out")
 
 
 _CHECK_BYTES = 8
@@ -44,7 +44,7 @@ def read_cursor(cursor: str) -> UUID:
     return after
 
 
-class PageAsked(BaseModel):
+class PageQuery(BaseModel):
     after: UUID | None
     limit: int
 
@@ -52,11 +52,11 @@ class PageAsked(BaseModel):
 async def _page(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
-) -> PageAsked:
-    return PageAsked(after=read_cursor(cursor) if cursor is not None else None, limit=limit)
+) -> PageQuery:
+    return PageQuery(after=read_cursor(cursor) if cursor is not None else None, limit=limit)
 
 
-AskedPage = Annotated[PageAsked, Depends(_page)]
+PageParams = Annotated[PageQuery, Depends(_page)]
 
 
 NextCursor = Annotated[str | None, Field(description="Null on the last page.", examples=[write_cursor(UUID(int=0))])]
@@ -66,10 +66,10 @@ def next_cursor_of(page: PageOf[Item]) -> str | None:
     return write_cursor(page.next_after) if page.next_after else None
 
 
-class Page(Answer, Generic[Shown]):
-    items: Sequence[Shown]
+class Page(ResponseModel, Generic[Out]):
+    items: Sequence[Out]
     next_cursor: NextCursor
 
     @classmethod
-    def of(cls, page: PageOf[Item], show: Callable[[Item], Shown]) -> "Page[Shown]":
+    def of(cls, page: PageOf[Item], show: Callable[[Item], Out]) -> "Page[Out]":
         return cls(items=[show(item) for item in page.items], next_cursor=next_cursor_of(page))

@@ -23,20 +23,20 @@ from app.kernel.clock import rfc3339
 from app.kernel.origin import Origin
 
 
-class Body(BaseModel):
-    """What comes in: unknown fields are refused, and no type is turned into another."""
+class RequestModel(BaseModel):
+    """A request body: unknown fields are refused, and no type is converted into another."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class Answer(BaseModel):
-    """What goes out."""
+class ResponseModel(BaseModel):
+    """A response body."""
 
-    # What we always send is always there, whether or not the code has to name it.
+    # A field with a default is always sent, so the document lists it as required.
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
-Moment = Annotated[
+Timestamp = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
@@ -75,20 +75,20 @@ class Problem(BaseModel):
         description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive when "
         "the device is ahead of us.",
     )
-    server_time: Moment | SkipJsonSchema[None] = Field(default=None, description="With `clock_skew_seconds`.")
+    server_time: Timestamp | SkipJsonSchema[None] = Field(default=None, description="With `clock_skew_seconds`.")
     error: str | SkipJsonSchema[None] = Field(
         default=None, description="At `/v1/introspect` and `/v1/revoke`: RFC 6749 §5.2."
     )
 
 
-ShownAddress = Annotated[str, Field(examples=["ada@example.com"])]
-ShownIp = Annotated[str | None, Field(examples=["203.0.113.7"])]
-ShownUserAgent = Annotated[str | None, Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])]
+AddressOut = Annotated[str, Field(examples=["ada@example.com"])]
+IpOut = Annotated[str | None, Field(examples=["203.0.113.7"])]
+UserAgentOut = Annotated[str | None, Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])]
 Methods = Annotated[list[str], Field(examples=[["pwd", "otp", "mfa"]], description="RFC 8176.")]
-ShownRecoveryCode = Annotated[str, Field(examples=["VWK4-7QZD-XN2M-3RBT-H5YC-6ALE"])]
+RecoveryCodeOut = Annotated[str, Field(examples=["VWK4-7QZD-XN2M-3RBT-H5YC-6ALE"])]
 
-GivenAddress = Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])]
-GivenPassword = Annotated[SecretStr, Field(min_length=1, examples=["correct horse battery staple"])]
+AddressIn = Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])]
+PasswordIn = Annotated[SecretStr, Field(min_length=1, examples=["correct horse battery staple"])]
 
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -107,7 +107,7 @@ def _read_id(value: object) -> UUID:
     return UUID(value)
 
 
-GivenId = Annotated[UUID, BeforeValidator(_read_id)]
+IdIn = Annotated[UUID, BeforeValidator(_read_id)]
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=500), Field(examples=["Lost her phone, identity checked."])
 ]

@@ -25,7 +25,7 @@ class Challenge:
 
 
 @dataclass(frozen=True)
-class SecondFactorAsked:
+class ChallengeIssued:
     secret: SecretStr
     created_at: datetime
     expires_in: int

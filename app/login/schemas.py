@@ -4,18 +4,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.http.schemas import Answer, Body, GivenAddress, GivenPassword
+from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
 from app.login import domain
-from app.two_factor.schemas import GivenCode
+from app.two_factor.schemas import CodeIn
 
 
-class LogIn(Body):
-    email: GivenAddress
-    password: GivenPassword
-    code: GivenCode | None = Field(default=None, description="Both steps in one call; ignored without 2FA.")
+class LogIn(RequestModel):
+    email: AddressIn
+    password: PasswordIn
+    code: CodeIn | None = Field(default=None, description="Both steps in one call; ignored without 2FA.")
 
 
-class TwoFactorRequired(Answer):
+class TwoFactorRequired(ResponseModel):
     """The password is right; now send a code with this challenge."""
 
     status: Literal["two_factor_required"] = "two_factor_required"
@@ -24,10 +24,10 @@ class TwoFactorRequired(Answer):
     methods: tuple[Literal["totp", "recovery_code"], ...] = ("totp", "recovery_code")
 
     @classmethod
-    def of(cls, asked: domain.SecondFactorAsked) -> Self:
+    def of(cls, asked: domain.ChallengeIssued) -> Self:
         return cls(challenge=asked.secret.get_secret_value(), expires_in=asked.expires_in)
 
 
-class SecondStep(Body):
+class SecondStep(RequestModel):
     challenge: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(examples=["tkc_…"])
-    code: GivenCode
+    code: CodeIn

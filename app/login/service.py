@@ -16,7 +16,7 @@ from app.kernel.chance import new_id
 from app.kernel.clock import Clock
 from app.kernel.origin import Origin
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
-from app.login.domain import Challenge, ChallengeExpired, InvalidCredentials, SecondFactorAsked
+from app.login.domain import Challenge, ChallengeExpired, ChallengeIssued, InvalidCredentials
 from app.login.repository import Challenges, Grants
 from app.observability.metrics import Counter
 from app.settings import Settings
@@ -42,7 +42,7 @@ class Login:
 
     async def by_password(
         self, address: Address, password: SecretStr, code: str | None, origin: Origin
-    ) -> Grant | SecondFactorAsked:
+    ) -> Grant | ChallengeIssued:
         """The first step, or both in one call.
 
         Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
@@ -52,7 +52,7 @@ class Login:
 
     async def _by_password(
         self, address: Address, password: SecretStr, code: str | None, origin: Origin
-    ) -> Grant | SecondFactorAsked:
+    ) -> Grant | ChallengeIssued:
         at = self.clock.now()
         with self.accounts.hasher.slot():
             attempt = await self.accounts.attempts.take_login(address.folded, origin, at)
@@ -116,7 +116,7 @@ class Login:
         _logins.labels("granted", "password").inc()
         return Grant(session.opened, account, state_of(factor, at))
 
-    async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> SecondFactorAsked:
+    async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> ChallengeIssued:
         secret = new_secret(SecretKind.CHALLENGE)
         life = self.settings.challenge_seconds
         async with self.database.autocommit() as connection:
@@ -125,7 +125,7 @@ class Login:
         if not opened:
             raise InvalidCredentials
         _logins.labels("second_factor_asked", "password").inc()
-        return SecondFactorAsked(secret, at, life)
+        return ChallengeIssued(secret, at, life)
 
     async def _grant_by_code(
         self,

@@ -4,17 +4,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from app.http.schemas import Answer, Body, GivenAddress, GivenPassword, ShownAddress
+from app.http.schemas import AddressIn, AddressOut, PasswordIn, RequestModel, ResponseModel
 from app.password_reset import domain
 from app.tokens.schemas import Revoked
-from app.two_factor.schemas import GivenCode
+from app.two_factor.schemas import CodeIn
 
 
-class AskForReset(Body):
-    email: GivenAddress
+class AskForReset(RequestModel):
+    email: AddressIn
 
 
-class ResetAsked(Answer):
+class ResetAsked(ResponseModel):
     """Always the same."""
 
     message: str = "If there is an account with this address, a mail with a link is on its way."
@@ -23,14 +23,14 @@ class ResetAsked(Answer):
 ResetToken = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["tkr_…"])]
 
 
-class CheckReset(Body):
+class CheckReset(RequestModel):
     token: ResetToken
 
 
-class ResetChecked(Answer):
+class ResetChecked(ResponseModel):
     """Whose link it is, and what a reset by it does to two-factor authentication."""
 
-    email: ShownAddress
+    email: AddressOut
     two_factor: Literal["cleared", "kept", "not_enabled"] = Field(examples=["cleared"])
 
     @classmethod
@@ -38,13 +38,13 @@ class ResetChecked(Answer):
         return cls(email=prospect.address, two_factor=prospect.two_factor.value)
 
 
-class CompleteReset(Body):
+class CompleteReset(RequestModel):
     token: ResetToken
-    new_password: GivenPassword
-    code: GivenCode | None = Field(default=None, description="Where the service asks for the second factor as well.")
+    new_password: PasswordIn
+    code: CodeIn | None = Field(default=None, description="Where the service asks for the second factor as well.")
 
 
-class ResetCompleted(Answer):
+class ResetCompleted(ResponseModel):
     """No token is issued: log in with the new password."""
 
     two_factor: Literal["disabled", "kept", "not_enabled"]

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WeakPassword, WrongPassword
-from app.http.pages import AskedPage, Page
+from app.http.pages import Page, PageParams
 from app.http.problems import refuses
 from app.http.schemas import FromOrigin
 from app.http.strict_json import StrictRoute
@@ -39,7 +39,7 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, guard: Guard) -> API
         return PasswordChanged(grant=Grant.of(grant), revoked=Revoked.of(revoked))
 
     @router.get("/events", summary="List what happened to one's account", responses=refuses(InvalidToken))
-    async def list_events(caller: AnyToken, page: AskedPage) -> Page[Event]:
+    async def list_events(caller: AnyToken, page: PageParams) -> Page[Event]:
         """Newest first."""
         return Page[Event].of(await profile.events(caller, after=page.after, limit=page.limit), Event.of)
 

@@ -6,29 +6,29 @@ from uuid import UUID
 from pydantic import Field
 
 from app.audit import domain
-from app.http.schemas import Answer, Body, GivenPassword, Moment, ShownIp, ShownUserAgent
+from app.http.schemas import IpOut, PasswordIn, RequestModel, ResponseModel, Timestamp, UserAgentOut
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import Grant
 
 
-class ChangePassword(Body):
-    current_password: GivenPassword
-    new_password: GivenPassword
+class ChangePassword(RequestModel):
+    current_password: PasswordIn
+    new_password: PasswordIn
 
 
-class PasswordChanged(Answer):
+class PasswordChanged(ResponseModel):
     grant: Grant
     revoked: Revoked
 
 
-class Event(Answer):
+class Event(ResponseModel):
     """Something that happened to the account."""
 
     id: UUID
     type: domain.EventType
-    occurred_at: Moment
-    ip: ShownIp
-    user_agent: ShownUserAgent
+    occurred_at: Timestamp
+    ip: IpOut
+    user_agent: UserAgentOut
     details: dict[str, Any] = Field(examples=[{"amr": ["pwd", "otp", "mfa"]}])
 
     @classmethod

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from app.http.pages import AskedPage
+from app.http.pages import PageParams
 from app.http.problems import refuses
 from app.http.schemas import FromOrigin
 from app.http.strict_json import StrictRoute
@@ -27,7 +27,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         await tokens.log_out(caller, origin)
 
     @router.get("/me/tokens", summary="List one's live tokens", responses=refuses(InvalidToken))
-    async def list_tokens(caller: AnyToken, page: AskedPage, kind: Kind | None = None) -> TokenPage:
+    async def list_tokens(caller: AnyToken, page: PageParams, kind: Kind | None = None) -> TokenPage:
         """Newest first, of one kind or of both. `counts` and `current` are the same on every page."""
         return TokenPage.of(await tokens.list_live(caller, kind=kind, after=page.after, limit=page.limit))
 

@@ -6,23 +6,23 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.http.pages import NextCursor, next_cursor_of
-from app.http.schemas import Answer, Body, Methods, Moment, ShownIp, ShownUserAgent, printable
+from app.http.schemas import IpOut, Methods, RequestModel, ResponseModel, Timestamp, UserAgentOut, printable
 from app.tokens import domain
 
 _TEN_YEARS = 10 * 365 * 24 * 3600
 
 
-class Token(Answer):
+class Token(ResponseModel):
     """An authentication token without its secret. `amr` are authentication methods of RFC 8176."""
 
     id: UUID
     kind: Literal["session", "personal"]
     description: str | None = Field(description="Null for a session.", examples=[None])
-    created_at: Moment
-    expires_at: Moment | None
-    last_used_at: Moment | None
-    last_used_ip: ShownIp
-    user_agent: ShownUserAgent
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    last_used_at: Timestamp | None
+    last_used_ip: IpOut
+    user_agent: UserAgentOut
     extend_when_used: bool = Field(examples=[False])
     amr: Methods
     current: bool
@@ -44,7 +44,7 @@ class Token(Answer):
         )
 
 
-class Revoked(Answer):
+class Revoked(ResponseModel):
     """How many live tokens the call ended, the calling one included where it died too."""
 
     sessions: int = Field(examples=[2])
@@ -55,14 +55,14 @@ class Revoked(Answer):
         return cls(sessions=revoked.sessions, personal_tokens=revoked.personal_tokens)
 
 
-class TokenCounts(Answer):
+class TokenCounts(ResponseModel):
     """All live tokens of the account, whatever the page shows."""
 
     sessions: int = Field(examples=[2])
     personal_tokens: int = Field(examples=[1])
 
 
-class TokenPage(Answer):
+class TokenPage(ResponseModel):
     items: list[Token]
     next_cursor: NextCursor
     counts: TokenCounts
@@ -79,7 +79,7 @@ class TokenPage(Answer):
         )
 
 
-class CreateToken(Body):
+class CreateToken(RequestModel):
     description: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)] = Field(
         examples=["Nightly backup"]
     )
@@ -87,7 +87,7 @@ class CreateToken(Body):
     extend_when_used: bool = False
 
 
-class CreatedToken(Answer):
+class CreatedToken(ResponseModel):
     access_token: str = Field(examples=["tkp_…"])
     token: Token
 
@@ -96,9 +96,9 @@ class CreatedToken(Answer):
         return cls(access_token=opened.secret.get_secret_value(), token=Token.of(opened.token, current=None))
 
 
-class RevokeAll(Body):
+class RevokeAll(RequestModel):
     keep_current: bool = True
 
 
-class RevokedAll(Answer):
+class RevokedAll(ResponseModel):
     revoked: Revoked

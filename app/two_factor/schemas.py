@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.accounts import domain as accounts
-from app.http.schemas import Answer, Body, GivenId, GivenPassword, Moment, ShownAddress, ShownRecoveryCode
+from app.http.schemas import AddressOut, IdIn, PasswordIn, RecoveryCodeOut, RequestModel, ResponseModel, Timestamp
 from app.tokens.schemas import Revoked, Token
 from app.two_factor import domain, totp
 
@@ -24,14 +24,14 @@ def _is_code(text: str) -> str:
     return text
 
 
-GivenCode = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
+CodeIn = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
 
 
-class TwoFactor(Answer):
+class TwoFactor(ResponseModel):
     status: Literal["disabled", "pending", "enabled"] = Field(examples=["enabled"])
-    enabled_at: Moment | None
-    last_used_at: Moment | None
-    enrollment_expires_at: Moment | None = Field(examples=[None])
+    enabled_at: Timestamp | None
+    last_used_at: Timestamp | None
+    enrollment_expires_at: Timestamp | None = Field(examples=[None])
     recovery_codes_remaining: int = Field(examples=[10])
 
     @classmethod
@@ -51,16 +51,16 @@ TurnedOff = Annotated[
 ]
 
 
-class Account(Answer):
+class Account(ResponseModel):
     id: UUID
-    email: ShownAddress
-    created_at: Moment
+    email: AddressOut
+    created_at: Timestamp
     status: Literal["active", "disabled"]
     external_id: str | None = Field(
         description="What the system that it was imported from calls it.", examples=["u-4711"]
     )
-    email_verified_at: Moment | None
-    last_login_at: Moment | None
+    email_verified_at: Timestamp | None
+    last_login_at: Timestamp | None
     two_factor: TwoFactor
 
     @classmethod
@@ -77,7 +77,7 @@ class Account(Answer):
         )
 
 
-class Grant(Answer):
+class Grant(ResponseModel):
     """What a successful proof returns."""
 
     status: Literal["authenticated"] = "authenticated"
@@ -102,11 +102,11 @@ def _seconds(since: datetime, until: datetime | None) -> int:
     return int((until - since).total_seconds()) if until else 0
 
 
-class BeginEnrollment(Body):
-    password: GivenPassword
+class BeginEnrollment(RequestModel):
+    password: PasswordIn
 
 
-class Enrollment(Answer):
+class Enrollment(ResponseModel):
     """Shown once. `secret` is for typing, the two pictures are `data:` URIs of the same `otpauth_uri`."""
 
     id: UUID = Field(description="Send it with the code, so that a code for another secret counts as no attempt.")
@@ -115,27 +115,27 @@ class Enrollment(Answer):
     qr_svg: str = Field(examples=["data:image/svg+xml;base64,PHN2ZyB4…"])
     qr_png: str = Field(examples=["data:image/png;base64,iVBORw0KGgo…"])
     issuer: str = Field(examples=["Twokeys"])
-    account_name: ShownAddress
+    account_name: AddressOut
     algorithm: Literal["SHA1"] = "SHA1"
     digits: Literal[6] = totp.DIGITS
     period: Literal[30] = totp.PERIOD_SECONDS
-    expires_at: Moment
+    expires_at: Timestamp
 
     @classmethod
     def of(cls, issued: domain.Issued) -> Self:
         return cls(**vars(issued))
 
 
-class Confirm(Body):
-    code: GivenCode
-    enrollment_id: GivenId | None = Field(
+class Confirm(RequestModel):
+    code: CodeIn
+    enrollment_id: IdIn | None = Field(
         default=None, description="The `id` of the enrollment that the code is for; another than the pending is 409."
     )
 
 
-class Confirmed(Answer):
+class Confirmed(ResponseModel):
     two_factor: TwoFactor
-    recovery_codes: list[ShownRecoveryCode] = Field(
+    recovery_codes: list[RecoveryCodeOut] = Field(
         description="Ten codes, each good once; shown in this answer and never again."
     )
     grant: Grant
@@ -151,12 +151,12 @@ class Confirmed(Answer):
         )
 
 
-class Disable(Body):
-    password: GivenPassword
-    code: GivenCode | None = None
+class Disable(RequestModel):
+    password: PasswordIn
+    code: CodeIn | None = None
 
 
-class Disabled(Answer):
+class Disabled(ResponseModel):
     two_factor: TurnedOff
     grant: Grant
     revoked: Revoked
@@ -170,9 +170,9 @@ class Disabled(Answer):
         )
 
 
-class ReplaceRecoveryCodes(Body):
-    password: GivenPassword
+class ReplaceRecoveryCodes(RequestModel):
+    password: PasswordIn
 
 
-class NewRecoveryCodes(Answer):
-    recovery_codes: list[ShownRecoveryCode] = Field(description="Ten codes, each good once; the old set is dead.")
+class NewRecoveryCodes(ResponseModel):
+    recovery_codes: list[RecoveryCodeOut] = Field(description="Ten codes, each good once; the old set is dead.")

@@ -25,12 +25,12 @@ from app.two_factor.domain import (
     recovery_code_digest,
     state_of,
 )
-from app.two_factor.schemas import GivenCode
+from app.two_factor.schemas import CodeIn
 from tests.support.people import totp_code
 
 AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-code = TypeAdapter(GivenCode)
+code = TypeAdapter(CodeIn)
 
 
 def a_factor(**known: Any) -> SecondFactor:
