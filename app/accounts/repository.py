@@ -81,18 +81,18 @@ def account_of(row: Row[*tuple[Any, ...]] | Record) -> Account:
 
 
 _unchanged = select(accounts.c.id).where(
-    accounts.c.id == bindparam("held_id", type_=Uuid),
-    accounts.c.credential_epoch == bindparam("held_epoch", type_=Integer),
+    accounts.c.id == bindparam("locked_id", type_=Uuid),
+    accounts.c.credential_epoch == bindparam("locked_epoch", type_=Integer),
     accounts.c.status == Status.ACTIVE,
 )
-HOLD = _unchanged.with_for_update(read=True)
-"""Locks the account while it is as it was read, which `held` names: for `AccountRows.hold`, or as a part of more."""
-_hold = CompiledStatement(HOLD)
+LOCK_IF_UNCHANGED = _unchanged.with_for_update(read=True)
+"""Locks the account while it is as it was read, which `unchanged` names: for `AccountRows.lock_if_unchanged`, or as a part of other statements."""
+_lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 
 
-def held(id: UUID, epoch: int) -> dict[str, object]:
-    """What HOLD asks for."""
-    return {"held_id": id, "held_epoch": epoch}
+def unchanged(id: UUID, epoch: int) -> dict[str, object]:
+    """The parameters of LOCK_IF_UNCHANGED."""
+    return {"locked_id": id, "locked_epoch": epoch}
 
 
 @dataclass(frozen=True)
@@ -139,28 +139,28 @@ class AccountRows:
             return None
         return account_of(row)
 
-    async def hold(self, id: UUID, *, epoch: int) -> bool:
-        """Keeps the account as it is until the transaction ends; False where it is no longer so.
+    async def lock_if_unchanged(self, id: UUID, *, epoch: int) -> bool:
+        """Locks the account while it is as it was read; False where it is no longer so.
 
         Every transaction locks the account's row before any other row of the account, so none deadlocks.
         """
-        return await _hold.first(self.connection, held(id, epoch)) is not None
+        return await _lock_if_unchanged.first(self.connection, unchanged(id, epoch)) is not None
 
-    async def keep(self, id: UUID | None) -> UUID | None:
-        """Keeps the account from being deleted until the transaction ends; None where there is none any more.
+    async def lock_existence(self, id: UUID | None) -> UUID | None:
+        """Locks the account against deletion until the transaction ends; None where there is none any more.
 
-        For what is written about an account that may be deleted meanwhile: it would leave a trace behind. For no
-        account some other one is kept: locking a row takes a tenth of a millisecond, and its absence would tell.
+        For what is written about an account that may be deleted meanwhile, and would leave a trace behind. Without an
+        account, some other one is locked: that takes a tenth of a millisecond, and its absence would tell.
         """
         some_other = select(accounts.c.id).order_by(accounts.c.id).limit(1).scalar_subquery()
         query = select(accounts.c.id).where(accounts.c.id == (id or some_other))
-        kept: UUID | None = await self.connection.scalar(query.with_for_update(read=True, key_share=True))
-        return kept if id else None
+        locked: UUID | None = await self.connection.scalar(query.with_for_update(read=True, key_share=True))
+        return locked if id else None
 
-    async def hold_alone(self, id: UUID, *, epoch: int) -> bool:
-        """As `hold`, and no other transaction of the account runs beside: for what must be counted."""
+    async def lock_exclusively(self, id: UUID, *, epoch: int) -> bool:
+        """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""
         query = _unchanged.with_for_update(key_share=True)
-        return (await self.connection.execute(query, held(id, epoch))).first() is not None
+        return (await self.connection.execute(query, unchanged(id, epoch))).first() is not None
 
     async def turn_epoch(self, id: UUID, *, seen: int) -> Account | None:
         """Ends everything that was issued under `seen`; None where somebody was faster."""

@@ -66,7 +66,7 @@ class Accounts:
                 await self.audit_log.record(
                     connection,
                     EventType.PASSWORD_REFUSED,
-                    account_id=await AccountRows(connection).keep(account.id),
+                    account_id=await AccountRows(connection).lock_existence(account.id),
                     at=at,
                     origin=origin,
                     reason="wrong_password",

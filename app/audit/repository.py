@@ -67,9 +67,9 @@ _new = {each.name: bindparam(f"event_{each.name}", type_=each.type) for each in 
 _record = CompiledStatement(insert(events).values(_new))
 
 
-def recording(held: CTE) -> CTE:
-    """`EventRows.add` as a part of another statement, done only where `held` finds the account."""
-    return insert(events).from_select(list(_new), select(*_new.values()).select_from(held)).cte("recorded")
+def recording(locked: CTE) -> CTE:
+    """`EventRows.add` as a part of another statement, done only where `locked` finds the account."""
+    return insert(events).from_select(list(_new), select(*_new.values()).select_from(locked)).cte("recorded")
 
 
 def new_event(event: Event) -> Mapping[str, object]:

@@ -28,7 +28,7 @@ from app.accounts.attempts.domain import Attempt
 from app.accounts.attempts.repository import forgiving, remembering
 from app.accounts.domain import Account, Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
-from app.accounts.repository import HOLD, account_of, accounts, held
+from app.accounts.repository import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.audit.domain import Event
 from app.audit.repository import new_event, recording
 from app.database.compiled import CompiledStatement
@@ -56,16 +56,16 @@ challenges = Table(
 
 # Named like no column: an UPDATE or INSERT takes parameters that are for values of its own.
 _digest, _at = bindparam("presented", type_=LargeBinary), bindparam("at", type_=DateTime(timezone=True))
-_held = HOLD.cte("held")
-_forgiven, _streak = forgiving(_held)
+_locked = LOCK_IF_UNCHANGED.cte("locked")
+_forgiven, _streak = forgiving(_locked)
 _opened = (
     insert(challenges)
     .from_select(
         ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at"],
         select(
-            _held.c.id,
+            _locked.c.id,
             _digest,
-            bindparam("held_epoch", type_=Integer),
+            bindparam("locked_epoch", type_=Integer),
             literal_column("0"),
             _at,
             bindparam("until", type_=DateTime(timezone=True)),
@@ -82,7 +82,7 @@ _spend = CompiledStatement(
     .where(
         challenges.c.digest == _digest,
         challenges.c.spent_at.is_(None),
-        challenges.c.account_id == select(_held.c.id).scalar_subquery(),
+        challenges.c.account_id == select(_locked.c.id).scalar_subquery(),
     )
     .values(spent_at=_at)
     .returning(challenges.c.account_id)
@@ -119,11 +119,11 @@ _count_attempt = CompiledStatement(
 )
 
 # What a log-in is granted is one statement: the account is held first, since all the rest asks for it.
-_known = remembering(_held)
-_granted = (*opening(_held), recording(_held), _known)
-_grant_for_code = CompiledStatement(select(_held.c.id).add_cte(*_granted))
+_known = remembering(_locked)
+_granted = (*opening(_locked), recording(_locked), _known)
+_grant_for_code = CompiledStatement(select(_locked.c.id).add_cte(*_granted))
 _grant_for_password = CompiledStatement(
-    select(_held.c.id).select_from(_held.outerjoin(_forgiven, true())).add_cte(_streak, *_granted)
+    select(_locked.c.id).select_from(_locked.outerjoin(_forgiven, true())).add_cte(_streak, *_granted)
 )
 
 
@@ -146,7 +146,7 @@ class Grants:
     async def _grant(
         self, grant: CompiledStatement, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
     ) -> bool:
-        given = {**session, **new_event(event), **vars(attempt), **held(account.id, account.epoch)}
+        given = {**session, **new_event(event), **vars(attempt), **unchanged(account.id, account.epoch)}
         return await grant.first(self.connection, given) is not None
 
 
@@ -156,7 +156,7 @@ class Challenges:
 
     async def open(self, digest: bytes, account: Account, attempt: Attempt, expires_at: datetime) -> bool:
         """Also forgives the attempt; False, and nothing done, where the account is no longer as it was read."""
-        given = {"presented": digest, "until": expires_at, **vars(attempt), **held(account.id, account.epoch)}
+        given = {"presented": digest, "until": expires_at, **vars(attempt), **unchanged(account.id, account.epoch)}
         return await _open.first(self.connection, given) is not None
 
     async def count_attempt(self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits) -> Challenge | None:
@@ -171,8 +171,8 @@ class Challenges:
         return Challenge(digest, row.wrong_codes, account_of(row), second_factor_of(row), row.in_a_row)
 
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
-        """Also holds the account as `AccountRows.hold` does; False where it was spent, or the account changed."""
-        given = {"presented": digest, "at": at} | held(account.id, account.epoch)
+        """Also holds the account as `AccountRows.lock_if_unchanged` does; False where it was spent, or the account changed."""
+        given = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
         return await _spend.first(self.connection, given) is not None
 
     async def delete_old(self, before: datetime) -> None:

@@ -139,7 +139,7 @@ class Login:
         try:
             async with self.database.transaction() as connection:
                 # The challenge goes first: who loses the race for it burns no recovery code.
-                await self._hold(connection, account, challenge, at)
+                await self._lock_if_unchanged(connection, account, challenge, at)
                 factor = await self.code_verifier.spend(connection, account, proof, origin, at)
                 session = self.tokens.begin_session(account, proof.amr, origin, at)
                 event = self._success(account, proof.amr, origin, at)
@@ -152,12 +152,14 @@ class Login:
         return Grant(session.opened, account, state_of(factor, at))
 
     @staticmethod
-    async def _hold(connection: Connection, account: Account, challenge: Challenge | None, at: datetime) -> None:
+    async def _lock_if_unchanged(
+        connection: Connection, account: Account, challenge: Challenge | None, at: datetime
+    ) -> None:
         """Keeps the account as it was read, and spends its challenge if there is one.
 
         Raises InvalidCredentials, ChallengeExpired.
         """
-        if challenge is None and not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+        if challenge is None and not await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch):
             raise InvalidCredentials
         if challenge is not None and not await Challenges(connection).spend(challenge.digest, account, at):
             raise ChallengeExpired
@@ -170,7 +172,7 @@ class Login:
         """Recorded for an unknown address too, under no account: the same work tells nothing."""
         reason = "wrong_password" if account is None or account.is_active else "account_disabled"
         async with self.database.transaction() as connection:
-            account_id = await AccountRows(connection).keep(account.id if account else None)
+            account_id = await AccountRows(connection).lock_existence(account.id if account else None)
             event = EventType.LOGIN_FAILED
             await self.audit_log.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
         _logins.labels("refused", "password").inc()

@@ -84,7 +84,7 @@ class PasswordReset:
         up by changing the password in between; of those there are five a minute at most.
         """
         at = self.clock.now()
-        if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+        if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
             return False
         rows, most = ResetLinks(connection), self.settings.reset_mails_per_hour
         if await rows.count_open(account.id, at) >= self.settings.reset_links_open:
@@ -106,7 +106,7 @@ class PasswordReset:
         at, most = self.clock.now(), self.settings.reset_mails_per_hour
         if not account.is_active:
             raise AccountDisabled
-        if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+        if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
             raise Unavailable(retry_after=1)
         earlier = await ResetLinks(connection).times_by_operators(account.id, at - _HOUR)
         if len(earlier) >= most:

@@ -146,10 +146,10 @@ _add_session = CompiledStatement(
 )
 
 
-def opening(held: CTE) -> Sequence[CTE]:
-    """`TokenRows.add_session` as parts of another statement, done only where `held` finds the account."""
-    opened = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(held))
-    ended = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(held.c.id)))
+def opening(locked: CTE) -> Sequence[CTE]:
+    """`TokenRows.add_session` as parts of another statement, done only where `locked` finds the account."""
+    opened = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(locked))
+    ended = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(locked.c.id)))
     return opened.cte("opened"), ended.cte("ended")
 
 

@@ -153,7 +153,7 @@ class Tokens:
             extend_when_used=extend_when_used,
         )
         async with self.database.transaction() as connection:
-            if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+            if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
                 raise InvalidToken
             rows = self.rows(connection)
             living = await rows.count_live(account.id, at)
@@ -248,7 +248,7 @@ class Tokens:
         require_session(caller)
         at, account = self.clock.now(), caller.account
         async with self.database.transaction() as connection:
-            if not await AccountRows(connection).hold_alone(account.id, epoch=account.epoch):
+            if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
                 raise InvalidToken
             revoked = await self.rows(connection).end_all_but(caller.token.id, account.id, at)
             await self._record_end_of_many(connection, account, revoked, origin, at, reason="revoke_others")

@@ -83,7 +83,7 @@ class TwoFactor:
         sealed = self.vault.seal(secret.encode(), owner=account.id)
         pending = Enrollment(id, account.id, sealed, begun_at=at, expires_at=expires_at)
         async with self.database.transaction() as connection:
-            await self._hold(connection, account)
+            await self._lock_if_unchanged(connection, account)
             if (await SecondFactors(connection).of(account.id)).is_enabled:
                 raise AlreadyEnabled
             await Enrollments(connection).begin(pending, account.epoch)
@@ -98,7 +98,7 @@ class TwoFactor:
     async def cancel(self, caller: Caller) -> None:
         """Drops a pending enrollment, if there is one. Raises InvalidToken."""
         async with self.database.transaction() as connection:
-            await self._hold(connection, caller.account)
+            await self._lock_if_unchanged(connection, caller.account)
             await Enrollments(connection).remove(caller.account.id)
 
     async def confirm(self, caller: Caller, code: str, origin: Origin, *, enrollment_id: UUID | None = None) -> Changed:
@@ -175,7 +175,7 @@ class TwoFactor:
         attempt = await self.accounts.prove_password(account, password, origin)
         at, fresh = self.clock.now(), new_recovery_codes()
         async with self.database.transaction() as connection:
-            await self._hold(connection, account)
+            await self._lock_if_unchanged(connection, account)
             rows = SecondFactors(connection)
             if not await rows.lock_enabled(account.id):
                 raise NotEnabled
@@ -229,6 +229,6 @@ class TwoFactor:
         return turned
 
     @staticmethod
-    async def _hold(connection: Connection, account: Account) -> None:
-        if not await AccountRows(connection).hold(account.id, epoch=account.epoch):
+    async def _lock_if_unchanged(connection: Connection, account: Account) -> None:
+        if not await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch):
             raise InvalidToken

@@ -156,7 +156,7 @@ class CodeVerifier:
         """Records the wrong code, mails the owner at every tenth in a row, and returns the refusal to raise."""
         remaining = self.remaining(in_a_row)
         async with self.database.transaction() as connection:
-            if await AccountRows(connection).keep(account.id) is None:
+            if await AccountRows(connection).lock_existence(account.id) is None:
                 return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
             await self.audit_log.record(
                 connection,

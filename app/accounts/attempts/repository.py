@@ -115,15 +115,15 @@ FORGIVE = CompiledStatement("""
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
     WHERE subject = :subject AND client = :client
 """)
-# Parts of the statement that opens a session, done only where `held` finds the account.
+# Parts of the statement that opens a session, done only where `locked` finds the account.
 _subject, _client = bindparam("subject", type_=LargeBinary), bindparam("client", type_=LargeBinary)
 _at = bindparam("at", type_=_MOMENT)
 
 
-def remembering(held: CTE) -> CTE:
+def remembering(locked: CTE) -> CTE:
     """This client has logged in to this account, and for a month no stranger can shut it out."""
     known = upsert(known_clients).from_select(
-        ["subject", "client", "last_login_at"], select(_subject, _client, _at).select_from(held)
+        ["subject", "client", "last_login_at"], select(_subject, _client, _at).select_from(locked)
     )
     newest = func.greatest(known_clients.c.last_login_at, known.excluded.last_login_at)
     return known.on_conflict_do_update(
@@ -131,13 +131,13 @@ def remembering(held: CTE) -> CTE:
     ).cte("known")
 
 
-def forgiving(held: CTE) -> tuple[CTE, CTE]:
+def forgiving(locked: CTE) -> tuple[CTE, CTE]:
     """`Attempts.forgive`: what is to be read from, so that it comes first, and what follows."""
     attempts = update(password_attempts).where(
-        password_attempts.c.subject == _subject, password_attempts.c.client == _client, exists(select(held.c.id))
+        password_attempts.c.subject == _subject, password_attempts.c.client == _client, exists(select(locked.c.id))
     )
     forgiven = attempts.values(wrong_at=func.array_remove(password_attempts.c.wrong_at, _at))
-    streak = delete(password_streaks).where(password_streaks.c.subject == _subject, exists(select(held.c.id)))
+    streak = delete(password_streaks).where(password_streaks.c.subject == _subject, exists(select(locked.c.id)))
     return forgiven.returning(password_attempts.c.subject).cte("forgiven"), streak.cte("streak")
 
 
