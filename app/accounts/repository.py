@@ -1,4 +1,4 @@
-"""The accounts table. Whoever changes how an account proves itself turns its epoch in the same statement."""
+"""The accounts table. Whoever changes how an account proves itself bumps its epoch in the same statement."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,36 +162,36 @@ class AccountRows:
         query = _unchanged.with_for_update(key_share=True)
         return (await self.connection.execute(query, unchanged(id, epoch))).first() is not None
 
-    async def turn_epoch(self, id: UUID, *, seen: int) -> Account | None:
+    async def bump_epoch(self, id: UUID, *, seen: int) -> Account | None:
         """Ends everything that was issued under `seen`; None where somebody was faster."""
-        return await self._turn(update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen))
+        return await self._bump(update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen))
 
     async def change_password(self, id: UUID, password_hash: str, *, seen: int) -> Account | None:
-        """Also turns the epoch; None where somebody was faster."""
+        """Also bumps the epoch; None where somebody was faster."""
         statement = update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen)
-        return await self._turn(statement.values(password_hash=password_hash))
+        return await self._bump(statement.values(password_hash=password_hash))
 
-    async def turn_epoch_now(self, id: UUID) -> Account | None:
+    async def bump_epoch_of(self, id: UUID) -> Account | None:
         """For acts of an operator, which depend on no proof: None where there is no such account."""
-        return await self._turn(update(accounts).where(accounts.c.id == id))
+        return await self._bump(update(accounts).where(accounts.c.id == id))
 
     async def disable(self, id: UUID) -> Account | None:
-        """Also turns the epoch; None where it was disabled already."""
+        """Also bumps the epoch; None where it was disabled already."""
         statement = update(accounts).where(accounts.c.id == id, accounts.c.status == Status.ACTIVE)
-        return await self._turn(statement.values(status=Status.DISABLED))
+        return await self._bump(statement.values(status=Status.DISABLED))
 
     async def enable(self, id: UUID) -> Account | None:
-        """None where it was enabled already. What it had stays dead: its epoch turned when it was disabled."""
+        """None where it was enabled already. What it had stays dead: its epoch was bumped when it was disabled."""
         statement = update(accounts).where(accounts.c.id == id, accounts.c.status == Status.DISABLED)
         row = (await self.connection.execute(statement.values(status=Status.ACTIVE).returning(*COLUMNS))).first()
         return account_of(row) if row else None
 
-    async def turn_every_epoch(self) -> int:
+    async def bump_every_epoch(self) -> int:
         """After a restore: how many accounts there are."""
-        turned = await self.connection.execute(
+        bumped = await self.connection.execute(
             update(accounts).values(credential_epoch=accounts.c.credential_epoch + 1)
         )
-        return turned.rowcount
+        return bumped.rowcount
 
     async def rehash(self, account: Account, password_hash: str) -> None:
         """The same password under today's costs, unless it changed meanwhile."""
@@ -202,7 +202,7 @@ class AccountRows:
         row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()
         return account_of(row) if row else None
 
-    async def _turn(self, statement: Any) -> Account | None:
-        turned = statement.values(credential_epoch=accounts.c.credential_epoch + 1).returning(*COLUMNS)
-        row = (await self.connection.execute(turned)).first()
+    async def _bump(self, statement: Any) -> Account | None:
+        bumped = statement.values(credential_epoch=accounts.c.credential_epoch + 1).returning(*COLUMNS)
+        row = (await self.connection.execute(bumped)).first()
         return account_of(row) if row else None

@@ -117,7 +117,7 @@ class Admin:
         """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
-            account = await self._turn_epoch(connection, id)
+            account = await self._bump_epoch(connection, id)
             was_enabled = await SecondFactors(connection).turn_off(id)
             await CodeAttempts(connection).forgive(id)
             revoked = await self._count_ended(connection, id, at)
@@ -140,7 +140,7 @@ class Admin:
         """Raises FieldError, NotFound."""
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
-            await self._turn_epoch(connection, id)
+            await self._bump_epoch(connection, id)
             revoked = await self._count_ended(connection, id, at)
             about, ended = EventType.TOKENS_REVOKED, revoked.as_details()
             await self._record(connection, about, id, operator, origin, at, reason=reason, revoked=ended)
@@ -153,7 +153,7 @@ class Admin:
         """
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
-            accounts = await AccountRows(connection).turn_every_epoch()
+            accounts = await AccountRows(connection).bump_every_epoch()
             about = EventType.TOKENS_REVOKED
             await self._record(connection, about, None, operator, NOWHERE, at, reason=reason, accounts=accounts)
         return accounts
@@ -214,8 +214,8 @@ class Admin:
         )
 
     @staticmethod
-    async def _turn_epoch(connection: Connection, id: UUID) -> Account:
-        account = await AccountRows(connection).turn_epoch_now(id)
+    async def _bump_epoch(connection: Connection, id: UUID) -> Account:
+        account = await AccountRows(connection).bump_epoch_of(id)
         if account is None:
             raise NotFound
         return account

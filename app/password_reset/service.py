@@ -232,14 +232,14 @@ class PasswordReset:
         origin: Origin,
         at: datetime,
     ) -> Completed:
-        turned = await AccountRows(connection).change_password(account.id, password_hash, seen=link.epoch)
-        if turned is None or not await ResetLinks(connection).spend(link.digest, at):
+        bumped = await AccountRows(connection).change_password(account.id, password_hash, seen=link.epoch)
+        if bumped is None or not await ResetLinks(connection).spend(link.digest, at):
             raise ResetTokenInvalid
         if proof is not None:
             await self.code_verifier.spend(connection, account, proof, origin, at)
             outcome = TwoFactorOutcome.KEPT
         else:
-            # The link was followed under the epoch that just turned, and 2FA cannot go on or off without turning it.
+            # The link was followed under the epoch that was just bumped, and 2FA cannot go on or off without bumping it.
             had_it = await SecondFactors(connection).turn_off(account.id)
             outcome = TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
         await CodeAttempts(connection).forgive(account.id)

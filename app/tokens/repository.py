@@ -234,7 +234,7 @@ class TokenRows:
         return await self._count(account_id, LIVES, at)
 
     async def count_outlived(self, account_id: UUID, at: datetime) -> Revoked:
-        """How many tokens lived until the epoch turned, which it did once in this transaction."""
+        """How many tokens lived until the epoch was bumped, which it did once in this transaction."""
         ended = and_(tokens.c.epoch == accounts.c.credential_epoch - 1, _not_over)
         return await self._count(account_id, ended, at)
 

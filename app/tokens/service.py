@@ -95,7 +95,7 @@ class Tokens:
     async def open_session(
         self, connection: Connection, account: Account, amr: Sequence[str], origin: Origin, at: datetime
     ) -> OpenedToken:
-        """A session under the account's epoch, which the caller's transaction holds or has just turned."""
+        """A session under the account's epoch, which the caller's transaction holds or has just bumped."""
         opening = self.begin_session(account, amr, origin, at)
         await self.rows(connection).add_session(opening.given)
         return opening.opened
@@ -259,7 +259,7 @@ class Tokens:
         require_session(caller)
         at, account = self.clock.now(), caller.account
         async with self.database.transaction() as connection:
-            if await AccountRows(connection).turn_epoch(account.id, seen=account.epoch) is None:
+            if await AccountRows(connection).bump_epoch(account.id, seen=account.epoch) is None:
                 raise InvalidToken
             revoked = await self.rows(connection).count_outlived(account.id, at)
             await self._record_end_of_many(connection, account, revoked, origin, at, reason="revoke_all")

@@ -124,7 +124,7 @@ class TwoFactor:
             )
         recovery_codes = new_recovery_codes()
         async with self.database.transaction() as connection:
-            turned = await self._turn_epoch(connection, account)
+            bumped = await self._bump_epoch(connection, account)
             sealed = await Enrollments(connection).take(enrollment, at)
             if sealed is None:
                 raise NoPendingEnrollment
@@ -136,7 +136,7 @@ class TwoFactor:
             await CodeAttempts(connection).forgive(account.id)
             state = state_of(await rows.of(account.id), at)
             return await self._changed(
-                connection, turned, state, BY_PASSWORD_AND_CODE, origin, at, recovery_codes=recovery_codes
+                connection, bumped, state, BY_PASSWORD_AND_CODE, origin, at, recovery_codes=recovery_codes
             )
 
     async def disable(self, caller: Caller, password: SecretStr, code: str | None, origin: Origin) -> Changed:
@@ -155,13 +155,13 @@ class TwoFactor:
         proof = None if code is None else await self.code_verifier.verify(account, factor, code, origin, at)
         try:
             async with self.database.transaction() as connection:
-                turned = await self._turn_epoch(connection, account)
+                bumped = await self._bump_epoch(connection, account)
                 if proof is not None:
                     await self.code_verifier.spend(connection, account, proof, origin, at)
                 if not await SecondFactors(connection).turn_off(account.id):
                     raise NotEnabled
                 await self.accounts.attempts.forgive(connection, attempt)
-                return await self._changed(connection, turned, DISABLED, BY_PASSWORD, origin, at)
+                return await self._changed(connection, bumped, DISABLED, BY_PASSWORD, origin, at)
         except AlreadySpent:
             assert proof is not None  # noqa: S101 - only a proof is spent
             raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
@@ -222,11 +222,11 @@ class TwoFactor:
         return Changed(Grant(opened, account, state), revoked, recovery_codes or ())
 
     @staticmethod
-    async def _turn_epoch(connection: Connection, account: Account) -> Account:
-        turned = await AccountRows(connection).turn_epoch(account.id, seen=account.epoch)
-        if turned is None:
+    async def _bump_epoch(connection: Connection, account: Account) -> Account:
+        bumped = await AccountRows(connection).bump_epoch(account.id, seen=account.epoch)
+        if bumped is None:
             raise InvalidToken
-        return turned
+        return bumped
 
     @staticmethod
     async def _lock_if_unchanged(connection: Connection, account: Account) -> None:

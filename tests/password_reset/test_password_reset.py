@@ -180,7 +180,7 @@ async def test_a_link_that_died_meanwhile_changes_no_password(
 async def test_a_link_that_was_used_meanwhile_changes_no_password(
     api: httpx.AsyncClient, house: Services, database_url: str
 ) -> None:
-    """A second wall: whoever uses a link turns the epoch as well."""
+    """A second wall: whoever uses a link bumps the epoch as well."""
     await an_account(house)
     (token,) = await ask(api, house)
     session = await a_session(api)
