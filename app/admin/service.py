@@ -81,7 +81,7 @@ class Admin:
         at = self.clock.now()
         async with self.database.transaction() as connection:
             if await AccountRows(connection).disable(id):
-                revoked = await self._count_ended(connection, id, at)
+                revoked = await self._count_revoked(connection, id, at)
                 about = EventType.ACCOUNT_DISABLED
                 await self._record(connection, about, id, operator, origin, at, revoked=revoked.as_details())
             return await self._with_id(connection, id)
@@ -120,7 +120,7 @@ class Admin:
             account = await self._bump_epoch(connection, id)
             was_enabled = await SecondFactors(connection).turn_off(id)
             await CodeAttempts(connection).forgive(id)
-            revoked = await self._count_ended(connection, id, at)
+            revoked = await self._count_revoked(connection, id, at)
             await self._record(
                 connection,
                 EventType.TWO_FACTOR_RESET,
@@ -141,7 +141,7 @@ class Admin:
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
             await self._bump_epoch(connection, id)
-            revoked = await self._count_ended(connection, id, at)
+            revoked = await self._count_revoked(connection, id, at)
             about, ended = EventType.TOKENS_REVOKED, revoked.as_details()
             await self._record(connection, about, id, operator, origin, at, reason=reason, revoked=ended)
         return revoked
@@ -189,7 +189,7 @@ class Admin:
         states = await states_of(connection, [account.id for account in accounts], self.clock.now())
         return [KnownAccount(account, states.get(account.id, DISABLED)) for account in accounts]
 
-    async def _count_ended(self, connection: Connection, id: UUID, at: datetime) -> Revoked:
+    async def _count_revoked(self, connection: Connection, id: UUID, at: datetime) -> Revoked:
         return await self.tokens.rows(connection).count_outlived(id, at)
 
     async def _record(

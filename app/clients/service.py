@@ -79,7 +79,7 @@ class Clients:
         return None if result.caller is None else await self.tokens.note_use(result.caller, None)
 
     async def revoke(self, client: Client, secret: str, origin: Origin) -> None:
-        await self.tokens.end_with_secret(secret, origin, client_id=str(client.id))
+        await self.tokens.revoke_by_secret(secret, origin, client_id=str(client.id))
 
     @staticmethod
     def require_assurance(caller: Caller, least: Assurance | None) -> None:

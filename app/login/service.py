@@ -106,7 +106,7 @@ class Login:
     async def _grant_by_password(
         self, account: Account, factor: SecondFactor, attempt: Attempt, origin: Origin, at: datetime
     ) -> Grant:
-        session = self.tokens.begin_session(account, BY_PASSWORD, origin, at)
+        session = self.tokens.prepare_session(account, BY_PASSWORD, origin, at)
         event = self._success(account, BY_PASSWORD, origin, at)
         async with self.database.autocommit() as connection:
             granted = await Grants(connection).for_password(account, attempt, session.given, event)
@@ -114,7 +114,7 @@ class Login:
             raise InvalidCredentials
         self.audit_log.count(event)
         _logins.labels("granted", "password").inc()
-        return Grant(session.opened, account, state_of(factor, at))
+        return Grant(session.issued, account, state_of(factor, at))
 
     async def _ask_for_second_factor(self, account: Account, attempt: Attempt, at: datetime) -> ChallengeIssued:
         secret = new_secret(SecretKind.CHALLENGE)
@@ -141,7 +141,7 @@ class Login:
                 # The challenge goes first: who loses the race for it burns no recovery code.
                 await self._lock_if_unchanged(connection, account, challenge, at)
                 factor = await self.code_verifier.spend(connection, account, proof, origin, at)
-                session = self.tokens.begin_session(account, proof.amr, origin, at)
+                session = self.tokens.prepare_session(account, proof.amr, origin, at)
                 event = self._success(account, proof.amr, origin, at)
                 attempt = attempt_at(account.folded_address, origin, at)
                 await Grants(connection).for_code(account, attempt, session.given, event)
@@ -149,7 +149,7 @@ class Login:
             raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
         self.audit_log.count(event)
         _logins.labels("granted", proof.amr[1]).inc()
-        return Grant(session.opened, account, state_of(factor, at))
+        return Grant(session.issued, account, state_of(factor, at))
 
     @staticmethod
     async def _lock_if_unchanged(

@@ -50,7 +50,7 @@ class Profile:
             await Enrollments(connection).remove(account.id)
             await self.accounts.attempts.forgive(connection, attempt)
             revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-            opened = await self.tokens.open_session(connection, bumped, caller.token.amr, origin, at)
+            issued = await self.tokens.issue_session(connection, bumped, caller.token.amr, origin, at)
             state = state_of(await SecondFactors(connection).of(account.id), at)
             await self.audit_log.record(
                 connection,
@@ -64,7 +64,7 @@ class Profile:
             kind = MailKind.PASSWORD_CHANGED
             to = account.address
             await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, origin=origin)
-        return Grant(opened, bumped, state), revoked
+        return Grant(issued, bumped, state), revoked
 
     async def events(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Event]:
         async with self.database.autocommit() as connection:

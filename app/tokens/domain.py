@@ -85,7 +85,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class OpenedToken:
+class IssuedToken:
     """A token with its secret, which exists outside the holder's hands only in this one answer."""
 
     secret: SecretStr

@@ -142,15 +142,15 @@ _surplus = (
 )
 _new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
 _add_session = CompiledStatement(
-    delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("opened"))
+    delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("issued"))
 )
 
 
 def opening(locked: CTE) -> Sequence[CTE]:
     """`TokenRows.add_session` as parts of another statement, done only where `locked` finds the account."""
-    opened = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(locked))
-    ended = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(locked.c.id)))
-    return opened.cte("opened"), ended.cte("ended")
+    issued = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(locked))
+    revoked = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(locked.c.id)))
+    return issued.cte("issued"), revoked.cte("revoked")
 
 
 def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
@@ -248,14 +248,14 @@ class TokenRows:
         counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query, self._given(at))}
         return Revoked(counted.get(Kind.SESSION, 0), counted.get(Kind.PERSONAL, 0))
 
-    async def end(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
+    async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
         """None where the account has no such live token."""
         live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
         statement = delete(tokens).where(tokens.c.id == id, tokens.c.account_id == account_id, tokens.c.id.in_(live))
         kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._given(at))
         return Kind(kind) if kind else None
 
-    async def end_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> Revoked:
+    async def revoke_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> Revoked:
         live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
         statement = delete(tokens).where(
             tokens.c.account_id == account_id,

@@ -39,10 +39,10 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     )
     async def create_token(caller: Session, body: CreateToken, origin: FromOrigin) -> CreatedToken:
         """The secret is shown in this answer and never again."""
-        opened = await tokens.open_personal(
+        issued = await tokens.create_personal(
             caller, body.description, body.max_age_seconds, origin, extend_when_used=body.extend_when_used
         )
-        return CreatedToken.of(opened)
+        return CreatedToken.of(issued)
 
     @router.post(
         "/me/tokens/revoke-all", summary="Revoke one's tokens", responses=refuses(InvalidToken, SessionRequired)
@@ -50,7 +50,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     async def revoke_all_tokens(caller: Session, origin: FromOrigin, body: RevokeAll | None = None) -> RevokedAll:
         """All but the calling one, unless `keep_current` is false."""
         keep = body is None or body.keep_current
-        revoked = await (tokens.end_others if keep else tokens.end_all)(caller, origin)
+        revoked = await (tokens.revoke_others if keep else tokens.revoke_all)(caller, origin)
         return RevokedAll(revoked=Revoked.of(revoked))
 
     @router.delete(
@@ -60,6 +60,6 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         responses=refuses(InvalidToken, SessionRequired, NotFound),
     )
     async def revoke_token(caller: Session, id: UUID, origin: FromOrigin) -> None:
-        await tokens.end(caller, id, origin)
+        await tokens.revoke(caller, id, origin)
 
     return router

@@ -92,8 +92,8 @@ class CreatedToken(ResponseModel):
     token: Token
 
     @classmethod
-    def of(cls, opened: domain.OpenedToken) -> Self:
-        return cls(access_token=opened.secret.get_secret_value(), token=Token.of(opened.token, current=None))
+    def of(cls, issued: domain.IssuedToken) -> Self:
+        return cls(access_token=issued.secret.get_secret_value(), token=Token.of(issued.token, current=None))
 
 
 class RevokeAll(RequestModel):

@@ -1,4 +1,4 @@
-"""The verbs of tokens: check, open, list, end."""
+"""The verbs of tokens: check, issue, create, list, revoke."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.settings import Settings
-from app.tokens.domain import Caller, Kind, LiveTokens, OpenedToken, Revoked, SessionRequired, Token, TokenLimitReached
+from app.tokens.domain import Caller, IssuedToken, Kind, LiveTokens, Revoked, SessionRequired, Token, TokenLimitReached
 from app.tokens.repository import TokenRows, Use, new_session
 
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
@@ -31,7 +31,7 @@ _WRITTEN_AT_ONCE = timedelta(seconds=10)
 class Opening:
     """A session that is about to be stored."""
 
-    opened: OpenedToken
+    issued: IssuedToken
     given: Mapping[str, object] = field(repr=False)
 
 
@@ -92,15 +92,15 @@ class Tokens:
                 self.uses.setdefault(id, use)
             raise
 
-    async def open_session(
+    async def issue_session(
         self, connection: Connection, account: Account, amr: Sequence[str], origin: Origin, at: datetime
-    ) -> OpenedToken:
+    ) -> IssuedToken:
         """A session under the account's epoch, which the caller's transaction holds or has just bumped."""
-        opening = self.begin_session(account, amr, origin, at)
+        opening = self.prepare_session(account, amr, origin, at)
         await self.rows(connection).add_session(opening.given)
-        return opening.opened
+        return opening.issued
 
-    def begin_session(self, account: Account, amr: Sequence[str], origin: Origin, at: datetime) -> Opening:
+    def prepare_session(self, account: Account, amr: Sequence[str], origin: Origin, at: datetime) -> Opening:
         """The session and what a statement has to be given to store it; until then it opens nothing."""
         secret = new_secret(SecretKind.SESSION)
         end = at + timedelta(seconds=self.settings.session_max_seconds)
@@ -127,11 +127,11 @@ class Tokens:
             keep=self.settings.sessions_per_account,
             idle=timedelta(seconds=self.settings.session_idle_seconds),
         )
-        return Opening(OpenedToken(secret, token), given)
+        return Opening(IssuedToken(secret, token), given)
 
-    async def open_personal(
+    async def create_personal(
         self, caller: Caller, description: str, max_age_seconds: int | None, origin: Origin, *, extend_when_used: bool
-    ) -> OpenedToken:
+    ) -> IssuedToken:
         """Proved as well as the session that asked for it. Raises SessionRequired, TokenLimitReached, InvalidToken."""
         require_session(caller)
         at, account = self.clock.now(), caller.account
@@ -179,7 +179,7 @@ class Tokens:
                 origin=origin,
                 description=description,
             )
-        return OpenedToken(secret, token)
+        return IssuedToken(secret, token)
 
     async def list_live(
         self, caller: Caller, *, kind: Kind | None = None, after: UUID | None, limit: int
@@ -196,20 +196,20 @@ class Tokens:
             raise InvalidToken
         return LiveTokens(page, counts, current)
 
-    async def end(self, caller: Caller, id: UUID, origin: Origin) -> None:
+    async def revoke(self, caller: Caller, id: UUID, origin: Origin) -> None:
         """One's own token. Raises SessionRequired; NotFound for a dead one, and for another account's."""
         require_session(caller)
-        await self._end(caller.account, id, origin, reason="revoked")
+        await self._revoke(caller.account, id, origin, reason="revoked")
 
     async def log_out(self, caller: Caller, origin: Origin) -> None:
-        """Ends the calling token. Raises InvalidToken where it has died meanwhile."""
+        """Revokes the calling token. Raises InvalidToken where it has died meanwhile."""
         try:
-            await self._end(caller.account, caller.token.id, origin, reason="logout")
+            await self._revoke(caller.account, caller.token.id, origin, reason="logout")
         except NotFound:
             raise InvalidToken from None
 
-    async def end_with_secret(self, secret: str, origin: Origin, *, client_id: str) -> None:
-        """RFC 7009: what is not a live token is as good as ended."""
+    async def revoke_by_secret(self, secret: str, origin: Origin, *, client_id: str) -> None:
+        """RFC 7009: what is not a live token is as good as revoked."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             return
@@ -218,16 +218,16 @@ class Tokens:
         if caller is None:
             return
         try:
-            await self._end(caller.account, caller.token.id, origin, reason="revoked_by_client", client_id=client_id)
+            await self._revoke(caller.account, caller.token.id, origin, reason="revoked_by_client", client_id=client_id)
         except NotFound:
             return
 
-    async def _end(
+    async def _revoke(
         self, account: Account, id: UUID, origin: Origin, *, reason: str, client_id: str | None = None
     ) -> None:
         at = self.clock.now()
         async with self.database.transaction() as connection:
-            kind = await self.rows(connection).end(id, account.id, at)
+            kind = await self.rows(connection).revoke(id, account.id, at)
             if kind is None:
                 raise NotFound
             await self.audit_log.record(
@@ -243,18 +243,18 @@ class Tokens:
             )
         self.uses.pop(id, None)
 
-    async def end_others(self, caller: Caller, origin: Origin) -> Revoked:
+    async def revoke_others(self, caller: Caller, origin: Origin) -> Revoked:
         """All tokens but the calling one. Raises SessionRequired, InvalidToken."""
         require_session(caller)
         at, account = self.clock.now(), caller.account
         async with self.database.transaction() as connection:
             if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
                 raise InvalidToken
-            revoked = await self.rows(connection).end_all_but(caller.token.id, account.id, at)
-            await self._record_end_of_many(connection, account, revoked, origin, at, reason="revoke_others")
+            revoked = await self.rows(connection).revoke_all_but(caller.token.id, account.id, at)
+            await self._record_revocations(connection, account, revoked, origin, at, reason="revoke_others")
         return revoked
 
-    async def end_all(self, caller: Caller, origin: Origin) -> Revoked:
+    async def revoke_all(self, caller: Caller, origin: Origin) -> Revoked:
         """Every token, one that is being created at this moment included. Raises SessionRequired, InvalidToken."""
         require_session(caller)
         at, account = self.clock.now(), caller.account
@@ -262,10 +262,10 @@ class Tokens:
             if await AccountRows(connection).bump_epoch(account.id, seen=account.epoch) is None:
                 raise InvalidToken
             revoked = await self.rows(connection).count_outlived(account.id, at)
-            await self._record_end_of_many(connection, account, revoked, origin, at, reason="revoke_all")
+            await self._record_revocations(connection, account, revoked, origin, at, reason="revoke_all")
         return revoked
 
-    async def _record_end_of_many(
+    async def _record_revocations(
         self, connection: Connection, account: Account, revoked: Revoked, origin: Origin, at: datetime, *, reason: str
     ) -> None:
         await self.audit_log.record(

@@ -13,7 +13,7 @@ from uuid import UUID
 from app.accounts.domain import Account
 from app.kernel.chance import random_bytes
 from app.kernel.refusal import Conflict, Gone, NotAllowed, NotAuthenticated
-from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE, OpenedToken, Revoked
+from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE, IssuedToken, Revoked
 
 RECOVERY_CODE_COUNT = 10
 _RECOVERY_CODE_BYTES = 15
@@ -162,7 +162,7 @@ class Issued:
 class Grant:
     """What a successful proof returns."""
 
-    opened: OpenedToken
+    issued: IssuedToken
     account: Account
     two_factor: State
 

@@ -89,9 +89,9 @@ class Grant(ResponseModel):
 
     @classmethod
     def of(cls, grant: domain.Grant) -> Self:
-        token = grant.opened.token
+        token = grant.issued.token
         return cls(
-            access_token=grant.opened.secret.get_secret_value(),
+            access_token=grant.issued.secret.get_secret_value(),
             expires_in=_seconds(token.created_at, token.expires_at),
             token=Token.of(token, current=token.id),
             account=Account.of(grant.account, grant.two_factor),

@@ -207,7 +207,7 @@ class TwoFactor:
         """The end of a change: count what died, open the fresh session, record, tell the owner."""
         went_on = state is not DISABLED
         revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-        opened = await self.tokens.open_session(connection, account, amr, origin, at)
+        issued = await self.tokens.issue_session(connection, account, amr, origin, at)
         await self.audit_log.record(
             connection,
             EventType.TWO_FACTOR_ENABLED if went_on else EventType.TWO_FACTOR_DISABLED,
@@ -219,7 +219,7 @@ class TwoFactor:
         )
         kind = MailKind.TWO_FACTOR_ENABLED if went_on else MailKind.TWO_FACTOR_DISABLED
         await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, origin=origin)
-        return Changed(Grant(opened, account, state), revoked, recovery_codes or ())
+        return Changed(Grant(issued, account, state), revoked, recovery_codes or ())
 
     @staticmethod
     async def _bump_epoch(connection: Connection, account: Account) -> Account:

@@ -67,7 +67,7 @@ async def count(house: Services, what: str) -> int:
 async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, house: Services) -> None:
     caller = await an_overtaken_caller(api, house)
     with pytest.raises(InvalidToken):
-        await house.tokens.open_personal(caller, "Backup", None, NOWHERE, extend_when_used=False)
+        await house.tokens.create_personal(caller, "Backup", None, NOWHERE, extend_when_used=False)
     assert await count(house, "tokens WHERE kind = 'personal'") == 0
     assert (await recorded(house))[-1] == "tokens.revoked"
 
@@ -75,7 +75,7 @@ async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, ho
 async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, house: Services) -> None:
     caller = await an_overtaken_caller(api, house)
     fresh = await a_session(api)
-    for revoke in (house.tokens.end_others, house.tokens.end_all):
+    for revoke in (house.tokens.revoke_others, house.tokens.revoke_all):
         with pytest.raises(InvalidToken):
             await revoke(caller, NOWHERE)
     granted(await api.get("/v1/me", headers=bearer(fresh)))
