@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from app.admin.domain import Operator
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Settings
 from tests.support.people import KEY, PASSWORD, an_account
@@ -45,7 +45,7 @@ async def _populate(house: Services) -> tuple[list[str], list[str]]:
     for number in range(POOL):
         known.append((await an_account(house, f"known{number}@example.com")).address)
         account = await an_account(house, f"disabled{number}@example.com")
-        await house.admin.disable(account.id, Operator(name="bench"), NOWHERE)
+        await house.admin.disable(account.id, Operator(name="bench"), NO_REQUESTER)
         disabled.append(account.address)
     return known, disabled
 

@@ -14,7 +14,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.security.hasher import Hasher, Match, prepared
 from app.security.password_rules import PasswordRules
 
@@ -48,18 +48,18 @@ class Accounts:
                 await AccountRows(connection).rehash(account, renewed)
         return True
 
-    async def prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
+    async def prove_password(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
         """The password asked for again before something that matters.
 
         Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
         """
-        with self.attempts.track(account.folded_address, origin):
-            return await self._prove_password(account, password, origin)
+        with self.attempts.track(account.folded_address, requester):
+            return await self._prove_password(account, password, requester)
 
-    async def _prove_password(self, account: Account, password: SecretStr, origin: Origin) -> Attempt:
+    async def _prove_password(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
         at = self.clock.now()
         with self.hasher.slot():
-            attempt = await self.attempts.take_password(account.folded_address, origin, at)
+            attempt = await self.attempts.take_password(account.folded_address, requester, at)
             right = await self.is_password(account, password)
         if not right:
             async with self.database.transaction() as connection:
@@ -68,7 +68,7 @@ class Accounts:
                     EventType.PASSWORD_REFUSED,
                     account_id=await AccountRows(connection).lock_existence(account.id),
                     at=at,
-                    origin=origin,
+                    requester=requester,
                     reason="wrong_password",
                 )
             raise WrongPassword

@@ -25,7 +25,7 @@ from app.clients.guard import client_with
 from app.clients.service import Clients
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
-from app.http.schemas import AddressIn, FromOrigin, IdIn
+from app.http.schemas import AddressIn, FromRequester, IdIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
@@ -69,9 +69,9 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         summary="Create an account",
         responses=refuses(*_CLIENT, AddressTaken, WeakPassword, Overloaded),
     )
-    async def create_account(by: By, body: CreateAccount, origin: FromOrigin) -> Account:
+    async def create_account(by: By, body: CreateAccount, requester: FromRequester) -> Account:
         """Without a password the person gets a mail with a link to set one."""
-        return show_account(await admin.create(body.email, body.password, by, origin))
+        return show_account(await admin.create(body.email, body.password, by, requester))
 
     @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
     async def list_accounts(
@@ -91,10 +91,10 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         return show_account(await admin.account(id))
 
     @router.patch("/accounts/{id}", summary="Disable or enable an account", responses=refuses(*_CLIENT, NotFound))
-    async def change_account(by: By, id: UUID, body: ChangeAccount, origin: FromOrigin) -> Account:
+    async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> Account:
         """Disabling ends everything that the account had; asking for what is so already changes nothing."""
         change = admin.disable if body.status == "disabled" else admin.enable
-        return show_account(await change(id, by, origin))
+        return show_account(await change(id, by, requester))
 
     @router.delete(
         "/accounts/{id}", status_code=204, summary="Delete an account", responses=refuses(*_CLIENT, NotFound)
@@ -116,15 +116,15 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         summary="Turn off a person's two-factor authentication",
         responses=refuses(*_CLIENT, NotFound),
     )
-    async def reset_two_factor(by: By, id: UUID, body: WithReason, origin: FromOrigin) -> TwoFactorReset:
+    async def reset_two_factor(by: By, id: UUID, body: WithReason, requester: FromRequester) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. The person is mailed."""
-        return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by, origin))
+        return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by, requester))
 
     @router.post(
         "/accounts/{id}/tokens/revoke", summary="Revoke a person's tokens", responses=refuses(*_CLIENT, NotFound)
     )
-    async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason, origin: FromOrigin) -> TokensRevoked:
-        return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by, origin)))
+    async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> TokensRevoked:
+        return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by, requester)))
 
     @router.post(
         "/accounts/{id}/password-reset",
@@ -132,9 +132,9 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         summary="Mail a person a reset link",
         responses=refuses(*_CLIENT, NotFound, AccountDisabled, TooManyResetMails),
     )
-    async def send_password_reset(by: By, id: UUID, origin: FromOrigin) -> PasswordResetSent:
+    async def send_password_reset(by: By, id: UUID, requester: FromRequester) -> PasswordResetSent:
         """An operator never chooses the password. Five an hour, beside those that the person asks for."""
-        await admin.send_password_reset(id, by, origin)
+        await admin.send_password_reset(id, by, requester)
         return PasswordResetSent()
 
     return router

@@ -15,9 +15,9 @@ from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
-from app.kernel.origin import NOWHERE, Origin
 from app.kernel.page import PageOf
 from app.kernel.refusal import NotFound
+from app.kernel.requester import NO_REQUESTER, Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.password_reset.repository import ResetRequests
@@ -38,7 +38,9 @@ class Admin:
     audit_log: AuditLog
     outbox: Outbox
 
-    async def create(self, email: str, password: SecretStr | None, operator: Operator, origin: Origin) -> KnownAccount:
+    async def create(
+        self, email: str, password: SecretStr | None, operator: Operator, requester: Requester
+    ) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
         address = read_address(email)
         password_hash = await self.accounts.hash_new(password, address.text) if password is not None else None
@@ -46,9 +48,11 @@ class Admin:
         async with self.database.transaction() as connection:
             account = await self.accounts.add(connection, address, password_hash, at)
             invited = password_hash is None
-            await self._record(connection, EventType.ACCOUNT_CREATED, account.id, operator, origin, at, invited=invited)
+            await self._record(
+                connection, EventType.ACCOUNT_CREATED, account.id, operator, requester, at, invited=invited
+            )
             if invited:
-                await self.password_reset.invite(connection, account, origin)
+                await self.password_reset.invite(connection, account, requester)
         return KnownAccount(account, DISABLED)
 
     async def page(
@@ -76,22 +80,22 @@ class Admin:
         async with self.database.autocommit() as connection:
             return (await self._known(connection, account))[0]
 
-    async def disable(self, id: UUID, operator: Operator, origin: Origin) -> KnownAccount:
+    async def disable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
         at = self.clock.now()
         async with self.database.transaction() as connection:
             if await AccountRows(connection).disable(id):
                 revoked = await self._count_revoked(connection, id, at)
                 about = EventType.ACCOUNT_DISABLED
-                await self._record(connection, about, id, operator, origin, at, revoked=revoked.as_details())
+                await self._record(connection, about, id, operator, requester, at, revoked=revoked.as_details())
             return await self._with_id(connection, id)
 
-    async def enable(self, id: UUID, operator: Operator, origin: Origin) -> KnownAccount:
+    async def enable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Brings nothing back but the right to log in. Raises NotFound."""
         at = self.clock.now()
         async with self.database.transaction() as connection:
             if await AccountRows(connection).enable(id):
-                await self._record(connection, EventType.ACCOUNT_ENABLED, id, operator, origin, at)
+                await self._record(connection, EventType.ACCOUNT_ENABLED, id, operator, requester, at)
             return await self._with_id(connection, id)
 
     async def delete(self, id: UUID, operator: Operator) -> None:
@@ -111,9 +115,9 @@ class Admin:
             await self.accounts.attempts.forget(connection, account.folded_address)
             await self.audit_log.forget(connection, id)
             await self.outbox.forget(connection, id)
-            await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NOWHERE, at)
+            await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NO_REQUESTER, at)
 
-    async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> TwoFactorReset:
+    async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
@@ -126,24 +130,24 @@ class Admin:
                 EventType.TWO_FACTOR_RESET,
                 id,
                 operator,
-                origin,
+                requester,
                 at,
                 reason=reason,
                 was_enabled=was_enabled,
                 revoked=revoked.as_details(),
             )
             kind = MailKind.TWO_FACTOR_RESET_BY_ADMIN
-            await self.outbox.queue(connection, kind, account_id=id, to=account.address, at=at, origin=origin)
+            await self.outbox.queue(connection, kind, account_id=id, to=account.address, at=at, requester=requester)
         return TwoFactorReset(DISABLED, revoked)
 
-    async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, origin: Origin) -> Revoked:
+    async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> Revoked:
         """Raises FieldError, NotFound."""
         reason, at = read_reason(reason), self.clock.now()
         async with self.database.transaction() as connection:
             await self._bump_epoch(connection, id)
             revoked = await self._count_revoked(connection, id, at)
             about, ended = EventType.TOKENS_REVOKED, revoked.as_details()
-            await self._record(connection, about, id, operator, origin, at, reason=reason, revoked=ended)
+            await self._record(connection, about, id, operator, requester, at, reason=reason, revoked=ended)
         return revoked
 
     async def revoke_every_token(self, reason: str, operator: Operator) -> int:
@@ -155,10 +159,10 @@ class Admin:
         async with self.database.transaction() as connection:
             accounts = await AccountRows(connection).bump_every_epoch()
             about = EventType.TOKENS_REVOKED
-            await self._record(connection, about, None, operator, NOWHERE, at, reason=reason, accounts=accounts)
+            await self._record(connection, about, None, operator, NO_REQUESTER, at, reason=reason, accounts=accounts)
         return accounts
 
-    async def send_password_reset(self, id: UUID, operator: Operator, origin: Origin) -> None:
+    async def send_password_reset(self, id: UUID, operator: Operator, requester: Requester) -> None:
         """The mail that the person could have asked for, with a budget of its own.
 
         Raises NotFound, AccountDisabled, TooManyResetMails.
@@ -168,7 +172,7 @@ class Admin:
             if account is None:
                 raise NotFound
             await self.password_reset.send_operators_link(
-                connection, account, origin, client_id=operator.client_id, **operator.as_details()
+                connection, account, requester, client_id=operator.client_id, **operator.as_details()
             )
 
     async def events(
@@ -198,7 +202,7 @@ class Admin:
         type: EventType,
         id: UUID | None,
         operator: Operator,
-        origin: Origin,
+        requester: Requester,
         at: datetime,
         **details: object,
     ) -> None:
@@ -207,7 +211,7 @@ class Admin:
             type,
             account_id=id,
             at=at,
-            origin=origin,
+            requester=requester,
             client_id=operator.client_id,
             **operator.as_details(),
             **details,

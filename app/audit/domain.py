@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 
 
 class EventType(StrEnum):
@@ -46,6 +46,6 @@ class Event:
     account_id: UUID | None
     type: EventType
     occurred_at: datetime
-    origin: Origin
+    requester: Requester
     details: Mapping[str, object]
     client_id: str | None

@@ -28,8 +28,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.audit.domain import Event, EventType
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
-from app.kernel.origin import Origin
 from app.kernel.page import PageOf, cut_page
+from app.kernel.requester import Requester
 
 _SWEPT_AT_ONCE = 1000
 
@@ -79,17 +79,17 @@ def new_event(event: Event) -> Mapping[str, object]:
         "event_account_id": event.account_id,
         "event_type": event.type,
         "event_occurred_at": event.occurred_at,
-        "event_ip": event.origin.address,
-        "event_user_agent": event.origin.user_agent,
+        "event_ip": event.requester.address,
+        "event_user_agent": event.requester.user_agent,
         "event_details": event.details,
         "event_client_id": event.client_id,
     }
 
 
 def _event_of(row: Row[Any]) -> Event:
-    origin = Origin(row.ip, row.user_agent)
+    requester = Requester(row.ip, row.user_agent)
     kind = EventType(row.type)
-    return Event(row.id, row.account_id, kind, row.occurred_at, origin, row.details, row.client_id)
+    return Event(row.id, row.account_id, kind, row.occurred_at, requester, row.details, row.client_id)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from app.audit.domain import Event, EventType
 from app.audit.repository import EventRows
 from app.database.engine import Connection
 from app.kernel.chance import new_id
-from app.kernel.origin import Origin
 from app.kernel.page import PageOf
+from app.kernel.requester import Requester
 from app.observability.metrics import Counter
 
 # Their reasons are words of ours; those of other types may be an operator's, which are no label.
@@ -28,12 +28,12 @@ class AuditLog:
         *,
         account_id: UUID | None,
         at: datetime,
-        origin: Origin,
+        requester: Requester,
         client_id: str | None = None,
         **details: object,
     ) -> None:
         """`details` are what JSON can hold: how and why, never a secret."""
-        event = Event(new_id(), account_id, type, at, origin, details, client_id)
+        event = Event(new_id(), account_id, type, at, requester, details, client_id)
         await EventRows(connection).add(event)
         self.count(event)
 

@@ -12,7 +12,7 @@ from app.admin.domain import KnownAccount
 from app.admin.schemas import show_account
 from app.cli.context import open_services, operator
 from app.cli.output import AsJson, print_one
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Mail, SettingsRefused
 
@@ -50,7 +50,7 @@ def create(
             house.settings.require_mail_settings()
             if password is None and house.settings.mail is Mail.OFF:
                 raise SettingsRefused("TWOKEYS_MAIL=off, so no invitation would arrive; use --password-stdin.")
-            return await house.admin.create(email, password, operator(), NOWHERE)
+            return await house.admin.create(email, password, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
     if password is None:
@@ -81,7 +81,7 @@ def disable(email: Email, *, json: AsJson = False) -> None:
     async def run() -> KnownAccount:
         async with open_services(seals=False) as house:
             known = await _find(house, email)
-            return await house.admin.disable(known.account.id, operator(), NOWHERE)
+            return await house.admin.disable(known.account.id, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -93,7 +93,7 @@ def enable(email: Email, *, json: AsJson = False) -> None:
     async def run() -> KnownAccount:
         async with open_services(seals=False) as house:
             known = await _find(house, email)
-            return await house.admin.enable(known.account.id, operator(), NOWHERE)
+            return await house.admin.enable(known.account.id, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -106,7 +106,7 @@ def reset_two_factor(email: Email, *, reason: Why, json: AsJson = False) -> None
         async with open_services(seals=True) as house:
             house.settings.require_mail_settings()
             known = await _find(house, email)
-            reset = await house.admin.reset_two_factor(known.account.id, reason, operator(), NOWHERE)
+            reset = await house.admin.reset_two_factor(known.account.id, reason, operator(), NO_REQUESTER)
             return {"two_factor": reset.two_factor.status.value, "revoked": reset.revoked.as_details()}
 
     done = asyncio.run(run())
@@ -132,7 +132,7 @@ def revoke_tokens(
             if email is None:
                 return {"accounts": await house.admin.revoke_every_token(reason, operator())}
             known = await _find(house, email)
-            revoked = await house.admin.revoke_tokens(known.account.id, reason, operator(), NOWHERE)
+            revoked = await house.admin.revoke_tokens(known.account.id, reason, operator(), NO_REQUESTER)
             return revoked.as_details()
 
     print_one(asyncio.run(run()), as_json=json)

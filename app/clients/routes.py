@@ -18,7 +18,7 @@ from app.clients.guard import CLIENT_SECURITY, client_credentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
 from app.http.problems import WrongContentType, refuses
-from app.http.schemas import FromOrigin
+from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute, check_query
 from app.kernel.refusal import InvalidToken, Refusal
 from app.tokens.domain import Assurance, Caller
@@ -132,9 +132,11 @@ def client_routes(clients: Clients) -> APIRouter:
         responses=refuses(InvalidClient, InsufficientRole, TokenMissing),
         openapi_extra=_FORM,
     )
-    async def revoke_presented_token(client: Introspector, request: Request, origin: FromOrigin) -> dict[str, Any]:
+    async def revoke_presented_token(
+        client: Introspector, request: Request, requester: FromRequester
+    ) -> dict[str, Any]:
         """200 also for what is no live token: it is as good as revoked."""
-        await clients.revoke(client, await _form_token(request), origin)
+        await clients.revoke(client, await _form_token(request), requester)
         return {}
 
     return router

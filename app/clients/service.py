@@ -19,8 +19,8 @@ from app.clients.repository import ClientRows
 from app.database.engine import Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
-from app.kernel.origin import Origin
 from app.kernel.refusal import NotFound
+from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.tokens.domain import Assurance, Caller
 from app.tokens.service import Tokens
@@ -78,8 +78,8 @@ class Clients:
         _admitted(result.client, Role.INTROSPECT)
         return None if result.caller is None else await self.tokens.note_use(result.caller, None)
 
-    async def revoke(self, client: Client, secret: str, origin: Origin) -> None:
-        await self.tokens.revoke_by_secret(secret, origin, client_id=str(client.id))
+    async def revoke(self, client: Client, secret: str, requester: Requester) -> None:
+        await self.tokens.revoke_by_secret(secret, requester, client_id=str(client.id))
 
     @staticmethod
     def require_assurance(caller: Caller, least: Assurance | None) -> None:

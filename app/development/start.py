@@ -24,7 +24,7 @@ from app.development.embedded_postgres import EmbeddedPostgres, PostgresUnavaila
 from app.development.mailbox import mount_mailbox
 from app.kernel.chance import new_id, random_bytes
 from app.kernel.clock import SystemClock
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.main import create_app
 from app.observability.logs import configure_logs
 from app.server.server import CannotServe, cancel_forced_exit, listen, run
@@ -138,7 +138,7 @@ async def _prepare(settings: Settings, kept: Kept) -> str | None:
     try:
         account = await house.accounts.with_address(DEMO_ADDRESS)
         if account is None:
-            await house.admin.create(DEMO_ADDRESS, password, Operator(name="twokeys dev"), NOWHERE)
+            await house.admin.create(DEMO_ADDRESS, password, Operator(name="twokeys dev"), NO_REQUESTER)
         elif not await house.hasher.verify(password, account.password_hash):
             return None
     finally:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.client_address import client_address
 from app.http.problems import BodyTooLarge, InternalError, TooSlow, problem
 from app.kernel.chance import new_id
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.observability.metrics import Counter, Histogram
 from app.settings import Network
 
@@ -91,7 +91,7 @@ class RequestMiddleware:
         address = client_address(peer, headers.getlist("x-forwarded-for"), self._trusted)
         scope["state"] = scope.get("state", {}) | {
             "request_id": request_id,
-            "origin": Origin(address=address, user_agent=_user_agent(headers)),
+            "requester": Requester(address=address, user_agent=_user_agent(headers)),
         }
         status = 0
 
@@ -163,8 +163,8 @@ def route_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", "unknown"))
 
 
-def origin_of(scope: Any) -> Origin:
+def requester_of(scope: Any) -> Requester:
     """Where this request came from, as `RequestMiddleware` found out."""
-    found = scope["state"]["origin"]
-    assert isinstance(found, Origin)  # noqa: S101 - put there above
+    found = scope["state"]["requester"]
+    assert isinstance(found, Requester)  # noqa: S101 - put there above
     return found

@@ -18,9 +18,9 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.http.middleware import origin_of
+from app.http.middleware import requester_of
 from app.kernel.clock import rfc3339
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 
 
 class RequestModel(BaseModel):
@@ -120,12 +120,12 @@ def printable(text: str) -> str:
     return text
 
 
-def request_origin(request: Request) -> Origin:
-    return origin_of(request.scope)
+def request_requester(request: Request) -> Requester:
+    return requester_of(request.scope)
 
 
-async def _origin(request: Request) -> Origin:
-    return request_origin(request)
+async def _requester(request: Request) -> Requester:
+    return request_requester(request)
 
 
-FromOrigin = Annotated[Origin, Depends(_origin)]
+FromRequester = Annotated[Requester, Depends(_requester)]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.accounts.domain import read_address
 from app.http.problems import refuses
-from app.http.schemas import FromOrigin
+from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
 from app.login.domain import ChallengeExpired, InvalidCredentials
@@ -29,9 +29,9 @@ def login_routes(login: Login) -> APIRouter:
         response_model=LoginAnswer,
         responses=refuses(InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded),
     )
-    async def log_in(body: LogIn, origin: FromOrigin) -> Grant | TwoFactorRequired:
+    async def log_in(body: LogIn, requester: FromRequester) -> Grant | TwoFactorRequired:
         """A grant, or a challenge where two-factor authentication is on and no code came along."""
-        answer = await login.by_password(read_address(body.email), body.password, body.code, origin)
+        answer = await login.by_password(read_address(body.email), body.password, body.code, requester)
         return Grant.of(answer) if isinstance(answer, Granted) else TwoFactorRequired.of(answer)
 
     @router.post(
@@ -39,7 +39,7 @@ def login_routes(login: Login) -> APIRouter:
         summary="Log in: the second step",
         responses=refuses(WrongCodeAtLogin, ChallengeExpired, TooManyAttempts),
     )
-    async def log_in_second_step(body: SecondStep, origin: FromOrigin) -> Grant:
-        return Grant.of(await login.by_code(body.challenge, body.code, origin))
+    async def log_in_second_step(body: SecondStep, requester: FromRequester) -> Grant:
+        return Grant.of(await login.by_code(body.challenge, body.code, requester))
 
     return router

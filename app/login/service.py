@@ -14,7 +14,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.login.domain import Challenge, ChallengeExpired, ChallengeIssued, InvalidCredentials
 from app.login.repository import Challenges, Grants
@@ -41,40 +41,40 @@ class Login:
     audit_log: AuditLog
 
     async def by_password(
-        self, address: Address, password: SecretStr, code: str | None, origin: Origin
+        self, address: Address, password: SecretStr, code: str | None, requester: Requester
     ) -> Grant | ChallengeIssued:
         """The first step, or both in one call.
 
         Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
-        with self.accounts.attempts.track(address.folded, origin):
-            return await self._by_password(address, password, code, origin)
+        with self.accounts.attempts.track(address.folded, requester):
+            return await self._by_password(address, password, code, requester)
 
     async def _by_password(
-        self, address: Address, password: SecretStr, code: str | None, origin: Origin
+        self, address: Address, password: SecretStr, code: str | None, requester: Requester
     ) -> Grant | ChallengeIssued:
         at = self.clock.now()
         with self.accounts.hasher.slot():
-            attempt = await self.accounts.attempts.take_login(address.folded, origin, at)
+            attempt = await self.accounts.attempts.take_login(address.folded, requester, at)
             account, factor = await self.two_factor.holder_with(address.folded)
             right = await self.accounts.is_password(account, password)
         if account is None or factor is None or not right:
-            raise await self._refuse(account, origin, at)
+            raise await self._refuse(account, requester, at)
         if not factor.is_enabled:
-            return await self._grant_by_password(account, factor, attempt, origin, at)
+            return await self._grant_by_password(account, factor, attempt, requester, at)
         if code is None:
             return await self._ask_for_second_factor(account, attempt, at)
         async with self.database.autocommit() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, attempt)
         try:
-            proof = await self.code_verifier.verify(account, factor, code, origin, at)
-            return await self._grant_by_code(account, proof, None, origin, at)
+            proof = await self.code_verifier.verify(account, factor, code, requester, at)
+            return await self._grant_by_code(account, proof, None, requester, at)
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
             raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
 
-    async def by_code(self, challenge_secret: str, code: str, origin: Origin) -> Grant:
+    async def by_code(self, challenge_secret: str, code: str, requester: Requester) -> Grant:
         """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts."""
         at = self.clock.now()
         found = digest_if(challenge_secret, SecretKind.CHALLENGE)
@@ -94,8 +94,8 @@ class Login:
         proof = self.code_verifier.match(challenge.factor, code, in_a_row, at)
         try:
             if proof is None:
-                raise await self.code_verifier.record_wrong_code(account, in_a_row, origin, at)
-            return await self._grant_by_code(account, proof, challenge, origin, at)
+                raise await self.code_verifier.record_wrong_code(account, in_a_row, requester, at)
+            return await self._grant_by_code(account, proof, challenge, requester, at)
         except WrongCode as wrong:
             left = most - challenge.wrong_codes
             _logins.labels("refused", "code").inc()
@@ -104,10 +104,10 @@ class Login:
             raise wrong.at_login(attempts_remaining=min(left, wrong.members["attempts_remaining"])) from None
 
     async def _grant_by_password(
-        self, account: Account, factor: SecondFactor, attempt: Attempt, origin: Origin, at: datetime
+        self, account: Account, factor: SecondFactor, attempt: Attempt, requester: Requester, at: datetime
     ) -> Grant:
-        session = self.tokens.prepare_session(account, BY_PASSWORD, origin, at)
-        event = self._success(account, BY_PASSWORD, origin, at)
+        session = self.tokens.prepare_session(account, BY_PASSWORD, requester, at)
+        event = self._success(account, BY_PASSWORD, requester, at)
         async with self.database.autocommit() as connection:
             granted = await Grants(connection).for_password(account, attempt, session.given, event)
         if not granted:
@@ -132,7 +132,7 @@ class Login:
         account: Account,
         proof: Proof,
         challenge: Challenge | None,
-        origin: Origin,
+        requester: Requester,
         at: datetime,
     ) -> Grant:
         """Everything that the proof spends and buys, in one transaction. Raises WrongCode, ChallengeExpired."""
@@ -140,13 +140,13 @@ class Login:
             async with self.database.transaction() as connection:
                 # The challenge goes first: who loses the race for it burns no recovery code.
                 await self._lock_if_unchanged(connection, account, challenge, at)
-                factor = await self.code_verifier.spend(connection, account, proof, origin, at)
-                session = self.tokens.prepare_session(account, proof.amr, origin, at)
-                event = self._success(account, proof.amr, origin, at)
-                attempt = attempt_at(account.folded_address, origin, at)
+                factor = await self.code_verifier.spend(connection, account, proof, requester, at)
+                session = self.tokens.prepare_session(account, proof.amr, requester, at)
+                event = self._success(account, proof.amr, requester, at)
+                attempt = attempt_at(account.folded_address, requester, at)
                 await Grants(connection).for_code(account, attempt, session.given, event)
         except AlreadySpent:
-            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
+            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, requester, at) from None
         self.audit_log.count(event)
         _logins.labels("granted", proof.amr[1]).inc()
         return Grant(session.issued, account, state_of(factor, at))
@@ -165,15 +165,17 @@ class Login:
             raise ChallengeExpired
 
     @staticmethod
-    def _success(account: Account, amr: tuple[str, ...], origin: Origin, at: datetime) -> Event:
-        return Event(new_id(), account.id, EventType.LOGIN_SUCCEEDED, at, origin, {"amr": list(amr)}, None)
+    def _success(account: Account, amr: tuple[str, ...], requester: Requester, at: datetime) -> Event:
+        return Event(new_id(), account.id, EventType.LOGIN_SUCCEEDED, at, requester, {"amr": list(amr)}, None)
 
-    async def _refuse(self, account: Account | None, origin: Origin, at: datetime) -> InvalidCredentials:
+    async def _refuse(self, account: Account | None, requester: Requester, at: datetime) -> InvalidCredentials:
         """Recorded for an unknown address too, under no account: the same work tells nothing."""
         reason = "wrong_password" if account is None or account.is_active else "account_disabled"
         async with self.database.transaction() as connection:
             account_id = await AccountRows(connection).lock_existence(account.id if account else None)
             event = EventType.LOGIN_FAILED
-            await self.audit_log.record(connection, event, account_id=account_id, at=at, origin=origin, reason=reason)
+            await self.audit_log.record(
+                connection, event, account_id=account_id, at=at, requester=requester, reason=reason
+            )
         _logins.labels("refused", "password").inc()
         return InvalidCredentials()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 
 LONGEST_DELIVERY = timedelta(days=3)
 _SHORTEST_WAIT = timedelta(seconds=2)
@@ -67,7 +67,7 @@ class MailContext:
 
     to: str
     at: datetime
-    origin: Origin
+    requester: Requester
     facts: Mapping[str, object] = field(repr=False)
     times: int = 1
 
@@ -116,12 +116,12 @@ def wait_before_retry(age: timedelta) -> timedelta:
 
 def pack(context: MailContext) -> bytes:
     """The part of a mail that is sealed: everything that says something about the person."""
-    origin = context.origin
+    requester = context.requester
     return json.dumps(
-        {"to": context.to, "ip": origin.address, "user_agent": origin.user_agent, "facts": dict(context.facts)}
+        {"to": context.to, "ip": requester.address, "user_agent": requester.user_agent, "facts": dict(context.facts)}
     ).encode()
 
 
 def unpack(packed: bytes, *, at: datetime, times: int = 1) -> MailContext:
     content = json.loads(packed)
-    return MailContext(content["to"], at, Origin(content["ip"], content["user_agent"]), content["facts"], times)
+    return MailContext(content["to"], at, Requester(content["ip"], content["user_agent"]), content["facts"], times)

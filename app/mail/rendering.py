@@ -97,7 +97,7 @@ class MailTemplates:
         return message
 
     def _told(self, context: MailContext) -> dict[str, object]:
-        origin = context.origin
+        requester = context.requester
         facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in context.facts.items()}
         if "token" in facts:
             # Composed only now, so that whoever queued the mail need not know where the service is.
@@ -108,8 +108,8 @@ class MailTemplates:
             "public_url": self._public_url,
             "account": one_line(context.to),
             "when": f"{context.at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC",
-            "address": one_line(origin.address or "") or "not known",
+            "address": one_line(requester.address or "") or "not known",
             # Never as it came: it is a stranger's text in a mail that people trust.
-            "device": describe(origin.user_agent) or "not recognized",
+            "device": describe(requester.user_agent) or "not recognized",
             "times": context.times,
         }

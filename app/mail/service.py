@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.kernel.secret import fingerprint
 from app.mail.domain import LONGEST_DELIVERY, MailContext, MailKind, Resealing, facts_of, is_notice, pack
 from app.mail.repository import OutboxRows
@@ -28,7 +28,7 @@ class Outbox:
         account_id: UUID,
         to: str,
         at: datetime,
-        origin: Origin,
+        requester: Requester,
         give_up_at: datetime | None = None,
         **facts: object,
     ) -> None:
@@ -48,7 +48,7 @@ class Outbox:
             kind,
             account_id=account_id,
             recipient=fingerprint("recipient", to.lower()),
-            sealed=self.vault.seal(pack(MailContext(to, at, origin, facts)), owner=account_id),
+            sealed=self.vault.seal(pack(MailContext(to, at, requester, facts)), owner=account_id),
             at=at,
             give_up_at=min(give_up_at or last, last),
         )

@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.kernel.origin import Origin
 from app.kernel.refusal import Conflict, Gone, NotAllowed, TooMany
+from app.kernel.requester import Requester
 from app.tokens.domain import Revoked
 
 
@@ -23,7 +23,7 @@ class ResetRequest:
     id: UUID
     folded_address: str
     requested_at: datetime
-    origin: Origin
+    requester: Requester
 
 
 class RequestedBy(StrEnum):

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from app.accounts.domain import Status
 from app.accounts.repository import accounts
 from app.database.engine import Connection, metadata
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.password_reset.domain import RequestedBy, ResetLink, ResetRequest
 
 requests = Table(
@@ -62,15 +62,15 @@ class ResetRequests:
 
     async def add(self, request: ResetRequest) -> None:
         values = {"id": request.id, "folded_address": request.folded_address, "requested_at": request.requested_at}
-        origin = {"ip": request.origin.address, "user_agent": request.origin.user_agent}
-        await self.connection.execute(insert(requests).values(**values, **origin))
+        requester = {"ip": request.requester.address, "user_agent": request.requester.user_agent}
+        await self.connection.execute(insert(requests).values(**values, **requester))
 
     async def take(self, *, most: int) -> Sequence[ResetRequest]:
         """Takes the oldest ones out; no other worker gets them, and a fault puts them back with the transaction."""
         oldest = select(requests.c.id).order_by(requests.c.id).limit(most).with_for_update(skip_locked=True)
         statement = delete(requests).where(requests.c.id.in_(oldest.scalar_subquery()))
         rows = await self.connection.execute(statement.returning(*requests.c))
-        found = [ResetRequest(row[0], row[1], row[2], Origin(row[3], row[4])) for row in rows]
+        found = [ResetRequest(row[0], row[1], row[2], Requester(row[3], row[4])) for row in rows]
         return sorted(found, key=lambda request: request.id)
 
     async def forget(self, folded_address: str) -> None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from app.accounts.domain import WeakPassword, WrongPassword
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
-from app.http.schemas import FromOrigin
+from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
 from app.profile.schemas import ChangePassword, Event, PasswordChanged
@@ -33,9 +33,9 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, guard: Guard) -> API
         summary="Change one's password",
         responses=refuses(InvalidToken, SessionRequired, WrongPassword, WeakPassword, TooManyAttempts, Overloaded),
     )
-    async def change_password(caller: Session, body: ChangePassword, origin: FromOrigin) -> PasswordChanged:
+    async def change_password(caller: Session, body: ChangePassword, requester: FromRequester) -> PasswordChanged:
         """Two-factor authentication stays as it is; everything else that the account had is dead."""
-        grant, revoked = await profile.change_password(caller, body.current_password, body.new_password, origin)
+        grant, revoked = await profile.change_password(caller, body.current_password, body.new_password, requester)
         return PasswordChanged(grant=Grant.of(grant), revoked=Revoked.of(revoked))
 
     @router.get("/events", summary="List what happened to one's account", responses=refuses(InvalidToken))

@@ -37,7 +37,7 @@ class Event(ResponseModel):
             id=event.id,
             type=event.type,
             occurred_at=event.occurred_at,
-            ip=event.origin.address,
-            user_agent=event.origin.user_agent,
+            ip=event.requester.address,
+            user_agent=event.requester.user_agent,
             details=dict(event.details) | ({"client_id": event.client_id} if event.client_id else {}),
         )

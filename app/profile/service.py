@@ -11,9 +11,9 @@ from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
 from app.database.engine import Database
 from app.kernel.clock import Clock
-from app.kernel.origin import Origin
 from app.kernel.page import PageOf
 from app.kernel.refusal import InvalidToken
+from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.tokens.domain import Caller, Revoked
@@ -32,14 +32,14 @@ class Profile:
     outbox: Outbox
 
     async def change_password(
-        self, caller: Caller, current: SecretStr, new: SecretStr, origin: Origin
+        self, caller: Caller, current: SecretStr, new: SecretStr, requester: Requester
     ) -> tuple[Grant, Revoked]:
         """2FA stays; everything older dies, a pending enrollment too.
 
         Raises WrongPassword, WeakPassword, InvalidToken.
         """
         account = caller.account
-        attempt = await self.accounts.prove_password(account, current, origin)
+        attempt = await self.accounts.prove_password(account, current, requester)
         self.accounts.refuse_same(new, current)
         password_hash = await self.accounts.hash_new(new, account.address)
         at = self.clock.now()
@@ -50,20 +50,20 @@ class Profile:
             await Enrollments(connection).remove(account.id)
             await self.accounts.attempts.forgive(connection, attempt)
             revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-            issued = await self.tokens.issue_session(connection, bumped, caller.token.amr, origin, at)
+            issued = await self.tokens.issue_session(connection, bumped, caller.token.amr, requester, at)
             state = state_of(await SecondFactors(connection).of(account.id), at)
             await self.audit_log.record(
                 connection,
                 EventType.PASSWORD_CHANGED,
                 account_id=account.id,
                 at=at,
-                origin=origin,
+                requester=requester,
                 amr=list(caller.token.amr),
                 revoked=revoked.as_details(),
             )
             kind = MailKind.PASSWORD_CHANGED
             to = account.address
-            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, origin=origin)
+            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, requester=requester)
         return Grant(issued, bumped, state), revoked
 
     async def events(self, caller: Caller, *, after: UUID | None, limit: int) -> PageOf[Event]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from app.http.pages import PageParams
 from app.http.problems import refuses
-from app.http.schemas import FromOrigin
+from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound
 from app.tokens.domain import Caller, Kind, SessionRequired, TokenLimitReached
@@ -22,9 +22,9 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
 
     @router.post("/logout", status_code=204, summary="Log out", responses=refuses(InvalidToken))
-    async def log_out(caller: AnyToken, origin: FromOrigin) -> None:
+    async def log_out(caller: AnyToken, requester: FromRequester) -> None:
         """Ends the calling token, session or personal."""
-        await tokens.log_out(caller, origin)
+        await tokens.log_out(caller, requester)
 
     @router.get("/me/tokens", summary="List one's live tokens", responses=refuses(InvalidToken))
     async def list_tokens(caller: AnyToken, page: PageParams, kind: Kind | None = None) -> TokenPage:
@@ -37,20 +37,20 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         summary="Create a personal token",
         responses=refuses(InvalidToken, SessionRequired, TokenLimitReached),
     )
-    async def create_token(caller: Session, body: CreateToken, origin: FromOrigin) -> CreatedToken:
+    async def create_token(caller: Session, body: CreateToken, requester: FromRequester) -> CreatedToken:
         """The secret is shown in this answer and never again."""
         issued = await tokens.create_personal(
-            caller, body.description, body.max_age_seconds, origin, extend_when_used=body.extend_when_used
+            caller, body.description, body.max_age_seconds, requester, extend_when_used=body.extend_when_used
         )
         return CreatedToken.of(issued)
 
     @router.post(
         "/me/tokens/revoke-all", summary="Revoke one's tokens", responses=refuses(InvalidToken, SessionRequired)
     )
-    async def revoke_all_tokens(caller: Session, origin: FromOrigin, body: RevokeAll | None = None) -> RevokedAll:
+    async def revoke_all_tokens(caller: Session, requester: FromRequester, body: RevokeAll | None = None) -> RevokedAll:
         """All but the calling one, unless `keep_current` is false."""
         keep = body is None or body.keep_current
-        revoked = await (tokens.revoke_others if keep else tokens.revoke_all)(caller, origin)
+        revoked = await (tokens.revoke_others if keep else tokens.revoke_all)(caller, requester)
         return RevokedAll(revoked=Revoked.of(revoked))
 
     @router.delete(
@@ -59,7 +59,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         summary="Revoke one token",
         responses=refuses(InvalidToken, SessionRequired, NotFound),
     )
-    async def revoke_token(caller: Session, id: UUID, origin: FromOrigin) -> None:
-        await tokens.revoke(caller, id, origin)
+    async def revoke_token(caller: Session, id: UUID, requester: FromRequester) -> None:
+        await tokens.revoke(caller, id, requester)
 
     return router

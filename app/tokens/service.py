@@ -13,8 +13,8 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
-from app.kernel.origin import Origin
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
+from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -48,7 +48,7 @@ class Tokens:
     def rows(self, connection: Connection) -> TokenRows:
         return TokenRows(connection, timedelta(seconds=self.settings.session_idle_seconds))
 
-    async def check(self, secret: str, origin: Origin) -> Caller:
+    async def check(self, secret: str, requester: Requester) -> Caller:
         """Who holds this token, by one statement, and notes the use. Raises InvalidToken."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
@@ -58,7 +58,7 @@ class Tokens:
             caller = await self.rows(connection).caller_with(found, at)
         if caller is None:
             raise InvalidToken
-        await self.note_use(caller, origin.address)
+        await self.note_use(caller, requester.address)
         return caller
 
     async def note_use(self, caller: Caller, address: str | None) -> Caller:
@@ -93,14 +93,14 @@ class Tokens:
             raise
 
     async def issue_session(
-        self, connection: Connection, account: Account, amr: Sequence[str], origin: Origin, at: datetime
+        self, connection: Connection, account: Account, amr: Sequence[str], requester: Requester, at: datetime
     ) -> IssuedToken:
         """A session under the account's epoch, which the caller's transaction holds or has just bumped."""
-        opening = self.prepare_session(account, amr, origin, at)
+        opening = self.prepare_session(account, amr, requester, at)
         await self.rows(connection).add_session(opening.given)
         return opening.issued
 
-    def prepare_session(self, account: Account, amr: Sequence[str], origin: Origin, at: datetime) -> Opening:
+    def prepare_session(self, account: Account, amr: Sequence[str], requester: Requester, at: datetime) -> Opening:
         """The session and what a statement has to be given to store it; until then it opens nothing."""
         secret = new_secret(SecretKind.SESSION)
         end = at + timedelta(seconds=self.settings.session_max_seconds)
@@ -114,8 +114,8 @@ class Tokens:
             expires_at=end,
             ends_at=min(end, at + timedelta(seconds=self.settings.session_idle_seconds)),
             last_used_at=None,
-            last_used_ip=origin.address,
-            user_agent=origin.user_agent,
+            last_used_ip=requester.address,
+            user_agent=requester.user_agent,
             max_age_seconds=None,
             extend_when_used=False,
         )
@@ -130,7 +130,13 @@ class Tokens:
         return Opening(IssuedToken(secret, token), given)
 
     async def create_personal(
-        self, caller: Caller, description: str, max_age_seconds: int | None, origin: Origin, *, extend_when_used: bool
+        self,
+        caller: Caller,
+        description: str,
+        max_age_seconds: int | None,
+        requester: Requester,
+        *,
+        extend_when_used: bool,
     ) -> IssuedToken:
         """Proved as well as the session that asked for it. Raises SessionRequired, TokenLimitReached, InvalidToken."""
         require_session(caller)
@@ -148,7 +154,7 @@ class Tokens:
             ends_at=end,
             last_used_at=None,
             last_used_ip=None,
-            user_agent=origin.user_agent,
+            user_agent=requester.user_agent,
             max_age_seconds=max_age_seconds,
             extend_when_used=extend_when_used,
         )
@@ -165,7 +171,7 @@ class Tokens:
                 EventType.TOKEN_CREATED,
                 account_id=account.id,
                 at=at,
-                origin=origin,
+                requester=requester,
                 token_id=str(token.id),
                 kind=token.kind.value,
                 amr=list(token.amr),
@@ -176,7 +182,7 @@ class Tokens:
                 account_id=account.id,
                 to=account.address,
                 at=at,
-                origin=origin,
+                requester=requester,
                 description=description,
             )
         return IssuedToken(secret, token)
@@ -196,19 +202,19 @@ class Tokens:
             raise InvalidToken
         return LiveTokens(page, counts, current)
 
-    async def revoke(self, caller: Caller, id: UUID, origin: Origin) -> None:
+    async def revoke(self, caller: Caller, id: UUID, requester: Requester) -> None:
         """One's own token. Raises SessionRequired; NotFound for a dead one, and for another account's."""
         require_session(caller)
-        await self._revoke(caller.account, id, origin, reason="revoked")
+        await self._revoke(caller.account, id, requester, reason="revoked")
 
-    async def log_out(self, caller: Caller, origin: Origin) -> None:
+    async def log_out(self, caller: Caller, requester: Requester) -> None:
         """Revokes the calling token. Raises InvalidToken where it has died meanwhile."""
         try:
-            await self._revoke(caller.account, caller.token.id, origin, reason="logout")
+            await self._revoke(caller.account, caller.token.id, requester, reason="logout")
         except NotFound:
             raise InvalidToken from None
 
-    async def revoke_by_secret(self, secret: str, origin: Origin, *, client_id: str) -> None:
+    async def revoke_by_secret(self, secret: str, requester: Requester, *, client_id: str) -> None:
         """RFC 7009: what is not a live token is as good as revoked."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
@@ -218,12 +224,14 @@ class Tokens:
         if caller is None:
             return
         try:
-            await self._revoke(caller.account, caller.token.id, origin, reason="revoked_by_client", client_id=client_id)
+            await self._revoke(
+                caller.account, caller.token.id, requester, reason="revoked_by_client", client_id=client_id
+            )
         except NotFound:
             return
 
     async def _revoke(
-        self, account: Account, id: UUID, origin: Origin, *, reason: str, client_id: str | None = None
+        self, account: Account, id: UUID, requester: Requester, *, reason: str, client_id: str | None = None
     ) -> None:
         at = self.clock.now()
         async with self.database.transaction() as connection:
@@ -235,7 +243,7 @@ class Tokens:
                 EventType.TOKEN_REVOKED,
                 account_id=account.id,
                 at=at,
-                origin=origin,
+                requester=requester,
                 client_id=client_id,
                 token_id=str(id),
                 kind=kind.value,
@@ -243,7 +251,7 @@ class Tokens:
             )
         self.uses.pop(id, None)
 
-    async def revoke_others(self, caller: Caller, origin: Origin) -> Revoked:
+    async def revoke_others(self, caller: Caller, requester: Requester) -> Revoked:
         """All tokens but the calling one. Raises SessionRequired, InvalidToken."""
         require_session(caller)
         at, account = self.clock.now(), caller.account
@@ -251,10 +259,10 @@ class Tokens:
             if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
                 raise InvalidToken
             revoked = await self.rows(connection).revoke_all_but(caller.token.id, account.id, at)
-            await self._record_revocations(connection, account, revoked, origin, at, reason="revoke_others")
+            await self._record_revocations(connection, account, revoked, requester, at, reason="revoke_others")
         return revoked
 
-    async def revoke_all(self, caller: Caller, origin: Origin) -> Revoked:
+    async def revoke_all(self, caller: Caller, requester: Requester) -> Revoked:
         """Every token, one that is being created at this moment included. Raises SessionRequired, InvalidToken."""
         require_session(caller)
         at, account = self.clock.now(), caller.account
@@ -262,18 +270,25 @@ class Tokens:
             if await AccountRows(connection).bump_epoch(account.id, seen=account.epoch) is None:
                 raise InvalidToken
             revoked = await self.rows(connection).count_outlived(account.id, at)
-            await self._record_revocations(connection, account, revoked, origin, at, reason="revoke_all")
+            await self._record_revocations(connection, account, revoked, requester, at, reason="revoke_all")
         return revoked
 
     async def _record_revocations(
-        self, connection: Connection, account: Account, revoked: Revoked, origin: Origin, at: datetime, *, reason: str
+        self,
+        connection: Connection,
+        account: Account,
+        revoked: Revoked,
+        requester: Requester,
+        at: datetime,
+        *,
+        reason: str,
     ) -> None:
         await self.audit_log.record(
             connection,
             EventType.TOKENS_REVOKED,
             account_id=account.id,
             at=at,
-            origin=origin,
+            requester=requester,
             reason=reason,
             revoked=revoked.as_details(),
         )

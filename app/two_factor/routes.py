@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WrongPassword
 from app.http.problems import refuses
-from app.http.schemas import FromOrigin
+from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
 from app.tokens.domain import Caller, SessionRequired
@@ -40,10 +40,10 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         responses=refuses(*_ASKS_FOR_PASSWORD, AlreadyEnabled),
     )
     async def begin_enrollment(
-        caller: Session, body: schemas.BeginEnrollment, origin: FromOrigin
+        caller: Session, body: schemas.BeginEnrollment, requester: FromRequester
     ) -> schemas.Enrollment:
         """The secret and its QR code, shown once. A new call replaces the pending enrollment."""
-        return schemas.Enrollment.of(await two_factor.begin(caller, body.password, origin))
+        return schemas.Enrollment.of(await two_factor.begin(caller, body.password, requester))
 
     @router.delete(
         "/enrollment",
@@ -61,10 +61,10 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
             InvalidToken, SessionRequired, WrongCode, NoPendingEnrollment, EnrollmentExpired, TooManyAttempts
         ),
     )
-    async def confirm_enrollment(caller: Session, body: schemas.Confirm, origin: FromOrigin) -> schemas.Confirmed:
+    async def confirm_enrollment(caller: Session, body: schemas.Confirm, requester: FromRequester) -> schemas.Confirmed:
         """By a code of the new device. Everything that the account had is dead; go on with the grant."""
         return schemas.Confirmed.of(
-            await two_factor.confirm(caller, body.code, origin, enrollment_id=body.enrollment_id)
+            await two_factor.confirm(caller, body.code, requester, enrollment_id=body.enrollment_id)
         )
 
     @router.post(
@@ -72,9 +72,9 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         summary="Turn two-factor authentication off",
         responses=refuses(*_ASKS_FOR_PASSWORD, WrongCode, NotEnabled),
     )
-    async def disable_two_factor(caller: Session, body: schemas.Disable, origin: FromOrigin) -> schemas.Disabled:
+    async def disable_two_factor(caller: Session, body: schemas.Disable, requester: FromRequester) -> schemas.Disabled:
         """Everything that the account had is dead; go on with the grant. A code that is sent must be right."""
-        return schemas.Disabled.of(await two_factor.disable(caller, body.password, body.code, origin))
+        return schemas.Disabled.of(await two_factor.disable(caller, body.password, body.code, requester))
 
     @router.post(
         "/recovery-codes",
@@ -83,11 +83,11 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         responses=refuses(*_ASKS_FOR_PASSWORD, NotEnabled),
     )
     async def replace_recovery_codes(
-        caller: Session, body: schemas.ReplaceRecoveryCodes, origin: FromOrigin
+        caller: Session, body: schemas.ReplaceRecoveryCodes, requester: FromRequester
     ) -> schemas.NewRecoveryCodes:
         """The old set is dead."""
         return schemas.NewRecoveryCodes(
-            recovery_codes=await two_factor.replace_recovery_codes(caller, body.password, origin)
+            recovery_codes=await two_factor.replace_recovery_codes(caller, body.password, requester)
         )
 
     return router

@@ -16,8 +16,8 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.chance import new_id
 from app.kernel.clock import Clock
-from app.kernel.origin import Origin
 from app.kernel.refusal import FieldError, InvalidToken
+from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import Vault
@@ -71,12 +71,12 @@ class TwoFactor:
     async def state(self, account: Account) -> State:
         return state_of(await self.factor_of(account), self.clock.now())
 
-    async def begin(self, caller: Caller, password: SecretStr, origin: Origin) -> Issued:
+    async def begin(self, caller: Caller, password: SecretStr, requester: Requester) -> Issued:
         """A new secret, shown once, in place of a pending one. Raises WrongPassword, AlreadyEnabled, InvalidToken."""
         account = caller.account
         if (await self.factor_of(account)).is_enabled:
             raise AlreadyEnabled
-        attempt = await self.accounts.prove_password(account, password, origin)
+        attempt = await self.accounts.prove_password(account, password, requester)
         at = self.clock.now()
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
@@ -89,7 +89,7 @@ class TwoFactor:
             await Enrollments(connection).begin(pending, account.epoch)
             await self.accounts.attempts.forgive(connection, attempt)
             await self.audit_log.record(
-                connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, origin=origin
+                connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, requester=requester
             )
         uri = totp.provisioning_uri(secret, account_name=account.address, issuer=self.settings.issuer)
         pictures = await asyncio.to_thread(qr.draw, uri)
@@ -101,7 +101,9 @@ class TwoFactor:
             await self._lock_if_unchanged(connection, caller.account)
             await Enrollments(connection).remove(caller.account.id)
 
-    async def confirm(self, caller: Caller, code: str, origin: Origin, *, enrollment_id: UUID | None = None) -> Changed:
+    async def confirm(
+        self, caller: Caller, code: str, requester: Requester, *, enrollment_id: UUID | None = None
+    ) -> Changed:
         """2FA goes on with the first code of the new device; everything older dies.
 
         A code for another enrollment than the pending one, as from a second tab, counts as no attempt.
@@ -120,7 +122,7 @@ class TwoFactor:
         step = totp.matching_step(secret, code, at, after=None) if is_totp_code(code) else None
         if step is None:
             raise await self.code_verifier.record_wrong_code(
-                account, in_a_row, origin, at, **self._skew(secret, code, at)
+                account, in_a_row, requester, at, **self._skew(secret, code, at)
             )
         recovery_codes = new_recovery_codes()
         async with self.database.transaction() as connection:
@@ -136,10 +138,10 @@ class TwoFactor:
             await CodeAttempts(connection).forgive(account.id)
             state = state_of(await rows.of(account.id), at)
             return await self._changed(
-                connection, bumped, state, BY_PASSWORD_AND_CODE, origin, at, recovery_codes=recovery_codes
+                connection, bumped, state, BY_PASSWORD_AND_CODE, requester, at, recovery_codes=recovery_codes
             )
 
-    async def disable(self, caller: Caller, password: SecretStr, code: str | None, origin: Origin) -> Changed:
+    async def disable(self, caller: Caller, password: SecretStr, code: str | None, requester: Requester) -> Changed:
         """2FA goes off without residue; everything older dies. A code that is sent must be right.
 
         Raises NotEnabled, WrongPassword, WrongCode, TooManyAttempts, InvalidToken; FieldError where a code is needed.
@@ -150,29 +152,29 @@ class TwoFactor:
         factor = await self.factor_of(account)
         if not factor.is_enabled:
             raise NotEnabled
-        attempt = await self.accounts.prove_password(account, password, origin)
+        attempt = await self.accounts.prove_password(account, password, requester)
         at = self.clock.now()
-        proof = None if code is None else await self.code_verifier.verify(account, factor, code, origin, at)
+        proof = None if code is None else await self.code_verifier.verify(account, factor, code, requester, at)
         try:
             async with self.database.transaction() as connection:
                 bumped = await self._bump_epoch(connection, account)
                 if proof is not None:
-                    await self.code_verifier.spend(connection, account, proof, origin, at)
+                    await self.code_verifier.spend(connection, account, proof, requester, at)
                 if not await SecondFactors(connection).turn_off(account.id):
                     raise NotEnabled
                 await self.accounts.attempts.forgive(connection, attempt)
-                return await self._changed(connection, bumped, DISABLED, BY_PASSWORD, origin, at)
+                return await self._changed(connection, bumped, DISABLED, BY_PASSWORD, requester, at)
         except AlreadySpent:
             assert proof is not None  # noqa: S101 - only a proof is spent
-            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, origin, at) from None
+            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, requester, at) from None
 
-    async def replace_recovery_codes(self, caller: Caller, password: SecretStr, origin: Origin) -> list[str]:
+    async def replace_recovery_codes(self, caller: Caller, password: SecretStr, requester: Requester) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""
         account = caller.account
         factor = await self.factor_of(account)
         if not factor.is_enabled:
             raise NotEnabled
-        attempt = await self.accounts.prove_password(account, password, origin)
+        attempt = await self.accounts.prove_password(account, password, requester)
         at, fresh = self.clock.now(), new_recovery_codes()
         async with self.database.transaction() as connection:
             await self._lock_if_unchanged(connection, account)
@@ -182,10 +184,10 @@ class TwoFactor:
             await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in fresh])
             await self.accounts.attempts.forgive(connection, attempt)
             about = EventType.RECOVERY_CODES_REPLACED
-            await self.audit_log.record(connection, about, account_id=account.id, at=at, origin=origin)
+            await self.audit_log.record(connection, about, account_id=account.id, at=at, requester=requester)
             kind = MailKind.RECOVERY_CODES_REPLACED
             to = account.address
-            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, origin=origin)
+            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, requester=requester)
         return fresh
 
     @staticmethod
@@ -199,7 +201,7 @@ class TwoFactor:
         account: Account,
         state: State,
         amr: tuple[str, ...],
-        origin: Origin,
+        requester: Requester,
         at: datetime,
         *,
         recovery_codes: list[str] | None = None,
@@ -207,18 +209,18 @@ class TwoFactor:
         """The end of a change: count what died, open the fresh session, record, tell the owner."""
         went_on = state is not DISABLED
         revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-        issued = await self.tokens.issue_session(connection, account, amr, origin, at)
+        issued = await self.tokens.issue_session(connection, account, amr, requester, at)
         await self.audit_log.record(
             connection,
             EventType.TWO_FACTOR_ENABLED if went_on else EventType.TWO_FACTOR_DISABLED,
             account_id=account.id,
             at=at,
-            origin=origin,
+            requester=requester,
             amr=list(amr),
             revoked=revoked.as_details(),
         )
         kind = MailKind.TWO_FACTOR_ENABLED if went_on else MailKind.TWO_FACTOR_DISABLED
-        await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, origin=origin)
+        await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, requester=requester)
         return Changed(Grant(issued, account, state), revoked, recovery_codes or ())
 
     @staticmethod

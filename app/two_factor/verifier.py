@@ -12,8 +12,8 @@ from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.origin import Origin
 from app.kernel.refusal import TooManyAttempts, Unavailable
+from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, Vault
@@ -105,17 +105,19 @@ class CodeVerifier:
         step = totp.matching_step(self.open_secret(device.sealed_secret, owner), code, at, after=device.last_step)
         return [ProofByStep(device.id, step, in_a_row)] if step is not None else []
 
-    async def verify(self, account: Account, factor: SecondFactor, code: str, origin: Origin, at: datetime) -> Proof:
+    async def verify(
+        self, account: Account, factor: SecondFactor, code: str, requester: Requester, at: datetime
+    ) -> Proof:
         """The proof: counted and matched, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
         async with self.database.autocommit() as connection:
             in_a_row = await self.count_attempt(connection, account.id, at)
         proof = self.match(factor, code, in_a_row, at)
         if proof is None:
-            raise await self.record_wrong_code(account, in_a_row, origin, at)
+            raise await self.record_wrong_code(account, in_a_row, requester, at)
         return proof
 
     async def spend(
-        self, connection: Connection, account: Account, proof: Proof, origin: Origin, at: datetime
+        self, connection: Connection, account: Account, proof: Proof, requester: Requester, at: datetime
     ) -> SecondFactor:
         """In the transaction that gives out what the code bought; the factor as it is then. Raises AlreadySpent."""
         if isinstance(proof, ProofByStep):
@@ -126,18 +128,18 @@ class CodeVerifier:
             raise AlreadySpent
         if isinstance(proof, ProofByRecoveryCode):
             left = factor.recovery_codes_remaining
-            await self._tell_of_recovery_code(connection, account, left, origin, at)
+            await self._tell_of_recovery_code(connection, account, left, requester, at)
         return factor
 
     async def _tell_of_recovery_code(
-        self, connection: Connection, account: Account, remaining: int, origin: Origin, at: datetime
+        self, connection: Connection, account: Account, remaining: int, requester: Requester, at: datetime
     ) -> None:
         await self.audit_log.record(
             connection,
             EventType.RECOVERY_CODE_USED,
             account_id=account.id,
             at=at,
-            origin=origin,
+            requester=requester,
             remaining=remaining,
         )
         await self.outbox.queue(
@@ -146,12 +148,12 @@ class CodeVerifier:
             account_id=account.id,
             to=account.address,
             at=at,
-            origin=origin,
+            requester=requester,
             remaining=remaining,
         )
 
     async def record_wrong_code(
-        self, account: Account, in_a_row: int, origin: Origin, at: datetime, **members: Any
+        self, account: Account, in_a_row: int, requester: Requester, at: datetime, **members: Any
     ) -> WrongCode:
         """Records the wrong code, mails the owner at every tenth in a row, and returns the refusal to raise."""
         remaining = self.remaining(in_a_row)
@@ -163,7 +165,7 @@ class CodeVerifier:
                 EventType.TWO_FACTOR_CODE_REFUSED,
                 account_id=account.id,
                 at=at,
-                origin=origin,
+                requester=requester,
                 reason="wrong_code",
             )
             if remaining == 0:
@@ -173,7 +175,7 @@ class CodeVerifier:
                     account_id=account.id,
                     to=account.address,
                     at=at,
-                    origin=origin,
+                    requester=requester,
                     count=in_a_row,
                 )
         return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)

@@ -15,7 +15,7 @@ import pytest
 
 from app.accounts.domain import read_address
 from app.kernel.chance import new_id
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.security.secret_box import Vault, key_id
 from app.server.start import check
 from app.services import build_services
@@ -109,7 +109,7 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         [(id, vault.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
     await connection.close()
-    await house.password_reset.request(read_address(people[0].email), NOWHERE)
+    await house.password_reset.request(read_address(people[0].email), NO_REQUESTER)
     assert await house.password_reset.answer_requests() == 1
     await house.close()
     return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets)

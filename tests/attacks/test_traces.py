@@ -18,80 +18,82 @@ Act = Callable[[Twins, Person], Awaitable[httpx.Response]]
 
 
 async def log_in_wrongly(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.log_in(person, WRONG, **origin(person))
+    return await twins.log_in(person, WRONG, **requester(person))
 
 
 async def log_in_with_a_wrong_code(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.log_in(person, code=twins.wrong_code(person), **origin(person))
+    return await twins.log_in(person, code=twins.wrong_code(person), **requester(person))
 
 
 async def log_in(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.log_in(person, code=twins.code(person), **origin(person))
+    return await twins.log_in(person, code=twins.code(person), **requester(person))
 
 
 async def log_in_by_recovery_code(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.log_in(person, code=person.recovery_codes[0], **origin(person))
+    return await twins.log_in(person, code=person.recovery_codes[0], **requester(person))
 
 
 async def spend_again(twins: Twins, person: Person) -> httpx.Response:
     """A code that was used before is refused as any wrong one."""
     code = twins.code(person)
     await twins.execute("UPDATE authenticators SET last_step = 99999999999 WHERE account_id = $1", person.id)
-    return await twins.log_in(person, code=code, **origin(person))
+    return await twins.log_in(person, code=code, **requester(person))
 
 
 async def disable(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.post("/v1/me/2fa/disable", {"password": PASSWORD}, token=person.token, **origin(person))
+    return await twins.post("/v1/me/2fa/disable", {"password": PASSWORD}, token=person.token, **requester(person))
 
 
 async def disable_with_a_wrong_password(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.post("/v1/me/2fa/disable", {"password": WRONG}, token=person.token, **origin(person))
+    return await twins.post("/v1/me/2fa/disable", {"password": WRONG}, token=person.token, **requester(person))
 
 
 async def disable_with_a_wrong_code(twins: Twins, person: Person) -> httpx.Response:
     body = {"password": PASSWORD, "code": twins.wrong_code(person)}
-    return await twins.post("/v1/me/2fa/disable", body, token=person.token, **origin(person))
+    return await twins.post("/v1/me/2fa/disable", body, token=person.token, **requester(person))
 
 
 async def replace_recovery_codes(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.post("/v1/me/2fa/recovery-codes", {"password": PASSWORD}, token=person.token, **origin(person))
+    return await twins.post(
+        "/v1/me/2fa/recovery-codes", {"password": PASSWORD}, token=person.token, **requester(person)
+    )
 
 
 async def change_password(twins: Twins, person: Person) -> httpx.Response:
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
-    return await twins.post("/v1/me/password", body, token=person.token, **origin(person))
+    return await twins.post("/v1/me/password", body, token=person.token, **requester(person))
 
 
 async def change_password_wrongly(twins: Twins, person: Person) -> httpx.Response:
     body = {"current_password": WRONG, "new_password": NEW_PASSWORD}
-    return await twins.post("/v1/me/password", body, token=person.token, **origin(person))
+    return await twins.post("/v1/me/password", body, token=person.token, **requester(person))
 
 
 async def create_a_token(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.post("/v1/me/tokens", {"description": "traced"}, token=person.token, **origin(person))
+    return await twins.post("/v1/me/tokens", {"description": "traced"}, token=person.token, **requester(person))
 
 
 async def log_out(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.post("/v1/logout", token=person.token, **origin(person))
+    return await twins.post("/v1/logout", token=person.token, **requester(person))
 
 
 async def revoke_all(twins: Twins, person: Person) -> httpx.Response:
-    return await twins.post("/v1/me/tokens/revoke-all", {}, token=person.token, **origin(person))
+    return await twins.post("/v1/me/tokens/revoke-all", {}, token=person.token, **requester(person))
 
 
 async def reset_by_an_admin(twins: Twins, person: Person) -> httpx.Response:
     admin = await twins.client(Role.ADMIN)
     path = f"/v1/admin/accounts/{person.id}/2fa/reset"
-    return await twins.post(path, {"reason": "lost her phone"}, auth=admin, **origin(person))
+    return await twins.post(path, {"reason": "lost her phone"}, auth=admin, **requester(person))
 
 
 async def disable_the_account(twins: Twins, person: Person) -> httpx.Response:
     admin = await twins.client(Role.ADMIN)
     body = {"status": "disabled"}
-    return await twins.call("PATCH", f"/v1/admin/accounts/{person.id}", body, auth=admin, **origin(person))
+    return await twins.call("PATCH", f"/v1/admin/accounts/{person.id}", body, auth=admin, **requester(person))
 
 
-def origin(person: Person) -> dict[str, Any]:
+def requester(person: Person) -> dict[str, Any]:
     return {"address": person.address, "headers": {"User-Agent": AGENT}}
 
 

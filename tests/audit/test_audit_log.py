@@ -12,13 +12,13 @@ from app.audit.repository import EventRows, events
 from app.audit.service import AuditLog
 from app.database.engine import Database
 from app.kernel.chance import new_id
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.repository import outbox
 from app.mail.service import Outbox
 from app.security.secret_box import Vault
 
-BROWSER = Origin("192.0.2.7", "Mozilla/5.0")
+BROWSER = Requester("192.0.2.7", "Mozilla/5.0")
 
 
 class SteppedClock(Protocol):
@@ -35,7 +35,7 @@ async def record(
     audit_log: AuditLog, database: Database, clock: SteppedClock, type: EventType, account_id: UUID | None
 ) -> None:
     async with database.transaction() as connection:
-        await audit_log.record(connection, type, account_id=account_id, at=clock.now(), origin=BROWSER)
+        await audit_log.record(connection, type, account_id=account_id, at=clock.now(), requester=BROWSER)
 
 
 async def test_an_event_reads_back_as_it_was_written(
@@ -48,7 +48,7 @@ async def test_an_event_reads_back_as_it_was_written(
             EventType.TWO_FACTOR_RESET,
             account_id=account_id,
             at=clock.now(),
-            origin=BROWSER,
+            requester=BROWSER,
             client_id="support",
             reason="lost phone",
             amr=["pwd", "otp"],
@@ -60,7 +60,7 @@ async def test_an_event_reads_back_as_it_was_written(
 
     [event] = page.items
     assert (event.type, event.account_id, event.occurred_at) == (EventType.TWO_FACTOR_RESET, account_id, clock.now())
-    assert (event.origin, event.client_id) == (BROWSER, "support")
+    assert (event.requester, event.client_id) == (BROWSER, "support")
     assert event.details == {
         "reason": "lost phone",
         "amr": ["pwd", "otp"],
@@ -137,7 +137,7 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
     gone, stays = new_id(), new_id()
     for account_id in (gone, stays):
         async with database.transaction() as connection:
-            about = {"account_id": account_id, "at": clock.now(), "origin": BROWSER}
+            about = {"account_id": account_id, "at": clock.now(), "requester": BROWSER}
             await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, client_id="app", reason="x", **about)  # type: ignore[arg-type] # one bundle for two calls
             await Outbox(vault).queue(connection, MailKind.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
 
@@ -149,9 +149,9 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
         [event] = (await audit_log.events_of(connection, gone, after=None, limit=10)).items
         [other] = (await audit_log.events_of(connection, stays, after=None, limit=10)).items
         mails = list(await connection.scalars(select(outbox.c.account_id)))
-    assert (event.origin, event.details) == (Origin(None, None), {})
+    assert (event.requester, event.details) == (Requester(None, None), {})
     assert (event.type, event.occurred_at, event.client_id) == (EventType.LOGIN_SUCCEEDED, clock.now(), "app")
-    assert other.origin == BROWSER
+    assert other.requester == BROWSER
     assert mails == [stays]
 
 

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.admin.domain import Operator
-from app.kernel.origin import NOWHERE
 from app.kernel.refusal import InvalidToken
+from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.tokens.domain import Caller
 from app.two_factor.domain import WrongCode
@@ -46,8 +46,8 @@ NO_DEVICE = """
 async def an_overtaken_caller(api: httpx.AsyncClient, house: Services) -> Caller:
     """Let in by the guard, and everything that the account had ended before its act began."""
     account = await an_account(house)
-    caller = await house.tokens.check(await a_session(api), NOWHERE)
-    await house.admin.revoke_tokens(account.id, "Somebody was faster.", BY, NOWHERE)
+    caller = await house.tokens.check(await a_session(api), NO_REQUESTER)
+    await house.admin.revoke_tokens(account.id, "Somebody was faster.", BY, NO_REQUESTER)
     return caller
 
 
@@ -67,7 +67,7 @@ async def count(house: Services, what: str) -> int:
 async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, house: Services) -> None:
     caller = await an_overtaken_caller(api, house)
     with pytest.raises(InvalidToken):
-        await house.tokens.create_personal(caller, "Backup", None, NOWHERE, extend_when_used=False)
+        await house.tokens.create_personal(caller, "Backup", None, NO_REQUESTER, extend_when_used=False)
     assert await count(house, "tokens WHERE kind = 'personal'") == 0
     assert (await recorded(house))[-1] == "tokens.revoked"
 
@@ -77,7 +77,7 @@ async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, house: Se
     fresh = await a_session(api)
     for revoke in (house.tokens.revoke_others, house.tokens.revoke_all):
         with pytest.raises(InvalidToken):
-            await revoke(caller, NOWHERE)
+            await revoke(caller, NO_REQUESTER)
     granted(await api.get("/v1/me", headers=bearer(fresh)))
     assert (await recorded(house)).count("tokens.revoked") == 1
 
@@ -85,14 +85,14 @@ async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, house: Se
 async def test_a_dead_session_logs_nobody_out(api: httpx.AsyncClient, house: Services) -> None:
     caller = await an_overtaken_caller(api, house)
     with pytest.raises(InvalidToken):
-        await house.tokens.log_out(caller, NOWHERE)
+        await house.tokens.log_out(caller, NO_REQUESTER)
     assert "token.revoked" not in await recorded(house)
 
 
 async def test_a_dead_session_changes_no_password(api: httpx.AsyncClient, house: Services) -> None:
     caller = await an_overtaken_caller(api, house)
     with pytest.raises(InvalidToken):
-        await house.profile.change_password(caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), NOWHERE)
+        await house.profile.change_password(caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), NO_REQUESTER)
     granted(await log_in(api))
     assert "password.changed" not in await recorded(house)
 
@@ -244,7 +244,7 @@ async def test_a_wrong_code_for_an_account_that_is_deleted_leaves_no_trace(
 ) -> None:
     account = await an_account(house)
     await house.admin.delete(account.id, BY)
-    refusal = await house.login.code_verifier.record_wrong_code(account, 1, NOWHERE, house.clock.now())
+    refusal = await house.login.code_verifier.record_wrong_code(account, 1, NO_REQUESTER, house.clock.now())
     assert isinstance(refusal, WrongCode)
     assert refusal.members == {"attempts_remaining": 9}
     assert (await recorded(house))[-1] == "account.deleted"

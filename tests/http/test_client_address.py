@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.http.client_address import client_address
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 
 PROXY = "10.0.0.1"
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -69,7 +69,7 @@ def test_nothing_left_of_the_last_hop_changes_anything(forged: str, last: str) -
     ],
 )
 def test_limits_count_an_ipv4_address_or_an_ipv6_network(address: str | None, network: str) -> None:
-    assert Origin(address, None).network == network
+    assert Requester(address, None).network == network
 
 
 def test_a_very_long_chain_is_read_from_its_end() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -41,9 +41,9 @@ async def test_disabling_an_account_ends_its_challenges(
     challenge = granted(await log_in(api))["challenge"]
     clock.advance(STEP)
     code = totp_code(device.secret, clock.now())
-    await house.admin.disable(account.id, BY, NOWHERE)
+    await house.admin.disable(account.id, BY, NO_REQUESTER)
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
-    await house.admin.enable(account.id, BY, NOWHERE)
+    await house.admin.enable(account.id, BY, NO_REQUESTER)
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
 
 

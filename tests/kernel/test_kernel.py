@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from app.kernel.chance import new_id, random_bytes, random_text
 from app.kernel.clock import SystemClock, rfc3339
-from app.kernel.origin import NOWHERE, Origin
 from app.kernel.page import cut_page
 from app.kernel.refusal import Delayed, FieldError, InvalidToken, NotFound, Overloaded, RateLimited, Refusal
+from app.kernel.requester import NO_REQUESTER, Requester
 from app.kernel.secret import SecretKind, digest, digest_if, fingerprint, new_secret
 
 
@@ -113,5 +113,5 @@ def test_a_fingerprint_keeps_its_parts_apart() -> None:
 
 
 def test_nowhere_is_no_address() -> None:
-    assert Origin(None, None) == NOWHERE
-    assert NOWHERE.network == "unknown"
+    assert Requester(None, None) == NO_REQUESTER
+    assert NO_REQUESTER.network == "unknown"

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.accounts.repository import AccountRows
 from app.admin.domain import Operator
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.security.hasher import Hasher
 from app.services import Services
 from tests.conftest import SetClock
@@ -98,7 +98,7 @@ async def test_every_wrong_credential_gets_the_same_bytes(
 ) -> None:
     device = await enrolled_account(api, house, clock)
     other = await an_account(house, "disabled@example.com")
-    await house.admin.disable(other.id, Operator(name="test"), NOWHERE)
+    await house.admin.disable(other.id, Operator(name="test"), NO_REQUESTER)
     right_code = totp_code(device.secret, clock.now())
 
     answers = [

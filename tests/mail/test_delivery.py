@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from app.database.engine import Database
 from app.kernel.chance import new_id, random_bytes
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.mail.delivery import Delivery, Lease, outbox_state
 from app.mail.domain import MailKind, OutboxState
 from app.mail.mailer import NoMailer, SmtpMailer
@@ -25,7 +25,7 @@ from app.security.secret_box import Vault
 from tests.support.mail_sink import MailSink
 from tests.support.rival import end_connections
 
-BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
+BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 TEMPLATES = MailTemplates(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")
 SECOND = timedelta(seconds=1)
 
@@ -60,7 +60,7 @@ def post(database: Database, clock: SteppedClock, vault: Vault) -> Post:
                 options.pop("kind", MailKind.PASSWORD_CHANGED),
                 to=to,
                 at=clock.now(),
-                origin=BROWSER,
+                requester=BROWSER,
                 **{"account_id": new_id()} | options,
             )
 
@@ -106,7 +106,7 @@ async def test_a_queued_letter_can_not_be_read_in_the_database(post: Post, datab
 async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
     delivery: Delivery, database: Database, clock: SteppedClock, vault: Vault
 ) -> None:
-    about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "at": clock.now(), "origin": BROWSER}
+    about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "at": clock.now(), "requester": BROWSER}
 
     async def act_that_fails() -> None:
         async with database.transaction() as connection:

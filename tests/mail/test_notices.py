@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.kernel.chance import new_id
-from app.kernel.origin import Origin
+from app.kernel.requester import Requester
 from app.mail.delivery import outbox_state
 from app.mail.domain import MailContext, MailKind
 from app.mail.rendering import MailTemplates
@@ -21,7 +21,7 @@ from tests.support.answers import granted
 from tests.support.people import a_session, an_account, bearer
 
 pytestmark = pytest.mark.anyio
-ORIGIN = Origin("192.0.2.7", None)
+ORIGIN = Requester("192.0.2.7", None)
 
 
 async def queued(house: Services, kind: MailKind = MailKind.PERSONAL_TOKEN_CREATED) -> list[Any]:
@@ -44,7 +44,7 @@ async def queue(house: Services, kind: MailKind, to: str = "ann@example.com", **
     assert account is not None
     async with house.database.transaction() as connection:
         await house.outbox.queue(
-            connection, kind, account_id=account.id, to=to, at=house.clock.now(), origin=ORIGIN, **facts
+            connection, kind, account_id=account.id, to=to, at=house.clock.now(), requester=ORIGIN, **facts
         )
 
 

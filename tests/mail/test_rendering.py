@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from app.kernel.chance import new_id
-from app.kernel.origin import NOWHERE, Origin
+from app.kernel.requester import NO_REQUESTER, Requester
 from app.mail.domain import MailContext, MailKind, facts_of, wait_before_retry
 from app.mail.rendering import MailTemplates
 
@@ -21,7 +21,7 @@ TOKEN = "tkr_" + "s" * 43
 LINK = f"https://id.example.com/console/#/password-reset/{TOKEN}"
 FACTS: dict[str, object] = {"token": TOKEN, "minutes": 30, "remaining": 7, "description": "build server", "count": 10}
 AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
-BROWSER = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
+BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 HOSTILE = "\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>\"' {{ 7*7 }} \x00\x1b[2J\u202e\u2028\ud800"
 TEMPLATES = MailTemplates(
     issuer="Twokeys", mail_from="Twokeys <no-reply@id.example.com>", public_url="https://id.example.com"
@@ -38,9 +38,11 @@ class TagsOf(HTMLParser):
         self.tags.append(tag)
 
 
-def a_context(kind: MailKind, *, origin: Origin = BROWSER, to: str = "ann@example.com", **other: object) -> MailContext:
+def a_context(
+    kind: MailKind, *, requester: Requester = BROWSER, to: str = "ann@example.com", **other: object
+) -> MailContext:
     facts = {name: FACTS[name] for name in facts_of(kind)}
-    return MailContext(to, AT, origin, facts | other)
+    return MailContext(to, AT, requester, facts | other)
 
 
 def as_received(message: EmailMessage) -> EmailMessage:
@@ -80,7 +82,7 @@ def test_only_a_letter_with_a_link_carries_a_secret(kind: MailKind) -> None:
 
 @pytest.mark.parametrize("kind", MailKind)
 def test_a_letter_from_nowhere_says_so(kind: MailKind) -> None:
-    said = body(TEMPLATES.render(kind, a_context(kind, origin=NOWHERE), id=new_id()), "plain")
+    said = body(TEMPLATES.render(kind, a_context(kind, requester=NO_REQUESTER), id=new_id()), "plain")
 
     assert "Address:    not known" in said
     assert "Device:     not recognized" in said
@@ -90,7 +92,7 @@ def test_a_letter_from_nowhere_says_so(kind: MailKind) -> None:
 def test_a_stranger_puts_no_word_into_a_letter(kind: MailKind) -> None:
     words = "Mozilla/5.0 (X11; Linux) Firefox/145.0 URGENT: call +1 800 555 0199 or visit https://evil.example"
     facts = dict.fromkeys(facts_of(kind) & {"description"}, words)
-    message = TEMPLATES.render(kind, a_context(kind, origin=Origin("192.0.2.7", words), **facts), id=new_id())
+    message = TEMPLATES.render(kind, a_context(kind, requester=Requester("192.0.2.7", words), **facts), id=new_id())
 
     for subtype in ("plain", "html"):
         said = body(message, subtype)
@@ -127,7 +129,7 @@ def test_hostile_words_break_out_of_nothing(kind: MailKind) -> None:
     harmless = TEMPLATES.render(kind, a_context(kind), id=new_id())
     facts = dict.fromkeys(facts_of(kind) & {"description"}, HOSTILE)
     hostile = as_received(
-        TEMPLATES.render(kind, a_context(kind, origin=Origin("192.0.2.7", HOSTILE), **facts), id=new_id())
+        TEMPLATES.render(kind, a_context(kind, requester=Requester("192.0.2.7", HOSTILE), **facts), id=new_id())
     )
 
     assert hostile["Bcc"] is None
@@ -140,7 +142,7 @@ def test_hostile_words_break_out_of_nothing(kind: MailKind) -> None:
 
 @given(st.text(max_size=300))
 def test_whatever_a_user_agent_says_the_text_keeps_its_lines(user_agent: str) -> None:
-    context = a_context(MailKind.PASSWORD_CHANGED, origin=Origin("192.0.2.7", user_agent))
+    context = a_context(MailKind.PASSWORD_CHANGED, requester=Requester("192.0.2.7", user_agent))
 
     said = body(as_received(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id())), "plain")
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import MailKind
 from app.mail.repository import outbox
 from app.services import Services
@@ -132,7 +132,7 @@ async def test_an_operator_is_told_that_a_disabled_account_gets_no_link(
 ) -> None:
     account = await an_account(house)
     admin = await a_client(house, Role.ADMIN)
-    await house.admin.disable(account.id, Operator(name="test"), NOWHERE)
+    await house.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
 
     answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=admin)
 

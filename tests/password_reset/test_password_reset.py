@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.admin.domain import Operator
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import unpack
 from app.mail.repository import outbox
 from app.services import Services
@@ -103,7 +103,7 @@ async def test_an_unknown_link_is_gone(api: httpx.AsyncClient, token: str) -> No
 
 async def test_nobody_and_the_disabled_get_no_mail_and_the_same_answer(api: httpx.AsyncClient, house: Services) -> None:
     account = await an_account(house)
-    await house.admin.disable(account.id, Operator(name="test"), NOWHERE)
+    await house.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
     known = await api.post("/v1/password-reset", json={"email": EMAIL})
     unknown = await api.post("/v1/password-reset", json={"email": "nobody@example.com"})
     assert granted(known, 202) == granted(unknown, 202)
@@ -228,7 +228,7 @@ async def test_a_check_takes_a_pending_enrollment_for_none(api: httpx.AsyncClien
 async def test_a_dead_link_is_found_dead_by_a_check(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
     account = await an_account(house)
     (token,) = await ask(api, house)
-    await house.admin.disable(account.id, Operator(name="test"), NOWHERE)
+    await house.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
     refused(await check(api, token), 410, "reset_token_invalid")
     for unknown in ("tkr_" + "a" * 43, "tks_" + token[4:], "nonsense"):
         refused(await check(api, unknown), 410, "reset_token_invalid")

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from app.admin.domain import Operator
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.security import password_rules
 from app.security.hasher import LONGEST_PASSWORD, Hasher
 from app.services import Services
@@ -42,7 +42,7 @@ async def test_every_refused_password_costs_one_hash(api: httpx.AsyncClient, hou
     await an_account(house)
     await an_account(house, "invited@example.com", None)
     disabled = await an_account(house, "disabled@example.com")
-    await house.admin.disable(disabled.id, Operator(name="test"), NOWHERE)
+    await house.admin.disable(disabled.id, Operator(name="test"), NO_REQUESTER)
     for email in (EMAIL, "invited@example.com", "disabled@example.com", "nobody@example.com"):
         for password in ("a wrong one entirely", "x" * (LONGEST_PASSWORD + 1), "x" * 60_000):
             before = hashes()

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app.accounts.domain import Account
 from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.origin import NOWHERE
+from app.kernel.requester import NO_REQUESTER
 from app.kernel.secret import digest
 from app.services import Services
 from app.settings import Settings
@@ -63,7 +63,7 @@ def bearer(token: str) -> dict[str, str]:
 
 async def an_account(house: Services, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
     given = SecretStr(password) if password else None
-    return (await house.admin.create(email, given, Operator(name="test"), NOWHERE)).account
+    return (await house.admin.create(email, given, Operator(name="test"), NO_REQUESTER)).account
 
 
 async def a_client(house: Services, *roles: Role) -> httpx.BasicAuth:

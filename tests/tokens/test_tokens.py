@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.kernel.origin import NOWHERE
 from app.kernel.refusal import Unavailable
+from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.tokens.repository import Use
 from tests.conftest import SetClock
@@ -267,7 +267,7 @@ async def test_uses_that_could_not_be_written_are_written_the_next_time(
     await house.tokens.note_uses()
     assert house.tokens.uses == {}
     clock.advance(timedelta(minutes=59))
-    used = (await house.tokens.check(session["access_token"], NOWHERE)).token
+    used = (await house.tokens.check(session["access_token"], NO_REQUESTER)).token
     assert (used.last_used_at, used.last_used_ip) == (clock.now() - timedelta(minutes=59), "192.0.2.9")
 
 

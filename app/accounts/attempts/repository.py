@@ -71,12 +71,12 @@ OLDEST_REQUEST = text(
 # Wherever several of these tables are written by one statement, password_attempts come first (a WITH that nothing reads
 # from runs after the statement it stands before), so that no two of them deadlock.
 #
-# The streak is counted only where the client's own budget allowed the look, so that one client's refused attempts do
-# not shut out others. A client that has logged in before is let through a lock that strangers caused.
+# The streak is counted only where the network's own budget allowed the attempt, so that one network's refused attempts do
+# not shut out others. A network that has logged in before is let through a lock that strangers caused.
 _TAKEN_PASSWORD = """
     budget AS (
         INSERT INTO password_attempts AS p (subject, client, wrong_at)
-        SELECT :subject, :client, ARRAY[CAST(:at AS timestamptz)] FROM allowed
+        SELECT :subject, :network, ARRAY[CAST(:at AS timestamptz)] FROM allowed
         ON CONFLICT (subject, client) DO UPDATE SET wrong_at =
             ARRAY(SELECT m FROM unnest(p.wrong_at) AS m WHERE m > :since) || CAST(:at AS timestamptz)
         WHERE (SELECT count(*) FROM unnest(p.wrong_at) AS m WHERE m > :since) < :most
@@ -91,7 +91,7 @@ _TAKEN_PASSWORD = """
                     secs => least(:lock * power(2, least(s.in_a_row + 1 - :longest, 20)), :lock_most)) END
         WHERE s.locked_until IS NULL OR s.locked_until <= :at OR EXISTS (
             SELECT FROM known_clients AS k
-            WHERE k.subject = :subject AND k.client = :client AND k.last_login_at > :known_since)
+            WHERE k.subject = :subject AND k.client = :network AND k.last_login_at > :known_since)
         RETURNING 1
     )
 """
@@ -108,22 +108,22 @@ PASSWORD_WAIT = text("""
     SELECT greatest(
         (SELECT max(locked_until) FROM password_streaks WHERE subject = :subject AND locked_until > :at),
         (SELECT CASE WHEN count(*) >= :most THEN min(m) + make_interval(secs => :window) END
-            FROM password_attempts, unnest(wrong_at) AS m WHERE subject = :subject AND client = :client AND m > :since))
+            FROM password_attempts, unnest(wrong_at) AS m WHERE subject = :subject AND client = :network AND m > :since))
 """)
 FORGIVE = CompiledStatement("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
-    WHERE subject = :subject AND client = :client
+    WHERE subject = :subject AND client = :network
 """)
 # Parts of the statement that opens a session, done only where `locked` finds the account.
-_subject, _client = bindparam("subject", type_=LargeBinary), bindparam("client", type_=LargeBinary)
+_subject, _network = bindparam("subject", type_=LargeBinary), bindparam("network", type_=LargeBinary)
 _at = bindparam("at", type_=_MOMENT)
 
 
 def remembering(locked: CTE) -> CTE:
-    """This client has logged in to this account, and for a month no stranger can shut it out."""
+    """This network has logged in to this account, and for a month no stranger can shut it out."""
     known = upsert(known_clients).from_select(
-        ["subject", "client", "last_login_at"], select(_subject, _client, _at).select_from(locked)
+        ["subject", "client", "last_login_at"], select(_subject, _network, _at).select_from(locked)
     )
     newest = func.greatest(known_clients.c.last_login_at, known.excluded.last_login_at)
     return known.on_conflict_do_update(
@@ -134,7 +134,7 @@ def remembering(locked: CTE) -> CTE:
 def forgiving(locked: CTE) -> tuple[CTE, CTE]:
     """`Attempts.forgive`: what is to be read from, so that it comes first, and what follows."""
     attempts = update(password_attempts).where(
-        password_attempts.c.subject == _subject, password_attempts.c.client == _client, exists(select(locked.c.id))
+        password_attempts.c.subject == _subject, password_attempts.c.client == _network, exists(select(locked.c.id))
     )
     forgiven = attempts.values(wrong_at=func.array_remove(password_attempts.c.wrong_at, _at))
     streak = delete(password_streaks).where(password_streaks.c.subject == _subject, exists(select(locked.c.id)))

@@ -1,4 +1,4 @@
-"""Counting: requests by client, wrong passwords by account and client, wrong passwords by account in a row.
+"""Counting: requests by network, wrong passwords by account and network, wrong passwords by account in a row.
 
 Every count is taken by one committed statement before the secret is looked at, and given back when it was right. An
 address without an account is counted in just the same way, so the counts tell nobody which addresses have one.
@@ -23,8 +23,8 @@ from app.accounts.attempts.repository import (
     UNLOCK,
 )
 from app.database.engine import Connection, Database
-from app.kernel.origin import Origin
 from app.kernel.refusal import RateLimited, TooManyAttempts
+from app.kernel.requester import Requester
 from app.kernel.secret import fingerprint
 from app.settings import Settings
 
@@ -49,53 +49,58 @@ class Attempts:
     def _known_for(self) -> timedelta:
         return timedelta(days=self.settings.known_address_days)
 
-    async def take_request(self, origin: Origin, at: datetime) -> None:
-        """Raises RateLimited when this client has asked too often within a minute."""
-        given = self._request(origin, at)
+    async def take_request(self, requester: Requester, at: datetime) -> None:
+        """Raises RateLimited when this network has sent too many requests within a minute."""
+        given = self._request(requester, at)
         async with self.database.autocommit() as connection:
             if await TAKE_REQUEST.first(connection, given) is not None:
                 return
             raise await self._rate_limited(connection, given, at)
 
-    def track(self, folded_address: str, origin: Origin) -> AbstractContextManager[None]:
+    def track(self, folded_address: str, requester: Requester) -> AbstractContextManager[None]:
         """Around an attempt, from before it is counted until it is decided: others wait for it before they are refused."""
-        return self.in_flight.track((subject_of(folded_address), origin.network))
+        return self.in_flight.track((subject_of(folded_address), requester.network))
 
-    async def take_password(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
+    async def take_password(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         """Counts an attempt as wrong until it is forgiven. Called within `track`. Raises TooManyAttempts."""
-        attempt = attempt_at(folded_address, origin, at)
+        attempt = attempt_at(folded_address, requester, at)
         given = self._password(attempt)
         while True:
             async with self.database.autocommit() as connection:
                 (taken,) = await TAKE_PASSWORD.all(connection, given)
                 if taken.counted:
                     return attempt
-            if not await self.in_flight.another_ended((attempt.subject, origin.network)):
+            if not await self.in_flight.another_ended((attempt.subject, requester.network)):
                 async with self.database.autocommit() as connection:
                     raise await self._too_many(connection, given, at)
 
-    async def take_login(self, folded_address: str, origin: Origin, at: datetime) -> Attempt:
+    async def take_login(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
-        attempt = attempt_at(folded_address, origin, at)
-        given = self._request(origin, at) | self._password(attempt)
+        attempt = attempt_at(folded_address, requester, at)
+        given = self._request(requester, at) | self._password(attempt)
         async with self.database.autocommit() as connection:
             (taken,) = await TAKE_LOGIN.all(connection, given)
             if taken.counted:
                 return attempt
         if taken.asked:
-            return await self.take_password(folded_address, origin, at)
+            return await self.take_password(folded_address, requester, at)
         async with self.database.autocommit() as connection:
             raise await self._rate_limited(connection, given, at)
 
-    def _request(self, origin: Origin, at: datetime) -> dict[str, object]:
+    def _request(self, requester: Requester, at: datetime) -> dict[str, object]:
         most = self.settings.requests_per_client_minute
-        return {"asker": fingerprint("request", origin.network), "at": at, "minute_ago": at - _MINUTE, "requests": most}
+        return {
+            "asker": fingerprint("request", requester.network),
+            "at": at,
+            "minute_ago": at - _MINUTE,
+            "requests": most,
+        }
 
     def _password(self, attempt: Attempt) -> dict[str, object]:
         limits = self.settings
         return {
             "subject": attempt.subject,
-            "client": attempt.client,
+            "network": attempt.network,
             "at": attempt.at,
             "since": attempt.at - self._window,
             "most": limits.wrong_passwords_per_client,

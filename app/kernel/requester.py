@@ -1,23 +1,23 @@
-"""Where a request came from, as far as we believe it."""
+"""Who sent a request, as far as we believe it."""
 
 from dataclasses import dataclass
 from ipaddress import ip_network
 
 
 @dataclass(frozen=True)
-class Origin:
-    """`address` is the client's IP as text, `user_agent` what it calls itself (at most 256 characters, no controls)."""
+class Requester:
+    """`address` is the sender's IP as text, `user_agent` what it calls itself (at most 256 characters, no controls)."""
 
     address: str | None
     user_agent: str | None
 
     @property
     def network(self) -> str:
-        """The unit that limits count: one IPv4 address, or one IPv6 /64, of which a single home has 2^64 addresses."""
+        """The unit that limits count: one IPv4 address, or one IPv6 /64, since a single home has 2^64 addresses in it."""
         if self.address is None:
             return "unknown"
         prefix = 64 if ":" in self.address else 32
         return str(ip_network(f"{self.address}/{prefix}", strict=False).network_address)
 
 
-NOWHERE = Origin(address=None, user_agent=None)
+NO_REQUESTER = Requester(address=None, user_agent=None)
