@@ -34,7 +34,7 @@ class Accounts:
         async with self.database.autocommit() as connection:
             return await AccountRows(connection).with_address(folded)
 
-    async def is_password(self, account: Account | None, password: SecretStr) -> bool:
+    async def verify_password(self, account: Account | None, password: SecretStr) -> bool:
         """Whether this is the password of an active account; the same work either way.
 
         Called with a slot of the hasher and an attempt that was counted; the hash runs with no connection held.
@@ -48,19 +48,19 @@ class Accounts:
                 await AccountRows(connection).rehash(account, renewed)
         return True
 
-    async def prove_password(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
-        """The password asked for again before something that matters.
+    async def reauthenticate(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
+        """Asks for the password again before a change that matters.
 
         Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
         """
         with self.attempts.track(account.folded_address, requester):
-            return await self._prove_password(account, password, requester)
+            return await self._reauthenticate(account, password, requester)
 
-    async def _prove_password(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
+    async def _reauthenticate(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
         at = self.clock.now()
         with self.hasher.slot():
             attempt = await self.attempts.take_password(account.folded_address, requester, at)
-            right = await self.is_password(account, password)
+            right = await self.verify_password(account, password)
         if not right:
             async with self.database.transaction() as connection:
                 await self.audit_log.record(

@@ -57,7 +57,7 @@ class Login:
         with self.accounts.hasher.slot():
             attempt = await self.accounts.attempts.take_login(address.folded, requester, at)
             account, factor = await self.two_factor.holder_with(address.folded)
-            right = await self.accounts.is_password(account, password)
+            right = await self.accounts.verify_password(account, password)
         if account is None or factor is None or not right:
             raise await self._refuse(account, requester, at)
         if not factor.is_enabled:

@@ -39,7 +39,7 @@ class Profile:
         Raises WrongPassword, WeakPassword, InvalidToken.
         """
         account = caller.account
-        attempt = await self.accounts.prove_password(account, current, requester)
+        attempt = await self.accounts.reauthenticate(account, current, requester)
         self.accounts.refuse_same(new, current)
         password_hash = await self.accounts.hash_new(new, account.address)
         at = self.clock.now()

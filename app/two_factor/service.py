@@ -76,7 +76,7 @@ class TwoFactor:
         account = caller.account
         if (await self.factor_of(account)).is_enabled:
             raise AlreadyEnabled
-        attempt = await self.accounts.prove_password(account, password, requester)
+        attempt = await self.accounts.reauthenticate(account, password, requester)
         at = self.clock.now()
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
@@ -152,7 +152,7 @@ class TwoFactor:
         factor = await self.factor_of(account)
         if not factor.is_enabled:
             raise NotEnabled
-        attempt = await self.accounts.prove_password(account, password, requester)
+        attempt = await self.accounts.reauthenticate(account, password, requester)
         at = self.clock.now()
         proof = None if code is None else await self.code_verifier.verify(account, factor, code, requester, at)
         try:
@@ -174,7 +174,7 @@ class TwoFactor:
         factor = await self.factor_of(account)
         if not factor.is_enabled:
             raise NotEnabled
-        attempt = await self.accounts.prove_password(account, password, requester)
+        attempt = await self.accounts.reauthenticate(account, password, requester)
         at, fresh = self.clock.now(), new_recovery_codes()
         async with self.database.transaction() as connection:
             await self._lock_if_unchanged(connection, account)
