@@ -13,7 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.database.connector import Connector
-from app.database.errors import FAULTS, READ_ONLY, cause, fault_name, is_passing, sqlstate
+from app.database.errors import FAULTS, READ_ONLY, cause, error_name, is_transient, sqlstate
 from app.kernel.database_url import read_database_url
 from app.kernel.refusal import Refusal, Unavailable
 from app.observability.metrics import Counter
@@ -145,7 +145,7 @@ def _unnamed() -> str:
 
 
 class Database:
-    """A pool of connections. Faults that pass by themselves come out as `Unavailable`."""
+    """A pool of connections. Transient errors are raised as `Unavailable`."""
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ class Database:
 
         In a flood whoever has waited longest would then wait until there is no more waiting.
         """
-        async with self._told_plainly():
+        async with self._translating_errors():
             if self._free.locked():
                 async with asyncio.timeout(self._wait_seconds):
                     await self._free.acquire()
@@ -251,15 +251,15 @@ class Database:
             raise refusal
 
     @asynccontextmanager
-    async def _told_plainly(self) -> AsyncIterator[None]:
+    async def _translating_errors(self) -> AsyncIterator[None]:
         try:
             yield
         except FAULTS as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 if sqlstate(error) in _LOST_STATEMENT:
                     _log.error("looks_like_pgbouncer", hint="set TWOKEYS_PGBOUNCER=true")
                 raise
-            _faults.labels(fault_name(error)).inc()
+            _faults.labels(error_name(error)).inc()
             if sqlstate(error) == READ_ONLY:
                 # The server behind these connections has become a standby: none of them is of use.
                 await self._engine.dispose()

@@ -1,15 +1,15 @@
-"""Which errors of the database pass by themselves."""
+"""Which errors of the database are transient."""
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-# What Postgres says (SQLSTATE) when asking again later may well be answered: lost or refused connections, no room,
-# shutting down or starting, trouble with a disk, the loser of a deadlock or a lock wait, a session or transaction that
+# SQLSTATEs of transient errors, where a retry may succeed: lost or refused connections, no resources left,
+# shutting down or starting, an I/O error, the loser of a deadlock or a lock wait, a session or transaction that
 # took too long, and read-only after a failover.
-_PASSING_CLASSES = ("08", "53", "57", "58", "40")
+_TRANSIENT_CLASSES = ("08", "53", "57", "58", "40")
 READ_ONLY = "25006"
-_PASSING_STATES = frozenset({READ_ONLY, "25P03", "25P04", "55P03"})
+_TRANSIENT_STATES = frozenset({READ_ONLY, "25P03", "25P04", "55P03"})
 
 FAULTS = (
     TimeoutError,
@@ -32,13 +32,13 @@ def sqlstate(error: BaseException) -> str:
     return str(getattr(cause(error), "sqlstate", None) or "")
 
 
-def fault_name(error: BaseException) -> str:
-    """What happened, in one word that holds nothing of a statement: the name of the driver's exception."""
+def error_name(error: BaseException) -> str:
+    """The name of the driver's exception: one word, and nothing of the statement."""
     return type(cause(error)).__name__
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether the fault is the connection's or the server's and not the statement's."""
+def is_transient(error: BaseException) -> bool:
+    """Whether the error is the connection's or the server's and not the statement's."""
     if isinstance(error, OSError | TimeoutError | PoolTimeout | InterfaceError | OperationalError):
         return True
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
@@ -46,4 +46,4 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = sqlstate(error)
-    return state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
+    return state.startswith(_TRANSIENT_CLASSES) or state in _TRANSIENT_STATES

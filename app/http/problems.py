@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.database.errors import fault_name
+from app.database.errors import error_name
 from app.kernel.clock import rfc3339
 from app.kernel.refusal import (
     BearerRefused,
@@ -177,7 +177,7 @@ def request_id_of(request: Request) -> str:
 async def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's handlers take any exception
     if refusal.__cause__ is not None and isinstance(refusal, Unavailable):
-        _log.warning("unavailable", fault=fault_name(refusal.__cause__), request_id=request_id_of(request))
+        _log.warning("unavailable", fault=error_name(refusal.__cause__), request_id=request_id_of(request))
     return problem(request_id_of(request), status_of(type(refusal)), refusal, **_oauth_member(request, refusal))
 
 

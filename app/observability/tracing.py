@@ -24,7 +24,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.database.engine import Database
-from app.database.errors import fault_name
+from app.database.errors import error_name
 from app.http.middleware import known_method, route_of
 from app.mail.mailer import MailDeferred, Mailer, MailRefused
 
@@ -103,7 +103,7 @@ class Traces:
             operation, kind=SpanKind.CLIENT, attributes=attributes, start_time=began_at, record_exception=False
         )
         if error is not None:
-            _fail(span, fault_name(error))
+            _fail(span, error_name(error))
         span.end()
 
 
