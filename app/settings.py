@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.kernel.chance import random_bytes
 from app.kernel.database_url import UrlUnreadable, read_database_url
 from app.kernel.mail import check_mail_from, check_smtp_url
+from app.kernel.randomness import random_bytes
 from app.logo import read_logo
 
 _LIBPQ_FILES = ("root.crt", "root.crl", "postgresql.crt", "postgresql.key")

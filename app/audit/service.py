@@ -6,8 +6,8 @@ from uuid import UUID
 from app.audit.domain import Event, EventType
 from app.audit.repository import EventRows
 from app.database.engine import Connection
-from app.kernel.chance import new_id
 from app.kernel.page import PageOf
+from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.observability.metrics import Counter
 

@@ -17,8 +17,8 @@ from app.clients.domain import (
 )
 from app.clients.repository import ClientRows
 from app.database.engine import Database
-from app.kernel.chance import new_id
 from app.kernel.clock import Clock
+from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret

@@ -5,8 +5,8 @@ from typing import Any
 
 import asyncpg
 
-from app.kernel.chance import shuffled
 from app.kernel.database_url import DatabaseHost, DatabaseUrl
+from app.kernel.randomness import shuffled
 
 _CONNECT_SECONDS = 3.0
 # Somebody waits for all of them together.

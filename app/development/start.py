@@ -22,8 +22,8 @@ from app.console import DevelopmentNotice
 from app.database.migrations import migrate
 from app.development.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
 from app.development.mailbox import mount_mailbox
-from app.kernel.chance import new_id, random_bytes
 from app.kernel.clock import SystemClock
+from app.kernel.randomness import new_id, random_bytes
 from app.kernel.requester import NO_REQUESTER
 from app.main import create_app
 from app.observability.logs import configure_logs

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from app.http.middleware import common_headers
 from app.http.problems import MalformedRequest, problem
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 
 
 class PreflightRefused(MalformedRequest):

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.client_address import client_address
 from app.http.problems import BodyTooLarge, InternalError, TooSlow, problem
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.observability.metrics import Counter, Histogram
 from app.settings import Network

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
-from app.kernel.chance import random_text
+from app.kernel.randomness import random_text
 
 _RANDOM_BYTES = 32
 _BODY = re.compile(r"[A-Za-z0-9_-]{43}")

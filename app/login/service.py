@@ -12,8 +12,8 @@ from app.accounts.service import Accounts
 from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.chance import new_id
 from app.kernel.clock import Clock
+from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.login.domain import Challenge, ChallengeExpired, ChallengeIssued, InvalidCredentials

@@ -12,8 +12,8 @@ from typing import Protocol
 import aiosmtplib
 from pydantic import SecretStr
 
-from app.kernel.chance import new_id
 from app.kernel.mail import check_smtp_url
+from app.kernel.randomness import new_id
 from app.mail.headers import MAIL_POLICY
 
 # RFC 5321 §4.5.3.2 allows five minutes for most steps, and ten for the answer to the final dot: a server that has the

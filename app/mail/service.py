@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.database.engine import Connection, Database
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.kernel.secret import fingerprint
 from app.mail.domain import LONGEST_DELIVERY, MailContext, MailKind, Resealing, facts_of, is_notice, pack

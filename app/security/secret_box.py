@@ -6,7 +6,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.kernel.chance import random_bytes
+from app.kernel.randomness import random_bytes
 
 KEY_ID_BYTES = 4
 _NONCE_BYTES = 12

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.http.health import DRAINING
 from app.http.middleware import RequestMiddleware, common_headers
 from app.http.problems import HeadTooLarge, MalformedHttp, MalformedRequest, problem
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.refusal import Overloaded
 from app.server.head import is_unambiguous
 

@@ -11,8 +11,8 @@ from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.chance import new_id
 from app.kernel.clock import Clock
+from app.kernel.randomness import new_id
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from app.accounts.domain import Account
-from app.kernel.chance import random_bytes
+from app.kernel.randomness import random_bytes
 from app.kernel.refusal import Conflict, Gone, NotAllowed, NotAuthenticated
 from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE, IssuedToken, Revoked
 

@@ -14,8 +14,8 @@ from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.chance import new_id
 from app.kernel.clock import Clock
+from app.kernel.randomness import new_id
 from app.kernel.refusal import FieldError, InvalidToken
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
 
-from app.kernel.chance import random_bytes
+from app.kernel.randomness import random_bytes
 
 DIGITS: Literal[6] = 6
 PERIOD_SECONDS: Literal[30] = 30

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.accounts.domain import Account, Status, read_address
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.refusal import FieldError
 
 

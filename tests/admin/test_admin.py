@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.accounts.attempts.domain import subject_of
 from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
 from app.services import Services
 from app.tables import metadata

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from app.clients.domain import Role
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.mail.domain import MailKind, unpack
 from tests.support.people import PASSWORD
 from tests.support.twins import Person, Twins, new_address

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from app.accounts.domain import read_address
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.requester import NO_REQUESTER
 from app.security.secret_box import Vault, key_id
 from app.server.start import check

@@ -11,7 +11,7 @@ from app.audit.domain import EventType
 from app.audit.repository import EventRows, events
 from app.audit.service import AuditLog
 from app.database.engine import Database
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.repository import outbox

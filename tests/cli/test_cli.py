@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from app.cli.main import commands
 from app.database.engine import Database
 from app.database.migrations import newest_revision
-from app.kernel.chance import new_id
 from app.kernel.clock import SystemClock
+from app.kernel.randomness import new_id
 from app.security.secret_box import Vault, key_id
 from app.services import build_services
 from app.settings import Settings, new_key, read_key

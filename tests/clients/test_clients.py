@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.clients.domain import IntrospectionRequest, Role
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
 from tests.conftest import SetClock

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts.repository import accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Database
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
 from tests.support.people import EMAIL, an_account

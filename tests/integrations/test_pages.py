@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.services import Services
 from tests.conftest import SetClock
 from tests.integrations.clients import Known, a_client

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.kernel.chance import new_id, random_bytes, random_text
 from app.kernel.clock import SystemClock, rfc3339
 from app.kernel.page import cut_page
+from app.kernel.randomness import new_id, random_bytes, random_text
 from app.kernel.refusal import Delayed, FieldError, InvalidToken, NotFound, Overloaded, RateLimited, Refusal
 from app.kernel.requester import NO_REQUESTER, Requester
 from app.kernel.secret import SecretKind, digest, digest_if, fingerprint, new_secret

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.http.pages import read_cursor, write_cursor
-from app.kernel.chance import new_id, random_bytes
+from app.kernel.randomness import new_id, random_bytes
 from app.kernel.refusal import FieldError
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.security.secret_box import SealBroken, Vault, key_id

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.database.engine import Database
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.key_rotation.service import Rotation, count_unknown_seals
 from app.mail.domain import Resealing
 from app.mail.service import Outbox

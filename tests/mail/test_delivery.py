@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from structlog.testing import capture_logs
 
 from app.database.engine import Database
-from app.kernel.chance import new_id, random_bytes
+from app.kernel.randomness import new_id, random_bytes
 from app.kernel.requester import Requester
 from app.mail.delivery import Delivery, Lease, outbox_state
 from app.mail.domain import MailKind, OutboxState

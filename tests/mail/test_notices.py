@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.mail.delivery import outbox_state
 from app.mail.domain import MailContext, MailKind

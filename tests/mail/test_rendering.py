@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.requester import NO_REQUESTER, Requester
 from app.mail.domain import MailContext, MailKind, facts_of, wait_before_retry
 from app.mail.rendering import MailTemplates

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.kernel.secret import SecretKind
 from app.tokens.domain import (
     BY_PASSWORD,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.kernel.chance import new_id
+from app.kernel.randomness import new_id
 from app.two_factor import totp
 from app.two_factor.domain import (
     DISABLED,

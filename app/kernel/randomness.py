@@ -1,4 +1,4 @@
-"""The one place that draws lots: ids and everything unguessable."""
+"""The one source of randomness: ids and everything unguessable."""
 
 import secrets
 from collections.abc import Sequence
