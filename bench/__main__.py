@@ -62,10 +62,10 @@ class Bench:
 
     def argon2(self) -> None:
         self.step("argon2 alone")
-        said = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-m", "bench.calibrate", str(self.seconds)], capture_output=True, text=True, check=True
         )
-        self.note("argon2", "argon2", Measured(float(said.stdout), 0, 0))
+        self.note("argon2", "argon2", Measured(float(output.stdout), 0, 0))
 
     def paced(self, target: Server, *, under_log_ins: bool) -> None:
         """A steady trickle of checks: the time of one, with and without log-ins that want all the CPU there is."""
@@ -143,10 +143,10 @@ def _grown(bench: Bench, few: Server, many: Server) -> None:
 
 def _stalls(dsn: str) -> tuple[float, float]:
     environment = {**os.environ, "BENCH_DSN": dsn}
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "bench.stalls"], env=environment, capture_output=True, text=True, check=True
     )
-    enrolling, at_rest = said.stdout.split()[-2:]
+    enrolling, at_rest = output.stdout.split()[-2:]
     return float(enrolling), float(at_rest)
 
 

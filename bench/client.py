@@ -28,8 +28,8 @@ class Connection:
 
     async def post_json(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
         """Raises AssertionError for any answer but 200."""
-        given = {**headers, "Content-Type": "application/json"}
-        status, answer = await self.ask("POST", path, given, json.dumps(body))
+        all_headers = {**headers, "Content-Type": "application/json"}
+        status, answer = await self.ask("POST", path, all_headers, json.dumps(body))
         assert status == 200, f"{path}: {status} {answer!r}"
         found: dict[str, Any] = json.loads(answer)
         return found

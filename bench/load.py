@@ -59,8 +59,8 @@ def _by_wrk(server: Server, connections: int, seconds: float, folder: Path, paus
     script = _script(server.checks, folder, pause_ms)
     address = f"http://127.0.0.1:{server.port}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), address]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rate, p50, p99, errors = said.rpartition("RESULT ")[2].split()
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rate, p50, p99, errors = output.rpartition("RESULT ")[2].split()
     if int(errors):
         raise RuntimeError(f"{server.name}: {errors} checks failed under wrk")
     return Measured(float(rate), float(p50), float(p99))

@@ -89,24 +89,24 @@ def as_markdown(rows: Sequence[Row], about: About) -> str:
 
 def as_svg(rows: Sequence[Row]) -> str:
     """One bar a ratio, as a share of what is wanted; the line is what is wanted, and for limits shorter is better."""
-    shown = [row for row in rows if row.wanted is not None and row.ratio is not None]
-    height, left, unit = 26 * len(shown) + 56, 330, 200
+    charted = [row for row in rows if row.wanted is not None and row.ratio is not None]
+    height, left, unit = 26 * len(charted) + 56, 330, 200
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {height}" font-family="sans-serif" font-size="13">',
         f'<rect width="860" height="{height}" fill="#fff"/>',
         f'<text x="{left}" y="20" fill="#555">bars: measured; line: what is wanted</text>',
     ]
-    for at, row in enumerate(shown):
+    for at, row in enumerate(charted):
         assert row.ratio is not None
         assert row.wanted is not None
         top, share = 34 + 26 * at, min(2.0, row.ratio / row.wanted)
         colour = "#2c7a4b" if row.is_met else "#b4531a"
         sign = "≤" if row.at_most else "≥"
-        said = f"{row.ratio:.2f} {row.to} ({sign} {row.wanted:g})"
+        label = f"{row.ratio:.2f} {row.to} ({sign} {row.wanted:g})"
         parts += [
             f'<text x="{left - 10}" y="{top + 14}" text-anchor="end" fill="#222">{escape(row.what)}</text>',
             f'<rect x="{left}" y="{top}" width="{share * unit:.0f}" height="18" rx="2" fill="{colour}"/>',
-            f'<text x="{left + 2 * unit + 8}" y="{top + 14}" text-anchor="start" fill="#222">{escape(said)}</text>',
+            f'<text x="{left + 2 * unit + 8}" y="{top + 14}" text-anchor="start" fill="#222">{escape(label)}</text>',
         ]
     line = left + unit
     parts.append(f'<path d="M{line} 28V{height - 22}" stroke="#222" stroke-dasharray="3 3"/>')

@@ -123,15 +123,15 @@ def _from_anywhere() -> dict[str, str]:
 
 
 async def _plain(connection: Connection, number: int) -> None:
-    given = {"email": address_of(number), "password": PASSWORD}
-    answer = await connection.post_json("/v1/login", given, _from_anywhere())
+    body = {"email": address_of(number), "password": PASSWORD}
+    answer = await connection.post_json("/v1/login", body, _from_anywhere())
     assert answer["status"] == "authenticated", answer
 
 
 async def _two_factor(connection: Connection, number: int) -> None:
-    given = {"email": address_of(number), "password": PASSWORD}
-    asked = await connection.post_json("/v1/login", given, _from_anywhere())
-    proof = {"challenge": asked["challenge"], "code": totp_code(SECRET, datetime.now(UTC))}
+    body = {"email": address_of(number), "password": PASSWORD}
+    challenge = await connection.post_json("/v1/login", body, _from_anywhere())
+    proof = {"challenge": challenge["challenge"], "code": totp_code(SECRET, datetime.now(UTC))}
     answer = await connection.post_json("/v1/login/two-factor", proof, _from_anywhere())
     assert answer["status"] == "authenticated", answer
 

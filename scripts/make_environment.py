@@ -98,14 +98,14 @@ def run(*command: str) -> str:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, cwd=str(ROOT), check=False
     )
     if done.returncode:
-        said = done.stdout.decode(errors="replace")
-        if os.strerror(errno.ENOSPC) in said:
+        output = done.stdout.decode(errors="replace")
+        if os.strerror(errno.ENOSPC) in output:
             raise CannotMake(NO_ROOM.format(VENV))
-        if re.search("NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError", said):
+        if re.search("NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError", output):
             raise CannotMake(
                 "pip cannot reach a package index; go online, or tell pip of one that you reach (pip config)"
             )
-        lines = [line for line in said.splitlines() if line.strip() and "WARNING" not in line]
+        lines = [line for line in output.splitlines() if line.strip() and "WARNING" not in line]
         errors = [line for line in lines if "ERROR" in line] or lines[-1:] or ["no word why"]
         raise CannotMake("Making .venv failed ({}): {}".format(" ".join(command[1:4]), errors[-1].strip()))
     return done.stdout.decode()

@@ -76,5 +76,5 @@ def read_address(text: str, *, pointer: str = "/email") -> Address:
         found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except (EmailNotValidError, UnicodeError):
         raise FieldError(pointer, "Must be a mail address.") from None
-    shown = found.ascii_email or found.normalized
-    return Address(text=shown, folded=shown.lower())
+    normalized = found.ascii_email or found.normalized
+    return Address(text=normalized, folded=normalized.lower())

@@ -22,10 +22,10 @@ Why = Annotated[str, typer.Option("--reason", help="Why, for those who ask later
 
 
 def _print_account(known: KnownAccount, *, as_json: bool) -> None:
-    shown = show_account(known).model_dump(mode="json")
+    output = show_account(known).model_dump(mode="json")
     if not as_json:
-        shown["two_factor"] = shown["two_factor"]["status"]
-    print_one(shown, as_json=as_json)
+        output["two_factor"] = output["two_factor"]["status"]
+    print_one(output, as_json=as_json)
 
 
 async def _find(house: Services, email: str) -> KnownAccount:

@@ -33,8 +33,8 @@ def create(
             return await house.clients.create(name, role)
 
     made = asyncio.run(run())
-    shown = {"client_id": str(made.client.id), "client_secret": made.secret.get_secret_value()}
-    print_one(shown, as_json=json)
+    output = {"client_id": str(made.client.id), "client_secret": made.secret.get_secret_value()}
+    print_one(output, as_json=json)
     if not json:
         typer.echo("The secret is not kept in readable form: it can't be shown again.", err=True)
 
@@ -45,12 +45,12 @@ def list_all(*, json: AsJson = False) -> None:
 
     async def run() -> list[dict[str, Any]]:
         async with open_services(seals=False) as house:
-            return [_shown(client) for client in await house.clients.all()]
+            return [_as_output(client) for client in await house.clients.all()]
 
     print_many(asyncio.run(run()), as_json=json)
 
 
-def _shown(client: Client) -> dict[str, Any]:
+def _as_output(client: Client) -> dict[str, Any]:
     return {
         "client_id": str(client.id),
         "name": client.name,

@@ -42,9 +42,9 @@ async def _rotate() -> Resealing:
     async with open_services(seals=True) as house:
         rotation = Rotation(house.database, house.vault, house.outbox)
         progress = Progress(*columns, console=Console(stderr=True))
-        with ExitStack() as shown:
-            secrets = await _follow(progress, shown, "Authenticator secrets", rotation.secrets())
-            mails = await _follow(progress, shown, "Mails in the outbox", rotation.mails())
+        with ExitStack() as bars:
+            secrets = await _follow(progress, bars, "Authenticator secrets", rotation.secrets())
+            mails = await _follow(progress, bars, "Mails in the outbox", rotation.mails())
     return Resealing(
         total=secrets.total + mails.total,
         seen=secrets.seen + mails.seen,
@@ -53,12 +53,12 @@ async def _rotate() -> Resealing:
     )
 
 
-async def _follow(progress: Progress, shown: ExitStack, what: str, steps: AsyncIterator[Resealing]) -> Resealing:
+async def _follow(progress: Progress, bars: ExitStack, what: str, steps: AsyncIterator[Resealing]) -> Resealing:
     """The bar is shown from the first step on: where there can be none, one line says why."""
     task = progress.add_task(what, total=None)
     last = Resealing(total=0)
     async for last in steps:
         if not progress.live.is_started:
-            shown.enter_context(progress)
+            bars.enter_context(progress)
         progress.update(task, total=max(last.total, last.seen), completed=last.seen)
     return last

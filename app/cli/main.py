@@ -66,9 +66,9 @@ def _trouble(error: Exception) -> str:
 
 
 def _unreachable(error: BaseException) -> str:
-    said = _first_line(error)
-    hint = " Is this pgbouncer? Then set TWOKEYS_PGBOUNCER=true." if "startup parameter" in said else ""
-    return f"The database can't be reached. {said.rstrip('.')}.{hint}"
+    text = _first_line(error)
+    hint = " Is this pgbouncer? Then set TWOKEYS_PGBOUNCER=true." if "startup parameter" in text else ""
+    return f"The database can't be reached. {text.rstrip('.')}.{hint}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -27,11 +27,11 @@ class IntrospectionBatcher:
         self._waiting: list[tuple[IntrospectionRequest, asyncio.Future[IntrospectionResult]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: IntrospectionRequest) -> IntrospectionResult:
+    async def ask(self, request: IntrospectionRequest) -> IntrospectionResult:
         """Raises Unavailable."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[IntrospectionResult] = loop.create_future()
-        self._waiting.append((question, answer))
+        self._waiting.append((request, answer))
         if len(self._waiting) == 1:
             loop.call_soon(self._begin)
         return await answer
@@ -53,7 +53,7 @@ class IntrospectionBatcher:
         try:
             async with self._database.autocommit() as connection:
                 rows = Introspections(connection, self._idle)
-                answers = await rows.answer([question for question, _ in together], self._clock.now())
+                answers = await rows.answer([request for request, _ in together], self._clock.now())
         except Exception as error:  # noqa: BLE001 - each asker raises it where it waits
             for _, future in together:
                 if not future.done():

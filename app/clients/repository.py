@@ -87,12 +87,12 @@ class Introspections:
     connection: Connection
     idle: timedelta
 
-    async def answer(self, questions: Sequence[IntrospectionRequest], at: datetime) -> Sequence[IntrospectionResult]:
+    async def answer(self, requests: Sequence[IntrospectionRequest], at: datetime) -> Sequence[IntrospectionResult]:
         """In the order of the questions, by one statement."""
-        given = {
-            "client_ids": [question.client_id for question in questions],
-            "client_digests": [question.client_digest for question in questions],
-            "token_digests": [question.token_digest for question in questions],
+        params = {
+            "client_ids": [request.client_id for request in requests],
+            "client_digests": [request.client_digest for request in requests],
+            "token_digests": [request.token_digest for request in requests],
             "idle": self.idle,
             "at": at,
         }
@@ -103,7 +103,7 @@ class Introspections:
                 else None,
                 caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
             )
-            for row in await _answers.all(self.connection, given)
+            for row in await _answers.all(self.connection, params)
         ]
 
 

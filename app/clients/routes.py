@@ -83,8 +83,8 @@ class BareRoute(OAuthRoute):
 
 async def _form_token(request: Request) -> str:
     """Raises TokenMissing, WrongContentType."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if await request.body() and given != "application/x-www-form-urlencoded":
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if await request.body() and content_type != "application/x-www-form-urlencoded":
         raise WrongContentType("This call takes application/x-www-form-urlencoded.")
     # A token is shorter, however it is encoded, and decoding 64 KiB takes long.
     pairs = (pair[:_LONGEST_PAIR] for pair in (await request.body()).split(b"&", _MOST_PAIRS))
@@ -104,14 +104,14 @@ def client_routes(clients: Clients) -> APIRouter:
 
     async def introspect_token(request: Request) -> Response:
         """Is this token alive, whose is it, how was it proved? Right at the first call after a revocation."""
-        asker = client_credentials(request)
+        credentials = client_credentials(request)
         try:
             token = await _form_token(request)
         except Refusal:
             # Who asks comes before what: only a client is told what is wrong with its form.
-            await clients.known(asker, Role.INTROSPECT)
+            await clients.known(credentials, Role.INTROSPECT)
             raise
-        caller = await clients.introspect(asker, token)
+        caller = await clients.introspect(credentials, token)
         answer = ActiveToken.of(caller) if caller else InactiveToken()
         return Response(answer.model_dump_json(), media_type="application/json")
 

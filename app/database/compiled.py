@@ -15,7 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from app.database.engine import Connection, Record, ask_driver
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call] # published so
-_GIVEN = object()
+_PARAM = object()
 
 
 class CompiledStatement:
@@ -24,19 +24,19 @@ class CompiledStatement:
     def __init__(self, statement: Executable | str) -> None:
         self._statement = text(statement) if isinstance(statement, str) else statement
 
-    async def all(self, connection: Connection, given: Mapping[str, Any]) -> Sequence[Record]:
+    async def all(self, connection: Connection, params: Mapping[str, Any]) -> Sequence[Record]:
         words, parameters = self._compiled
         return await ask_driver(
             connection,
             words,
             [
-                (given[name] if value is _GIVEN else value) if encode is None else encode(given[name])
+                (params[name] if value is _PARAM else value) if encode is None else encode(params[name])
                 for name, value, encode in parameters
             ],
         )
 
-    async def first(self, connection: Connection, given: Mapping[str, Any]) -> Record | None:
-        rows = await self.all(connection, given)
+    async def first(self, connection: Connection, params: Mapping[str, Any]) -> Record | None:
+        rows = await self.all(connection, params)
         return rows[0] if rows else None
 
     @cached_property
@@ -51,7 +51,7 @@ class CompiledStatement:
         return str(compiled), [
             (
                 bind.key,
-                _GIVEN if bind.required else bind.value,
+                _PARAM if bind.required else bind.value,
                 bind.type.dialect_impl(_dialect).bind_processor(_dialect) if isinstance(bind.type, JSON) else None,
             )
             for bind in binds

@@ -86,11 +86,11 @@ def _driver_of(connection: Connection) -> Any:
     return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
 
 
-async def ask_driver(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+async def ask_driver(connection: Connection, statement: str, params: Sequence[Any]) -> Sequence[Record]:
     """Runs a statement past SQLAlchemy, which takes several times as long; the pool learns of faults all the same."""
     driver = _driver_of(connection)
     try:
-        rows: Sequence[Record] = await driver.fetch(statement, *given)
+        rows: Sequence[Record] = await driver.fetch(statement, *params)
     except BaseException as error:
         await _part_with(connection, driver, error)
         raise
@@ -265,9 +265,9 @@ class Database:
                 await self._engine.dispose()
             raise Unavailable(retry_after=_RETRY_AFTER_SECONDS) from error
 
-    def listen(self, occasion: str, listener: Callable[..., Any]) -> None:
+    def listen(self, name: str, listener: Callable[..., Any]) -> None:
         """Tells of SQLAlchemy's events of the pool and of statements."""
-        event.listen(self._engine.sync_engine, occasion, listener)
+        event.listen(self._engine.sync_engine, name, listener)
 
     def pool_in_use(self) -> int:
         return int(self._engine.pool.checkedout())  # type: ignore[attr-defined]

@@ -229,7 +229,7 @@ def _wait_until_ready(child: subprocess.Popen[bytes], data: Path, log: Path) -> 
     raise PostgresUnavailable(f"Postgres was not ready within {READY_WITHIN:.0f} seconds; see {log}.")
 
 
-def _last_word(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _last_word(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     fatal = [line for line in lines if "FATAL" in line or "error:" in line]
     return (fatal or lines or ["it did not say why"])[-1]

@@ -95,18 +95,18 @@ def develop(port: int, data: Path) -> int:
 
 
 def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
-    given, kept = load_settings(), Kept.of(folder)
-    configure_logs(given.log_level, as_json=not sys.stderr.isatty())
-    url = given.database_url
+    configured, kept = load_settings(), Kept.of(folder)
+    configure_logs(configured.log_level, as_json=not sys.stderr.isatty())
+    url = configured.database_url
     if url is None:
         postgres = running.enter_context(EmbeddedPostgres(folder / kept.postgres))
         url = SecretStr(postgres.url)
     address = f"http://{HOST}:{listening.getsockname()[1]}"
-    settings = given.model_copy(
+    settings = configured.model_copy(
         update={
             "database_url": url,
-            "secret_keys": (*given.secret_keys, SecretStr(kept.secret_key)),
-            "public_url": given.public_url if "public_url" in given.model_fields_set else address,
+            "secret_keys": (*configured.secret_keys, SecretStr(kept.secret_key)),
+            "public_url": configured.public_url if "public_url" in configured.model_fields_set else address,
             "console": True,
             "docs": True,
             "metrics": True,
@@ -120,7 +120,7 @@ def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
     if mailbox is not None:
         mount_mailbox(app, mailbox)
     # A database of somebody else's may have a password in its address.
-    own = None if given.database_url else url.get_secret_value()
+    own = None if configured.database_url else url.get_secret_value()
     code = run(
         app, listening, on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None)
     )

@@ -18,9 +18,9 @@ def example_of(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
         return dict.fromkeys(whole["properties"]) | schema["examples"][0]
     if "examples" in schema:
         return schema["examples"][0]
-    for said in ("const", "default"):
-        if said in schema:
-            return schema[said]
+    for keyword in ("const", "default"):
+        if keyword in schema:
+            return schema[keyword]
     if "enum" in schema:
         return schema["enum"][0]
     for either in ("anyOf", "oneOf"):
@@ -33,7 +33,7 @@ def _by_type(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     kind = schema.get("type")
     if kind == "object":
         fields = schema.get("properties", {})
-        return {name: example_of(field, schemas) for name, field in fields.items() if _is_shown(name, schema)}
+        return {name: example_of(field, schemas) for name, field in fields.items() if _is_part_of_example(name, schema)}
     if kind == "array":
         return [example_of(schema["items"], schemas)]
     if kind in _PLAIN:
@@ -43,7 +43,7 @@ def _by_type(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     raise LookupError(schema.get("title"))
 
 
-def _is_shown(name: str, schema: Schema) -> bool:
+def _is_part_of_example(name: str, schema: Schema) -> bool:
     """What a call must send, and of the rest what has a default or an example: the others are for special cases."""
     field = schema["properties"][name]
     return name in schema.get("required", ()) or "default" in field or "examples" in field

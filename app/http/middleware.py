@@ -38,10 +38,10 @@ def common_headers(request_id: str) -> dict[str, str]:
 
 
 def _user_agent(headers: Headers) -> str | None:
-    given = headers.get("user-agent")
-    if not given:
+    sent = headers.get("user-agent")
+    if not sent:
         return None
-    return "".join(c if c.isprintable() else " " for c in given[:_LONGEST_USER_AGENT])
+    return "".join(c if c.isprintable() else " " for c in sent[:_LONGEST_USER_AGENT])
 
 
 async def _read_body(receive: Receive, declared: int) -> bytes | None:
@@ -131,13 +131,13 @@ class RequestMiddleware:
             await _drain(receive)
             await problem(request_id, BodyTooLarge.status, BodyTooLarge(), headers=closing)(scope, receive, send)
             return
-        given = False
+        delivered = False
 
         async def receive_body() -> Message:
-            nonlocal given
-            if given:
+            nonlocal delivered
+            if delivered:
                 return await receive()
-            given = True
+            delivered = True
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, receive_body, send)

@@ -106,16 +106,16 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
         _mend_responses(operation)
         _add_examples(operation, schemas)
     for schema in schemas.values():
-        _tell_defaults(schema)
+        _describe_defaults(schema)
     return _with_named_pages(document)
 
 
-def _tell_defaults(schema: dict[str, Any]) -> None:
+def _describe_defaults(schema: dict[str, Any]) -> None:
     """In words: a generator may take a field with a default for one that is always there, and want it sent."""
     for name, field in schema.get("properties", {}).items():
         if "default" in field and name not in schema.get("required", ()):
-            told = f"Without it: {json.dumps(field.pop('default'))}."
-            field["description"] = f"{field['description']} {told}" if "description" in field else told
+            note = f"Without it: {json.dumps(field.pop('default'))}."
+            field["description"] = f"{field['description']} {note}" if "description" in field else note
 
 
 def _with_named_pages(document: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     kept = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
     if len(kept) != 1:
         return schema
-    rest = {name: said for name, said in schema.items() if name != "anyOf"}
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
     only: dict[str, Any] = kept[0]
     return only if "$ref" in only else only | rest
 

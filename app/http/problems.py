@@ -143,10 +143,10 @@ def problem(
         **{name: rfc3339(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.members.items()},
         **members,
     }
-    given = dict(headers or {}) | _challenge(status, refusal)
+    all_headers = dict(headers or {}) | _challenge(status, refusal)
     if isinstance(refusal, Delayed):
-        given["Retry-After"] = str(refusal.retry_after)
-    return JSONResponse(body, status, given, media_type=MEDIA_TYPE)
+        all_headers["Retry-After"] = str(refusal.retry_after)
+    return JSONResponse(body, status, all_headers, media_type=MEDIA_TYPE)
 
 
 def pointer_to(location: tuple[str | int, ...]) -> str:

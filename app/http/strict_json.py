@@ -123,8 +123,8 @@ class StrictRoute(APIRoute):
         async def handle_body(request: Request) -> Response:
             strict = _StrictRequest(request.scope, request.receive)
             if await strict.body():
-                given = strict.headers.get("content-type", "").partition(";")[0].strip().lower()
-                if given != wanted:
+                content_type = strict.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if content_type != wanted:
                     raise WrongContentType(f"This call takes {wanted}.")
                 # Read here, since FastAPI would turn our refusal into a bare 400, and takes a null for no body.
                 if wanted == "application/json" and read_json(await strict.body()) is None:

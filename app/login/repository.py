@@ -146,8 +146,8 @@ class Grants:
     async def _grant(
         self, grant: CompiledStatement, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
     ) -> bool:
-        given = {**session, **new_event(event), **vars(attempt), **unchanged(account.id, account.epoch)}
-        return await grant.first(self.connection, given) is not None
+        params = {**session, **new_event(event), **vars(attempt), **unchanged(account.id, account.epoch)}
+        return await grant.first(self.connection, params) is not None
 
 
 @dataclass(frozen=True)
@@ -156,24 +156,24 @@ class Challenges:
 
     async def open(self, digest: bytes, account: Account, attempt: Attempt, expires_at: datetime) -> bool:
         """Also forgives the attempt; False, and nothing done, where the account is no longer as it was read."""
-        given = {"presented": digest, "until": expires_at, **vars(attempt), **unchanged(account.id, account.epoch)}
-        return await _open.first(self.connection, given) is not None
+        params = {"presented": digest, "until": expires_at, **vars(attempt), **unchanged(account.id, account.epoch)}
+        return await _open.first(self.connection, params) is not None
 
     async def count_attempt(self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits) -> Challenge | None:
         """Counts a code as wrong before the look, on the challenge and on the account.
 
         None for a challenge that is unknown, spent, over, or exhausted.
         """
-        given = {"presented": digest, "most_here": most} | limits.given(at)
-        row = await _count_attempt.first(self.connection, given)
+        params = {"presented": digest, "most_here": most} | limits.params(at)
+        row = await _count_attempt.first(self.connection, params)
         if row is None:
             return None
         return Challenge(digest, row.wrong_codes, account_of(row), second_factor_of(row), row.in_a_row)
 
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
         """Also holds the account as `AccountRows.lock_if_unchanged` does; False where it was spent, or the account changed."""
-        given = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
-        return await _spend.first(self.connection, given) is not None
+        params = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
+        return await _spend.first(self.connection, params) is not None
 
     async def delete_old(self, before: datetime) -> None:
         await self.connection.execute(delete(challenges).where(challenges.c.expires_at <= before))

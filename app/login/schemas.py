@@ -24,8 +24,8 @@ class TwoFactorRequired(ResponseModel):
     methods: tuple[Literal["totp", "recovery_code"], ...] = ("totp", "recovery_code")
 
     @classmethod
-    def of(cls, asked: domain.ChallengeIssued) -> Self:
-        return cls(challenge=asked.secret.get_secret_value(), expires_in=asked.expires_in)
+    def of(cls, issued: domain.ChallengeIssued) -> Self:
+        return cls(challenge=issued.secret.get_secret_value(), expires_in=issued.expires_in)
 
 
 class SecondStep(RequestModel):

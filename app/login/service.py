@@ -109,7 +109,7 @@ class Login:
         session = self.tokens.prepare_session(account, BY_PASSWORD, requester, at)
         event = self._success(account, BY_PASSWORD, requester, at)
         async with self.database.autocommit() as connection:
-            granted = await Grants(connection).for_password(account, attempt, session.given, event)
+            granted = await Grants(connection).for_password(account, attempt, session.params, event)
         if not granted:
             raise InvalidCredentials
         self.audit_log.count(event)
@@ -144,7 +144,7 @@ class Login:
                 session = self.tokens.prepare_session(account, proof.amr, requester, at)
                 event = self._success(account, proof.amr, requester, at)
                 attempt = attempt_at(account.folded_address, requester, at)
-                await Grants(connection).for_code(account, attempt, session.given, event)
+                await Grants(connection).for_code(account, attempt, session.params, event)
         except AlreadySpent:
             raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, requester, at) from None
         self.audit_log.count(event)

@@ -91,12 +91,12 @@ class MailTemplates:
         message["Message-ID"] = f"<{id.hex}@{self._sender.domain}>"
         # RFC 3834 §5: so that no out-of-office reply comes back.
         message["Auto-Submitted"] = "auto-generated"
-        told = self._told(context) | {"subject": message["Subject"]}
-        message.set_content(self._templates.get_template(f"{kind}.txt").render(told))
-        message.add_alternative(self._templates.get_template(f"{kind}.html").render(told), subtype="html")
+        variables = self._variables(context) | {"subject": message["Subject"]}
+        message.set_content(self._templates.get_template(f"{kind}.txt").render(variables))
+        message.add_alternative(self._templates.get_template(f"{kind}.html").render(variables), subtype="html")
         return message
 
-    def _told(self, context: MailContext) -> dict[str, object]:
+    def _variables(self, context: MailContext) -> dict[str, object]:
         requester = context.requester
         facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in context.facts.items()}
         if "token" in facts:

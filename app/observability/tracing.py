@@ -76,13 +76,13 @@ class Traces:
         began_at = _now() - int(query.elapsed * _BILLION)
         self._note(query.query, began_at, query.exception)
 
-    def _before_statement(self, *given: Any) -> None:
-        _, _, statement, _, context, _ = given
+    def _before_statement(self, *args: Any) -> None:
+        _, _, statement, _, context, _ = args
         if context is not None and _is_kept():
             context.traced = (statement, _now())
 
-    def _after_statement(self, *given: Any) -> None:
-        _, _, _, _, context, _ = given
+    def _after_statement(self, *args: Any) -> None:
+        _, _, _, _, context, _ = args
         self._end(context, None)
 
     def _on_error(self, error: Any) -> None:
@@ -141,8 +141,8 @@ class TracedRequests:
 
 def _parent(headers: Headers) -> Context | None:
     """Whose request this is a part of. Its `tracestate` and baggage may hold anything and are left where they are."""
-    given = headers.get("traceparent")
-    return TraceContextTextMapPropagator().extract({"traceparent": given}) if given else None
+    parent = headers.get("traceparent")
+    return TraceContextTextMapPropagator().extract({"traceparent": parent}) if parent else None
 
 
 def _describe(span: Span, scope: Scope, status: int) -> None:

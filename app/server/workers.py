@@ -48,9 +48,9 @@ def _work(settings: Settings, listening: socket.socket, lifeline: Connection) ->
 @contextmanager
 def shared_metrics() -> Iterator[Path | None]:
     """Where the workers' counters meet; prometheus_client looks for it in the environment, when it is imported."""
-    given = os.environ.get(SHARED_FOLDER)  # noqa: TID251 - a setting of prometheus_client's
-    if given:
-        yield Path(given)
+    configured = os.environ.get(SHARED_FOLDER)  # noqa: TID251 - a setting of prometheus_client's
+    if configured:
+        yield Path(configured)
         return
     try:
         made = tempfile.TemporaryDirectory(prefix="twokeys-metrics-")

@@ -80,13 +80,13 @@ _NOTE_USES = text("""
         expires_at = CASE WHEN t.extend_when_used AND t.max_age_seconds IS NOT NULL
             THEN u.at + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
     FROM (
-        SELECT held.id, given.at, given.ip
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS given (id, at, ip)
-        JOIN tokens AS held ON held.id = given.id
-        WHERE (held.last_used_at IS NULL OR held.last_used_at < given.at)
-            AND (held.expires_at IS NULL OR held.expires_at > :at)
-            AND (held.kind <> 'session' OR coalesce(held.last_used_at, held.created_at) > :idle_since)
-        FOR UPDATE OF held SKIP LOCKED
+        SELECT noted.id, uses.at, uses.ip
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS uses (id, at, ip)
+        JOIN tokens AS noted ON noted.id = uses.id
+        WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at)
+            AND (noted.expires_at IS NULL OR noted.expires_at > :at)
+            AND (noted.kind <> 'session' OR coalesce(noted.last_used_at, noted.created_at) > :idle_since)
+        FOR UPDATE OF noted SKIP LOCKED
     ) AS u
     WHERE t.id = u.id
 """)
@@ -192,12 +192,12 @@ class TokenRows:
     connection: Connection
     idle: timedelta
 
-    def _given(self, at: datetime) -> dict[str, object]:
-        """What `LIVES` and `ENDS_AT` ask for."""
+    def _params(self, at: datetime) -> dict[str, object]:
+        """The parameters of `LIVES` and `ENDS_AT`."""
         return {"at": at, "idle": self.idle}
 
     async def caller_with(self, digest: bytes, at: datetime) -> Caller | None:
-        row = await _caller_with.first(self.connection, self._given(at) | {"digest": digest})
+        row = await _caller_with.first(self.connection, self._params(at) | {"digest": digest})
         return Caller(account_of(row), token_of(row)) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
@@ -221,12 +221,12 @@ class TokenRows:
             query = query.where(tokens.c.kind == kind)
         if after is not None:
             query = query.where(tokens.c.id < after)
-        rows = [token_of(row) for row in await self.connection.execute(query, self._given(at))]
+        rows = [token_of(row) for row in await self.connection.execute(query, self._params(at))]
         return cut_page(rows, limit, lambda token: token.id)
 
     async def live_with(self, id: UUID, at: datetime) -> Token | None:
         query = select(*COLUMNS).join(accounts, accounts.c.id == tokens.c.account_id).where(tokens.c.id == id, LIVES)
-        row = (await self.connection.execute(query, self._given(at))).first()
+        row = (await self.connection.execute(query, self._params(at))).first()
         return token_of(row) if row else None
 
     async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
@@ -245,14 +245,14 @@ class TokenRows:
             .where(tokens.c.account_id == account_id, which)
             .group_by(tokens.c.kind)
         )
-        counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query, self._given(at))}
+        counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query, self._params(at))}
         return Revoked(counted.get(Kind.SESSION, 0), counted.get(Kind.PERSONAL, 0))
 
     async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
         """None where the account has no such live token."""
         live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
         statement = delete(tokens).where(tokens.c.id == id, tokens.c.account_id == account_id, tokens.c.id.in_(live))
-        kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._given(at))
+        kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._params(at))
         return Kind(kind) if kind else None
 
     async def revoke_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> Revoked:
@@ -262,22 +262,22 @@ class TokenRows:
             tokens.c.id != kept,
             tokens.c.id.in_(live.where(tokens.c.account_id == account_id)),
         )
-        kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind), self._given(at)))
+        kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind), self._params(at)))
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL))
 
     async def note_uses(self, uses: Mapping[UUID, Use], at: datetime) -> None:
-        given = {
+        params = {
             "at": at,
             "idle_since": at - self.idle,
             "ids": list(uses),
             "ats": [use.at for use in uses.values()],
             "ips": [use.ip for use in uses.values()],
         }
-        await self.connection.execute(_NOTE_USES, given)
+        await self.connection.execute(_NOTE_USES, params)
 
     async def delete_dead(self, at: datetime, *, most: int) -> int:
-        given = {"at": at, "idle_since": at - self.idle, "most": most}
-        return (await self.connection.execute(_DELETE_DEAD, given)).rowcount
+        params = {"at": at, "idle_since": at - self.idle, "most": most}
+        return (await self.connection.execute(_DELETE_DEAD, params)).rowcount
 
 
 def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:

@@ -32,7 +32,7 @@ class Opening:
     """A session that is about to be stored."""
 
     issued: IssuedToken
-    given: Mapping[str, object] = field(repr=False)
+    params: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Tokens:
     ) -> IssuedToken:
         """A session under the account's epoch, which the caller's transaction holds or has just bumped."""
         opening = self.prepare_session(account, amr, requester, at)
-        await self.rows(connection).add_session(opening.given)
+        await self.rows(connection).add_session(opening.params)
         return opening.issued
 
     def prepare_session(self, account: Account, amr: Sequence[str], requester: Requester, at: datetime) -> Opening:
@@ -119,7 +119,7 @@ class Tokens:
             max_age_seconds=None,
             extend_when_used=False,
         )
-        given = new_session(
+        params = new_session(
             token,
             account_id=account.id,
             epoch=account.epoch,
@@ -127,7 +127,7 @@ class Tokens:
             keep=self.settings.sessions_per_account,
             idle=timedelta(seconds=self.settings.session_idle_seconds),
         )
-        return Opening(IssuedToken(secret, token), given)
+        return Opening(IssuedToken(secret, token), params)
 
     async def create_personal(
         self,

@@ -12,7 +12,7 @@ from app.kernel.refusal import FieldError
 
 
 @pytest.mark.parametrize(
-    ("text", "shown", "folded"),
+    ("text", "result", "folded"),
     [
         ("ada@example.com", "ada@example.com", "ada@example.com"),
         ("Ada.Lovelace@Example.COM", "Ada.Lovelace@example.com", "ada.lovelace@example.com"),
@@ -20,9 +20,9 @@ from app.kernel.refusal import FieldError
         ("ada@XN--bcher-kva.com", "ada@xn--bcher-kva.com", "ada@xn--bcher-kva.com"),
     ],
 )
-def test_an_address_is_kept_as_written_and_compared_folded(text: str, shown: str, folded: str) -> None:
+def test_an_address_is_kept_as_written_and_compared_folded(text: str, result: str, folded: str) -> None:
     address = read_address(text)
-    assert (address.text, address.folded) == (shown, folded)
+    assert (address.text, address.folded) == (result, folded)
 
 
 @pytest.mark.parametrize(

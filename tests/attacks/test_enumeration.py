@@ -63,9 +63,9 @@ async def test_everybody_gets_the_same_answer(
     twins: Twins, ask: Callable[[Twins, Person], Awaitable[httpx.Response]]
 ) -> None:
     people = await everybody(twins)
-    said = {name: shape(await ask(twins, person)) for name, person in people.items()}
-    assert all(each == said["unknown"] for each in said.values()), said
-    assert said["unknown"][0] == (202 if ask is for_a_reset else 401)
+    result = {name: shape(await ask(twins, person)) for name, person in people.items()}
+    assert all(each == result["unknown"] for each in result.values()), result
+    assert result["unknown"][0] == (202 if ask is for_a_reset else 401)
 
 
 async def test_a_disabled_account_is_told_nothing_for_its_right_password(twins: Twins) -> None:

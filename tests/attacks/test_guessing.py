@@ -22,15 +22,15 @@ async def evaluated(twins: Twins, person: Person) -> int:
 
 async def test_five_hundred_codes_at_once_are_ten_looks(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
-    asked = [await twins.challenge(person) for _ in range(20)]
+    response = [await twins.challenge(person) for _ in range(20)]
     wrong = twins.wrong_code(person)
-    calls = [twins.post("/v1/login/two-factor", {"challenge": asked[n % 20], "code": wrong}) for n in range(GUESSES)]
+    calls = [twins.post("/v1/login/two-factor", {"challenge": response[n % 20], "code": wrong}) for n in range(GUESSES)]
     answers = await twins.race(calls)
     no_fault(answers, allowed=frozenset({503}))
     # Where 503 was the answer, the attempt was counted and perhaps nothing looked at or written down.
     assert 0 < await evaluated(twins, person) <= 10
     assert statuses(answers).get(401, 0) <= 10
-    right = await twins.post("/v1/login/two-factor", {"challenge": asked[0], "code": twins.code(person)})
+    right = await twins.post("/v1/login/two-factor", {"challenge": response[0], "code": twins.code(person)})
     assert (right.status_code, right.json()["code"]) == (429, "too_many_attempts")
     assert 0 < int(right.headers["retry-after"]) <= 900
 
@@ -81,12 +81,12 @@ async def test_new_challenges_and_right_passwords_buy_no_codes(twins: Twins, kin
 async def test_one_challenge_is_five_wrong_codes(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
     challenge = await twins.challenge(person)
-    said = []
+    result = []
     for number in range(6):
         body = {"challenge": challenge, "code": twins.wrong_code(person, number)}
-        said.append((await twins.post("/v1/login/two-factor", body)).json())
-    assert [each.get("attempts_remaining") for each in said] == [4, 3, 2, 1, None, None]
-    assert [each["code"] for each in said] == ["invalid_code"] * 4 + ["challenge_expired"] * 2
+        result.append((await twins.post("/v1/login/two-factor", body)).json())
+    assert [each.get("attempts_remaining") for each in result] == [4, 3, 2, 1, None, None]
+    assert [each["code"] for each in result] == ["invalid_code"] * 4 + ["challenge_expired"] * 2
     late = await twins.post("/v1/login/two-factor", {"challenge": challenge, "code": twins.code(person)})
     assert late.json()["code"] == "challenge_expired", "the right code comes too late"
 
@@ -196,8 +196,8 @@ async def test_an_ipv4_address_in_ipv6_clothes_is_the_same_client(twins: Twins) 
     person = await twins.someone(session=False)
     address = new_address()
     for number in range(10):
-        given = address if number % 2 else f"::ffff:{address}"
-        assert (await twins.log_in(person, WRONG, address=given)).status_code == 401
+        params = address if number % 2 else f"::ffff:{address}"
+        assert (await twins.log_in(person, WRONG, address=params)).status_code == 401
     assert (await twins.log_in(person, WRONG, address=f"::ffff:{address}")).status_code == 429
 
 

@@ -115,10 +115,10 @@ async def test_only_tokens_are_introspected_and_revoked(twins: Twins, kind: str)
     person, secrets = await everything(twins)
     client = await twins.client(Role.INTROSPECT)
     form = {"content-type": "application/x-www-form-urlencoded"}
-    asked = await twins.call("POST", "/v1/introspect", data={"token": secrets[kind]}, auth=client, headers=form)
-    assert asked.json()["active"] == (kind in {"session", "personal"})
+    response = await twins.call("POST", "/v1/introspect", data={"token": secrets[kind]}, auth=client, headers=form)
+    assert response.json()["active"] == (kind in {"session", "personal"})
     if kind not in {"session", "personal"}:
-        assert asked.json() == {"active": False}
+        assert response.json() == {"active": False}
     revoked = await twins.call("POST", "/v1/revoke", data={"token": secrets[kind]}, auth=client, headers=form)
     assert revoked.status_code == 200
     assert await twins.alive(secrets["session"]) == (kind != "session")

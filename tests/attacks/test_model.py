@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.attacks.conftest import LONG
-from tests.support.model import ABSENT, Challenge, Enrollment, Limits, Link, Reference, Said, Token
+from tests.support.model import ABSENT, Challenge, Enrollment, Expected, Limits, Link, Reference, Token
 from tests.support.pair import Pair, pair
 from tests.support.people import NEW_PASSWORD, PASSWORD, totp_code
 from tests.support.postgres import Server
@@ -163,14 +163,14 @@ def code_of(person: Reference, how: str, at: datetime) -> str:
     return next(code for code in map("{:06d}".format, range(1000)) if code not in near)
 
 
-def must_hold(part: Mapping[str, Any], whole: Mapping[str, Any], said: str) -> None:
+def must_hold(part: Mapping[str, Any], whole: Mapping[str, Any], expected: str) -> None:
     for name, value in part.items():
         if value is ABSENT:
-            assert name not in whole, f"{name} is there: {said}"
+            assert name not in whole, f"{name} is there: {expected}"
         elif isinstance(value, Mapping):
-            must_hold(value, whole[name], said)
+            must_hold(value, whole[name], expected)
         else:
-            assert whole[name] == value, f"{name} should be {value}: {said}"
+            assert whole[name] == value, f"{name} should be {value}: {expected}"
 
 
 class Walk(RuleBasedStateMachine):
@@ -195,22 +195,22 @@ class Walk(RuleBasedStateMachine):
         self.last = on
         return self.service.call(on, method, path, body, auth=self.service.client)
 
-    def _same(self, person: Reference, said: Said, answer: httpx.Response) -> None:
+    def _same(self, person: Reference, expected: Expected, answer: httpx.Response) -> None:
         """The service said what the reference says; what it opened gets its secret."""
         request = answer.request
         path = re.sub("[0-9a-f]{8}-[0-9a-f-]{27}", "{id}", request.url.path)
         body = answer.json() if answer.content else {}
         self.seen[f"{request.method} {path}", answer.status_code, body.get("code")] += 1
-        told = f"{request.method} {path} said {answer.status_code} {answer.text}, not {said}"
-        assert (answer.status_code, body.get("code")) == (said.status, said.code), told
-        must_hold(said.members, body, told)
-        if isinstance(said.opened, Token):
+        message = f"{request.method} {path} said {answer.status_code} {answer.text}, not {expected}"
+        assert (answer.status_code, body.get("code")) == (expected.status, expected.code), message
+        must_hold(expected.members, body, message)
+        if isinstance(expected.opened, Token):
             grant = body.get("grant", body)
-            said.opened.secret, said.opened.id = grant["access_token"], grant["token"]["id"]
-        elif isinstance(said.opened, Challenge):
-            said.opened.secret = body["challenge"]
-        elif isinstance(said.opened, Enrollment) and "secret" in body:
-            said.opened.secret = body["secret"]
+            expected.opened.secret, expected.opened.id = grant["access_token"], grant["token"]["id"]
+        elif isinstance(expected.opened, Challenge):
+            expected.opened.secret = body["challenge"]
+        elif isinstance(expected.opened, Enrollment) and "secret" in body:
+            expected.opened.secret = body["secret"]
         if "recovery_codes" in body:
             assert person.enrollment is not None
             person.enrollment.recovery_codes = list(body["recovery_codes"])
@@ -259,9 +259,9 @@ class Walk(RuleBasedStateMachine):
         body = {"email": person.email, "password": person.password if step.right else WRONG}
         if step.code is not None:
             body["code"] = code_of(person, step.code, self.at)
-        said = person.log_in(body["password"], body.get("code"), self.at)
-        self._same(person, said, self._call(step, "POST", "/v1/login", body))
-        if isinstance(said.opened, Challenge) and step.flag:
+        expected = person.log_in(body["password"], body.get("code"), self.at)
+        self._same(person, expected, self._call(step, "POST", "/v1/login", body))
+        if isinstance(expected.opened, Challenge) and step.flag:
             code = "recovery" if step.age else "now"
             self.step(replace(step, act="prove", age=0, code=code, on=1 - step.on))
 
@@ -272,20 +272,20 @@ class Walk(RuleBasedStateMachine):
         challenge = pick(person.challenges, step.age, Challenge(-1, self.at, secret="tkc_" + "A" * 43))
         whose = person if step.right else self.people[1 - step.who]
         code = code_of(whose, step.code or "now", self.at)
-        said = person.prove(challenge, code, self.at)
+        expected = person.prove(challenge, code, self.at)
         body = {"challenge": challenge.secret, "code": code}
-        self._same(person, said, self._call(step, "POST", "/v1/login/two-factor", body))
+        self._same(person, expected, self._call(step, "POST", "/v1/login/two-factor", body))
 
     def log_out(self, step: Step, person: Reference) -> None:
         token = self._token(person, step.which)
-        said = person.log_out(token, self.at)
-        self._same(person, said, self._call(step, "POST", "/v1/logout", token=token))
+        expected = person.log_out(token, self.at)
+        self._same(person, expected, self._call(step, "POST", "/v1/logout", token=token))
 
     def look(self, step: Step, person: Reference) -> None:
         token = self._token(person, step.which)
-        said = person.look(token, self.at)
-        self._same(person, said, self._call(step, "GET", "/v1/me", token=token))
-        if said.status == 200:
+        expected = person.look(token, self.at)
+        self._same(person, expected, self._call(step, "GET", "/v1/me", token=token))
+        if expected.status == 200:
             listed = self._call(step, "GET", "/v1/me/tokens?limit=200", token=token).json()["items"]
             assert {item["id"] for item in listed} == {one.id for one in person.live(self.at)}
 
@@ -293,46 +293,46 @@ class Walk(RuleBasedStateMachine):
 
     def enroll(self, step: Step, person: Reference) -> None:
         token, password = self._token(person, step.which), person.password if step.right else WRONG
-        said = person.begin(token, password, self.at)
-        self._same(person, said, self._call(step, "POST", "/v1/me/2fa/enrollment", {"password": password}, token))
+        expected = person.begin(token, password, self.at)
+        self._same(person, expected, self._call(step, "POST", "/v1/me/2fa/enrollment", {"password": password}, token))
 
     def cancel(self, step: Step, person: Reference) -> None:
         token = self._token(person, step.which)
-        said = person.cancel(token, self.at)
-        self._same(person, said, self._call(step, "DELETE", "/v1/me/2fa/enrollment", token=token))
+        expected = person.cancel(token, self.at)
+        self._same(person, expected, self._call(step, "DELETE", "/v1/me/2fa/enrollment", token=token))
 
     def confirm(self, step: Step, person: Reference) -> None:
         token, code = self._token(person, step.which), code_of(person, step.code or "now", self.at)
-        said = person.confirm(token, code, self.at)
-        self._same(person, said, self._call(step, "POST", "/v1/me/2fa/confirm", {"code": code}, token))
+        expected = person.confirm(token, code, self.at)
+        self._same(person, expected, self._call(step, "POST", "/v1/me/2fa/confirm", {"code": code}, token))
 
     def disable(self, step: Step, person: Reference) -> None:
         token, password = self._token(person, step.which), person.password if step.right else WRONG
         body = {"password": password}
         if step.code is not None:
             body["code"] = code_of(person, step.code, self.at)
-        said = person.disable(token, password, body.get("code"), self.at)
-        self._same(person, said, self._call(step, "POST", "/v1/me/2fa/disable", body, token))
+        expected = person.disable(token, password, body.get("code"), self.at)
+        self._same(person, expected, self._call(step, "POST", "/v1/me/2fa/disable", body, token))
 
     def replace_codes(self, step: Step, person: Reference) -> None:
         token, password = self._token(person, step.which), person.password if step.right else WRONG
-        said = person.replace_codes(token, password, self.at)
+        expected = person.replace_codes(token, password, self.at)
         answer = self._call(step, "POST", "/v1/me/2fa/recovery-codes", {"password": password}, token)
-        self._same(person, said, answer)
+        self._same(person, expected, answer)
 
     # The password.
 
     def change_password(self, step: Step, person: Reference) -> None:
         token, current = self._token(person, step.which), person.password if step.right else WRONG
         new, weak = PASSWORDS[step.new], step.new < 0
-        said = person.change_password(token, current, new, self.at, weak=weak)
+        expected = person.change_password(token, current, new, self.at, weak=weak)
         body = {"current_password": current, "new_password": new}
-        self._same(person, said, self._call(step, "POST", "/v1/me/password", body, token))
+        self._same(person, expected, self._call(step, "POST", "/v1/me/password", body, token))
 
     def ask_for_link(self, step: Step, person: Reference) -> None:
         link = person.ask_for_link(self.at)
         answer = self._call(step, "POST", "/v1/password-reset", {"email": person.email})
-        self._same(person, Said(202), answer)
+        self._same(person, Expected(202), answer)
         mailed = self.service.links(person.id)
         assert len(mailed) == len(person.links), "a link went out, or did not"
         if link is not None:
@@ -344,30 +344,30 @@ class Walk(RuleBasedStateMachine):
         body = {"token": link.secret, "new_password": new}
         if step.code is not None:
             body["code"] = code_of(person, step.code, self.at)
-        said = person.follow(link, new, body.get("code"), self.at, weak=weak)
-        self._same(person, said, self._call(step, "POST", "/v1/password-reset/confirm", body))
+        expected = person.follow(link, new, body.get("code"), self.at, weak=weak)
+        self._same(person, expected, self._call(step, "POST", "/v1/password-reset/confirm", body))
 
     # Tokens.
 
     def create_token(self, step: Step, person: Reference) -> None:
         token, max_age = self._token(person, step.which), AGES[step.new]
-        said = person.create_token(token, max_age, self.at, extends=step.flag)
+        expected = person.create_token(token, max_age, self.at, extends=step.flag)
         body = {"description": "made on a walk", "max_age_seconds": max_age, "extend_when_used": step.flag}
-        self._same(person, said, self._call(step, "POST", "/v1/me/tokens", body, token))
+        self._same(person, expected, self._call(step, "POST", "/v1/me/tokens", body, token))
 
     def revoke(self, step: Step, person: Reference) -> None:
         """Now and then one of the other account's."""
         whose = person if step.right else self.people[1 - step.who]
         token, other = self._token(person, step.which), self._token(whose, step.other)
-        said = person.revoke(token, other, self.at)
+        expected = person.revoke(token, other, self.at)
         id = other.id or uuid5(NAMESPACE_OID, "nobody's")
-        self._same(person, said, self._call(step, "DELETE", f"/v1/me/tokens/{id}", token=token))
+        self._same(person, expected, self._call(step, "DELETE", f"/v1/me/tokens/{id}", token=token))
 
     def revoke_all(self, step: Step, person: Reference) -> None:
         token = self._token(person, step.which)
-        said = person.revoke_all(token, self.at, keep_current=step.flag)
+        expected = person.revoke_all(token, self.at, keep_current=step.flag)
         body = {"keep_current": step.flag}
-        self._same(person, said, self._call(step, "POST", "/v1/me/tokens/revoke-all", body, token))
+        self._same(person, expected, self._call(step, "POST", "/v1/me/tokens/revoke-all", body, token))
 
     def revoke_presented(self, step: Step, person: Reference) -> None:
         token, self.last = self._token(person, step.which), step.on
@@ -384,19 +384,19 @@ class Walk(RuleBasedStateMachine):
         self._set_status(step, person, "active")
 
     def _set_status(self, step: Step, person: Reference, status: str) -> None:
-        said = person.set_active(self.at, active=status == "active")
+        expected = person.set_active(self.at, active=status == "active")
         answer = self._operator(step.on, "PATCH", f"/v1/admin/accounts/{person.id}", {"status": status})
-        self._same(person, said, answer)
+        self._same(person, expected, answer)
 
     def operator_resets(self, step: Step, person: Reference) -> None:
         path = f"/v1/admin/accounts/{person.id}/2fa/reset"
-        said = person.operator_resets(self.at)
-        self._same(person, said, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
+        expected = person.operator_resets(self.at)
+        self._same(person, expected, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
 
     def operator_revokes(self, step: Step, person: Reference) -> None:
         path = f"/v1/admin/accounts/{person.id}/tokens/revoke"
-        said = person.operator_revokes(self.at)
-        self._same(person, said, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
+        expected = person.operator_revokes(self.at)
+        self._same(person, expected, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
 
     # Time, and processes.
 
@@ -467,8 +467,8 @@ class Walk(RuleBasedStateMachine):
             assert answer["active"], f"{token} should live"
             token.use(self.at)
             acr = "aal2" if "mfa" in token.amr else "aal1"
-            said = (answer["sub"], answer["username"], answer["kind"], tuple(answer["amr"]), answer["acr"])
-            assert said == (person.id, person.email, token.kind, token.amr, acr)
+            expected = (answer["sub"], answer["username"], answer["kind"], tuple(answer["amr"]), answer["acr"])
+            assert expected == (person.id, person.email, token.kind, token.amr, acr)
             assert answer["jti"] == token.id
         for person, found in zip(self.people, accounts, strict=True):
             assert found["status"] == ("active" if person.active else "disabled")
@@ -482,12 +482,12 @@ class Walk(RuleBasedStateMachine):
                 if not person.opens(challenge, self.at):
                     body = {"challenge": challenge.secret, "code": code_of(person, "now", self.at)}
                     answer = self._call(Step("", on=1 - self.last), "POST", "/v1/login/two-factor", body)
-                    self._same(person, Said(401, "challenge_expired"), answer)
+                    self._same(person, Expected(401, "challenge_expired"), answer)
             for link in person.links:
                 if not person.leads_on(link, self.at):
                     body = {"token": link.secret, "new_password": PASSWORDS[0]}
                     answer = self._call(Step("", on=1 - self.last), "POST", "/v1/password-reset/confirm", body)
-                    self._same(person, Said(410, "reset_token_invalid"), answer)
+                    self._same(person, Expected(410, "reset_token_invalid"), answer)
 
 
 @pytest.fixture(scope="module", params=[False, True] if LONG else [False], ids=str)

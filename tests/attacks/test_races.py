@@ -65,9 +65,9 @@ async def test_one_totp_code_lets_one_in_over_many_challenges(
 ) -> None:
     for _ in range(rounds):
         person = await twins.someone(two_factor=True)
-        asked = [await twins.challenge(person) for _ in range(8)]
+        response = [await twins.challenge(person) for _ in range(8)]
         code = twins.code(person)
-        calls = [twins.post("/v1/login/two-factor", {"challenge": asked[n % 8], "code": code}) for n in many(held)]
+        calls = [twins.post("/v1/login/two-factor", {"challenge": response[n % 8], "code": code}) for n in many(held)]
         answers = await run(twins, person, calls, held=held)
         assert len(winners(answers)) == 1, statuses(answers)
         assert ends(answers) <= {200, 401, 429}
@@ -303,9 +303,9 @@ async def test_the_last_personal_token_is_made_once(twins: Twins) -> None:
 async def test_deleting_an_account_races_its_codes(twins: Twins, rounds: int) -> None:
     for _ in range(rounds):
         person = await twins.someone(two_factor=True)
-        asked = [await twins.challenge(person) for _ in range(6)]
+        response = [await twins.challenge(person) for _ in range(6)]
         wrong = twins.wrong_code(person)
-        calls: Calls = [twins.post("/v1/login/two-factor", {"challenge": each, "code": wrong}) for each in asked]
+        calls: Calls = [twins.post("/v1/login/two-factor", {"challenge": each, "code": wrong}) for each in response]
         admin = await twins.client(Role.ADMIN)
         calls.insert(3, twins.call("DELETE", f"/v1/admin/accounts/{person.id}", auth=admin))
         answers = await run(twins, person, calls, held=False)

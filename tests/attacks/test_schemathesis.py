@@ -163,16 +163,16 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def must_be_in_order(case: Case, answer: Response) -> None:
-    told = f"{case.as_curl_command()}\n{answer.status_code} {answer.text}"
-    assert answer.status_code < 500 or answer.status_code == 503, told
+    message = f"{case.as_curl_command()}\n{answer.status_code} {answer.text}"
+    assert answer.status_code < 500 or answer.status_code == 503, message
     if answer.status_code < 400:
         return
     problem = answer.json()
-    assert problem["status"] == answer.status_code, told
-    said = " ".join([problem["detail"], *texts(problem.get("errors", []))])
+    assert problem["status"] == answer.status_code, message
+    output = " ".join([problem["detail"], *texts(problem.get("errors", []))])
     for value in texts([case.body, dict(case.query or {}), dict(case.path_parameters or {})]):
         if len(value) >= SHORTEST_ECHO and value not in problem["title"]:
-            assert value not in said, f"{value!r} comes back: {told}"
+            assert value not in output, f"{value!r} comes back: {message}"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)

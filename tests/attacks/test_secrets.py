@@ -136,8 +136,8 @@ async def test_a_fault_of_the_database_says_nothing(twins: Twins) -> None:
     # Two logs in one text: each of them grows, so no place in it stays where it was.
     text = twins.log_text()
     assert text.count("unforeseen") > before
-    told = text + "".join(answer.text for answer in answers)
-    assert not leaks(told.encode(), sent | {"canary-wrong-password-93818", "canary-description", person.email})
+    message = text + "".join(answer.text for answer in answers)
+    assert not leaks(message.encode(), sent | {"canary-wrong-password-93818", "canary-description", person.email})
     assert (await twins.log_in(person, code=person.recovery_codes[0])).status_code == 200, "nothing was burned"
     assert (await twins.post("/v1/password-reset/confirm", {"token": link, "new_password": NEW_PASSWORD})).is_success
 
@@ -228,7 +228,7 @@ async def test_secrets_are_shown_once(twins: Twins) -> None:
     await twins.post("/v1/me/tokens", {"description": "shown once"}, token=person.token)
     twins.clock.advance(STEP)
     admin = await twins.client(Role.ADMIN)
-    shown = [
+    result = [
         await twins.get("/v1/me", token=person.token),
         await twins.get("/v1/me/2fa", token=person.token),
         await twins.get("/v1/me/tokens", token=person.token),
@@ -236,6 +236,6 @@ async def test_secrets_are_shown_once(twins: Twins) -> None:
         await twins.get(f"/v1/admin/accounts/{person.id}", auth=admin),
         await twins.get("/v1/admin/events", params={"limit": 200}, auth=admin),
     ]
-    text = "".join(answer.text for answer in shown).encode()
-    assert all(answer.is_success for answer in shown)
+    text = "".join(answer.text for answer in result).encode()
+    assert all(answer.is_success for answer in result)
     assert not leaks(text, set(sorted(twins.seen)[:SAMPLE]) | {person.token, person.secret, *person.recovery_codes})

@@ -222,9 +222,9 @@ async def test_an_account_that_is_deleted_meanwhile_is_a_wrong_credential(
     code: bool,  # noqa: FBT001 - one of the two ways
 ) -> None:
     device = await enrolled_account(api, house, clock)
-    given: dict[str, Any] = {"code": device.recovery_codes[0]} if code else {}
+    params: dict[str, Any] = {"code": device.recovery_codes[0]} if code else {}
     gone = "DELETE FROM accounts"
-    refused(await overtaken(database_url, log_in(api, **given), gone), 401, "invalid_credentials")
+    refused(await overtaken(database_url, log_in(api, **params), gone), 401, "invalid_credentials")
     assert await count(house, "tokens") == await count(house, "code_attempts") == 0
 
 

@@ -45,8 +45,8 @@ class Device:
     def code_at(self, seconds: int) -> str:
         """By oathtool where there is one, else by hand: in no case by what the service uses."""
         if program := shutil.which("oathtool"):
-            asked = [program, "--totp", "--base32", f"--now=@{seconds}", self.secret]
-            return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+            response = [program, "--totp", "--base32", f"--now=@{seconds}", self.secret]
+            return subprocess.run(response, check=True, capture_output=True, text=True).stdout.strip()
         return totp_code(self.secret, datetime.fromtimestamp(seconds, UTC))
 
 
@@ -123,9 +123,9 @@ class Console:
         return self.scan()
 
     def scan(self) -> Device:
-        shown = self.page.get_by_alt_text("QR code for your authenticator app")
-        expect(shown).to_be_visible()
-        shown.scroll_into_view_if_needed()
+        result = self.page.get_by_alt_text("QR code for your authenticator app")
+        expect(result).to_be_visible()
+        result.scroll_into_view_if_needed()
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("L")
         [found] = zxingcpp.read_barcodes(picture)
         scanned = Authenticator.scan(found.text)

@@ -64,10 +64,10 @@ def test_a_picture_of_each_main_view(browser: Browser, service: Service, tmp_pat
 
 def _log_in_on_other_devices(service: Service, email: str, password: str, code: str) -> None:
     devices = [("203.0.113.7", _FIREFOX, code), ("192.0.2.61", _IPHONE, "000000")]
-    for address, user_agent, given in devices:
+    for address, user_agent, params in devices:
         httpx.post(
             f"{service.address}/v1/login",
-            json={"email": email, "password": password, "code": given},
+            json={"email": email, "password": password, "code": params},
             headers={"User-Agent": user_agent, "X-Forwarded-For": address},
         )
 

@@ -164,14 +164,14 @@ def test_recovery_codes_are_not_left_by_accident(console: Console, person: Perso
     device: Device = console.start_enrollment(person)
     console.fill("Confirmation code", device.code()).click("Enable")
     codes = console.recovery_codes()
-    asked: list[str] = []
+    response: list[str] = []
 
     def stay(dialog: Dialog) -> None:
-        asked.append(dialog.message)
+        response.append(dialog.message)
         dialog.dismiss()
 
     console.page.once("dialog", stay)
     with console.page.expect_event("dialog"):
         console.page.get_by_role("navigation").get_by_role("link", name="Activity").click()
-    assert "never shown again" in asked[0]
+    assert "never shown again" in response[0]
     assert console.recovery_codes() == codes

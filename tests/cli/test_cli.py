@@ -171,14 +171,14 @@ async def test_what_will_not_do_makes_no_account(
 
 async def test_an_address_is_taken_once(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
-    said = await command_line.refusal("accounts", "create", EMAIL, "--password-stdin", stdin=PASSWORD)
-    assert said == "There is an account with this address."
+    result = await command_line.refusal("accounts", "create", EMAIL, "--password-stdin", stdin=PASSWORD)
+    assert result == "There is an account with this address."
 
 
 async def test_an_account_is_shown_without_keys(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     account = await an_account(api.house)  # type: ignore[attr-defined]
-    shown = await command_line.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
-    assert shown["id"] == str(account.id)
+    displayed = await command_line.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
+    assert displayed["id"] == str(account.id)
     plain = await command_line.run("accounts", "show", EMAIL)
     assert f"email       {EMAIL}" in plain.stdout
 
@@ -216,8 +216,8 @@ async def test_resetting_two_factor_names_the_operator_and_the_reason(
 
 async def test_an_act_needs_a_reason_that_says_something(command_line: CommandLine, api: httpx.AsyncClient) -> None:
     await an_account(api.house)  # type: ignore[attr-defined]
-    said = await command_line.refusal("accounts", "reset-2fa", EMAIL, "--reason", " ")
-    assert said == "reason: Must be 1 to 500 printable characters."
+    result = await command_line.refusal("accounts", "reset-2fa", EMAIL, "--reason", " ")
+    assert result == "reason: Must be 1 to 500 printable characters."
 
 
 async def test_tokens_of_one_account_are_revoked(command_line: CommandLine, api: httpx.AsyncClient) -> None:
@@ -249,8 +249,8 @@ async def test_a_client_is_made_asks_and_is_deleted(command_line: CommandLine, a
     assert made.keys() == {"client_id", "client_secret"}
     auth = httpx.BasicAuth(made["client_id"], made["client_secret"])
     assert (await api.get("/v1/admin/accounts", auth=auth)).status_code == 200
-    asked = await api.post("/v1/introspect", data={"token": "tks_unknown"}, auth=auth)
-    assert asked.json() == {"active": False}
+    response = await api.post("/v1/introspect", data={"token": "tks_unknown"}, auth=auth)
+    assert response.json() == {"active": False}
 
     (listed,) = await command_line.data("clients", "list")
     assert (listed["client_id"], listed["name"], listed["roles"]) == (

@@ -98,8 +98,10 @@ async def test_a_form_without_one_token_is_refused_in_the_words_of_oauth(
     if status == 400:
         assert answer.json()["error"] == "invalid_request"
     stranger = httpx.BasicAuth(str(new_id()), "tki_" + "x" * 43)
-    told = await api.post(path, content=body, headers={"Content-Type": kind}, auth=stranger)
-    assert (told.status_code, told.json()["error"]) == (401, "invalid_client"), "a stranger learns nothing of its form"
+    message = await api.post(path, content=body, headers={"Content-Type": kind}, auth=stranger)
+    assert (message.status_code, message.json()["error"]) == (401, "invalid_client"), (
+        "a stranger learns nothing of its form"
+    )
 
 
 def written(credentials: bytes) -> str:
@@ -218,10 +220,10 @@ async def test_a_proxy_learns_whose_request_it_is(api: httpx.AsyncClient, house:
     session = await a_session(api)
     passed = await api.get("/v1/forward-auth", headers=bearer(session))
     assert passed.status_code == 204
-    told = {name: passed.headers[f"x-auth-{name}"] for name in ("account-id", "email", "acr")}
-    assert told == {"account-id": str(account.id), "email": EMAIL, "acr": "aal1"}
-    asked = await api.get("/v1/forward-auth", params={"acr": "aal2"}, headers=bearer(session))
-    refused(asked, 403, "insufficient_authentication")
+    message = {name: passed.headers[f"x-auth-{name}"] for name in ("account-id", "email", "acr")}
+    assert message == {"account-id": str(account.id), "email": EMAIL, "acr": "aal1"}
+    response = await api.get("/v1/forward-auth", params={"acr": "aal2"}, headers=bearer(session))
+    refused(response, 403, "insufficient_authentication")
 
     device = await enroll(api, session, clock.now())
     again = await api.get("/v1/forward-auth", params={"acr": "aal2"}, headers=bearer(device.token))

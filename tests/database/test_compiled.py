@@ -47,15 +47,15 @@ async def test_no_row_is_none(database: Database) -> None:
 
 
 async def test_the_driver_reads_what_it_writes(database: Database) -> None:
-    given = {"id": new_id(), "at": AT, "long": timedelta(hours=1), "some": ["a", "b"], "raw": b"\0\xff"}
+    params = {"id": new_id(), "at": AT, "long": timedelta(hours=1), "some": ["a", "b"], "raw": b"\0\xff"}
     echo = CompiledStatement(
         "SELECT CAST(:id AS uuid) AS id, CAST(:at AS timestamptz) AS at, CAST(:long AS interval) AS long,"
         " CAST(:some AS text[]) AS some, CAST(:raw AS bytea) AS raw"
     )
     async with database.autocommit() as connection:
-        row = await echo.first(connection, given)
+        row = await echo.first(connection, params)
     assert row is not None
-    assert dict(row) == given
+    assert dict(row) == params
 
 
 async def test_json_is_written_as_json(database: Database) -> None:

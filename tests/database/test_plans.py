@@ -41,12 +41,12 @@ def reads_without_index(plan: dict[str, Any]) -> list[str]:
     return found
 
 
-async def explain(dsn: str, statement: str, given: tuple[Any, ...]) -> dict[str, Any]:
+async def explain(dsn: str, statement: str, params: tuple[Any, ...]) -> dict[str, Any]:
     connection = await asyncpg.connect(dsn)
     try:
         # Some tables are small here, and an index is to be used wherever there is one.
         await connection.execute("SET enable_seqscan = off")
-        answer = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *given)
+        answer = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *params)
     finally:
         await connection.close()
     plan: dict[str, Any] = json.loads(answer)[0]["Plan"]
@@ -60,8 +60,8 @@ async def live_a_little(api: httpx.AsyncClient, house: Services, clock: SetClock
     assert (await api.get("/v1/forward-auth", headers=bearer(token_of(4)))).is_success
     await house.tokens.note_uses()
     assert (await log_in(api, address_of(ACCOUNTS - WITHOUT_DEVICE))).json()["status"] == "authenticated"
-    asked = (await log_in(api, address_of(WITH_DEVICE), PASSWORD)).json()
-    proof = {"challenge": asked["challenge"], "code": totp_code(SECRET, clock.now())}
+    response = (await log_in(api, address_of(WITH_DEVICE), PASSWORD)).json()
+    proof = {"challenge": response["challenge"], "code": totp_code(SECRET, clock.now())}
     assert (await api.post("/v1/login/two-factor", json=proof)).is_success
 
 
@@ -73,8 +73,8 @@ async def test_every_hot_statement_is_an_index_look_up(
         await live_a_little(api, house, clock)
     assert len(sent) >= 15, "some hot call was not seen"
     slow = {}
-    for statement, given in sent:
-        found = reads_without_index(await explain(database_url, statement, given))
+    for statement, params in sent:
+        found = reads_without_index(await explain(database_url, statement, params))
         if found:
             slow[statement] = found
     assert not slow

@@ -27,9 +27,9 @@ def executed(house: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     def note(_connection: Any, _cursor: Any, statement: str, parameters: tuple[Any, ...], *_: Any) -> None:
         sent.append((statement, parameters))
 
-    async def ask(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
-        sent.append((statement, tuple(given)))
-        return await ask_driver(connection, statement, given)
+    async def ask(connection: Connection, statement: str, params: Sequence[Any]) -> Sequence[Record]:
+        sent.append((statement, tuple(params)))
+        return await ask_driver(connection, statement, params)
 
     engine = house.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
@@ -72,8 +72,8 @@ async def test_a_log_in_by_two_factors_takes_seven(api: httpx.AsyncClient, house
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(timedelta(minutes=1))
     with executed(house) as sent:
-        asked = (await log_in(api)).json()
-        proof = {"challenge": asked["challenge"], "code": totp_code(device.secret, clock.now())}
+        response = (await log_in(api)).json()
+        proof = {"challenge": response["challenge"], "code": totp_code(device.secret, clock.now())}
         answer = await api.post("/v1/login/two-factor", json=proof)
     assert answer.status_code == 200
     assert len(sent) == 7, sent

@@ -62,8 +62,8 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await found.close()
 
 
-async def rows(connection: asyncpg.Connection, query: str, *given: Any) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in await connection.fetch(query, *given)]
+async def rows(connection: asyncpg.Connection, query: str, *params: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await connection.fetch(query, *params)]
 
 
 async def old(connection: asyncpg.Connection, account: UUID = ADA) -> list[tuple[Any, ...]]:

@@ -41,7 +41,7 @@ def a_server(data: Path | None = None) -> EmbeddedPostgres:
 
 
 def ask(server: EmbeddedPostgres, *statements: str) -> object:
-    async def asked() -> object:
+    async def response() -> object:
         connection = await asyncpg.connect(dsn=server.url)
         try:
             for statement in statements[:-1]:
@@ -50,7 +50,7 @@ def ask(server: EmbeddedPostgres, *statements: str) -> object:
         finally:
             await connection.close()
 
-    return asyncio.run(asked())
+    return asyncio.run(response())
 
 
 def alive(pid: int) -> bool:

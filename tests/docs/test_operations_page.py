@@ -9,5 +9,5 @@ _PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 
 
 def test_every_setting_stands_in_the_table_and_no_other() -> None:
-    told = set(re.findall(r"^\| `TWOKEYS_([A-Z0-9_]+)` \|", _PAGE.read_text(), re.MULTILINE))
-    assert told == {name.upper() for name in Settings.model_fields}
+    message = set(re.findall(r"^\| `TWOKEYS_([A-Z0-9_]+)` \|", _PAGE.read_text(), re.MULTILINE))
+    assert message == {name.upper() for name in Settings.model_fields}

@@ -108,9 +108,9 @@ async def test_tokens_live_and_die_on_both_at_once(apart: Twins) -> None:
 async def test_wrong_codes_are_counted_together(apart: Twins) -> None:
     person = await apart.someone(two_factor=True)
     challenge = await apart.challenge(person)
-    said = []
+    result = []
     for number in range(5):
         proof = {"challenge": challenge, "code": apart.wrong_code(person, number)}
-        said.append((await apart.post("/v1/login/two-factor", proof, at=number % 2)).json())
-    assert [each.get("attempts_remaining") for each in said] == [4, 3, 2, 1, None]
-    assert said[-1]["code"] == "challenge_expired"
+        result.append((await apart.post("/v1/login/two-factor", proof, at=number % 2)).json())
+    assert [each.get("attempts_remaining") for each in result] == [4, 3, 2, 1, None]
+    assert result[-1]["code"] == "challenge_expired"

@@ -62,11 +62,11 @@ class Regular(Worker):
         await self.end(token)
 
     async def in_two_steps(self) -> str | None:
-        asked = await self.ask("POST", "/v1/login", body={"email": self.email, "password": PASSWORD})
-        if asked is None or not asked.is_success:
+        response = await self.ask("POST", "/v1/login", body={"email": self.email, "password": PASSWORD})
+        if response is None or not response.is_success:
             return None
         code = self.codes.pop()
-        proof = {"challenge": asked.json()["challenge"], "code": code}
+        proof = {"challenge": response.json()["challenge"], "code": code}
         answer = await self.ask("POST", "/v1/login/two-factor", body=proof)
         if answer is None or not answer.is_success:
             return None
@@ -77,9 +77,9 @@ class Regular(Worker):
 
     async def use(self, token: str) -> None:
         self.ledger.live.add(token)
-        told = await self.ask("POST", "/v1/introspect", data={"token": token}, auth=self.checker)
-        if told is not None and not (told.is_success and told.json()["active"]):
-            self.ledger.violations.append(f"a live token was checked: {told.status_code}")
+        message = await self.ask("POST", "/v1/introspect", data={"token": token}, auth=self.checker)
+        if message is not None and not (message.is_success and message.json()["active"]):
+            self.ledger.violations.append(f"a live token was checked: {message.status_code}")
         # An account may have fifty; some stay to be looked for at the end.
         if len(self.ledger.live) > _KEPT:
             await self.end(token)

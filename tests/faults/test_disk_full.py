@@ -209,10 +209,10 @@ def test_workers_that_find_no_room_for_their_counters_serve_and_say_so(database_
         assert {api.get("/v1/me").status_code for _ in range(20)} == {401}
         assert api.get("/metrics").status_code == 200
         assert list(counters.glob("*/*.db")) == []
-    said = output_of(tmp_path)
-    assert "metrics_not_shared" in said
-    assert "No space left on device" in said
-    assert "worker_died" not in said
+    result = output_of(tmp_path)
+    assert "metrics_not_shared" in result
+    assert "No space left on device" in result
+    assert "worker_died" not in result
 
 
 def rooms(counters: Path) -> list[int]:

@@ -48,8 +48,8 @@ def test_what_a_stranger_writes_is_never_believed(forged: str, peer: str) -> Non
 
 @given(st.lists(st.text()), st.text())
 def test_an_answer_is_an_address_whatever_comes(chain: list[str], peer: str) -> None:
-    for asked in (peer, PROXY):
-        found = client_address(asked, chain, TRUSTED)
+    for response in (peer, PROXY):
+        found = client_address(response, chain, TRUSTED)
         assert found is None or str(ip_address(found)) == found
 
 

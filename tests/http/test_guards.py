@@ -125,6 +125,6 @@ async def test_each_asker_gets_the_answer_to_its_own_question(api: httpx.AsyncCl
     for number in range(4):
         account = await an_account(house, f"person{number}@example.com")
         tokens[await a_session(api, f"person{number}@example.com")] = str(account.id)
-    asked = [*tokens, "tks_" + "x" * 43] * 8
-    answers = await asyncio.gather(*(api.post("/v1/introspect", data={"token": each}, auth=gate) for each in asked))
-    assert [answer.json().get("sub") for answer in answers] == [tokens.get(each) for each in asked]
+    response = [*tokens, "tks_" + "x" * 43] * 8
+    answers = await asyncio.gather(*(api.post("/v1/introspect", data={"token": each}, auth=gate) for each in response))
+    assert [answer.json().get("sub") for answer in answers] == [tokens.get(each) for each in response]

@@ -164,8 +164,8 @@ async def test_head_is_answered_where_get_is(api: httpx.AsyncClient, house: Serv
         assert answer.headers["x-request-id"]
         assert answer.content == b""
         if "get" in methods:
-            asked = await api.get(path, headers=headers)
-            assert asked.status_code == answer.status_code
-            assert asked.headers.keys() == answer.headers.keys()
+            response = await api.get(path, headers=headers)
+            assert response.status_code == answer.status_code
+            assert response.headers.keys() == answer.headers.keys()
         else:
             assert answer.status_code == 405

@@ -60,13 +60,13 @@ async def service(postgres: Server) -> AsyncIterator[Service]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     async with MailSink().running() as sink:
-        given = {
+        params = {
             "TWOKEYS_DOCS": "true",
             "TWOKEYS_MAIL": "on",
             "TWOKEYS_SMTP_URL": sink.url,
             "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1",
         }
-        with running("serve", "--port", str(port), env=over(url, **given), cwd=home) as process:
+        with running("serve", "--port", str(port), env=over(url, **params), cwd=home) as process:
             await asyncio.to_thread(wait_until_ready, address, process, home)
             yield Service(address, house, sink, await a_client(house), await a_client(house, Role.ADMIN))
     await house.close()

@@ -55,11 +55,11 @@ class Asked:
     headers: dict[str, str]
 
 
-async def holder(service: Service, asked: dict[str, str], client: Known | None = None) -> Any:
+async def holder(service: Service, response: dict[str, str], client: Known | None = None) -> Any:
     """Whom a resource server that is built on Authlib lets in."""
     protector = ResourceProtector()
     protector.register_token_validator(Introspecting(service, client or service.introspector))
-    return await anyio.to_thread.run_sync(protector.validate_request, None, Asked(asked))
+    return await anyio.to_thread.run_sync(protector.validate_request, None, Asked(response))
 
 
 async def test_its_resource_protector_lets_in_who_may(service: Service, served: httpx.AsyncClient) -> None:

@@ -50,11 +50,11 @@ async def test_a_configured_origin_may_call(api: httpx.AsyncClient, origin: str)
 
 @configured
 async def test_it_may_read_answers_and_refusals_and_what_they_say(api: httpx.AsyncClient) -> None:
-    given = {"email": EMAIL, "password": PASSWORD}
+    params = {"email": EMAIL, "password": PASSWORD}
     for answer in (
         await api.get("/healthz", headers={"Origin": OURS}),
         await api.get("/v1/me", headers={"Origin": OURS}),
-        await api.post("/v1/login", json=given, headers={"Origin": OURS}),
+        await api.post("/v1/login", json=params, headers={"Origin": OURS}),
         await api.get("/v1/nowhere", headers={"Origin": OURS}),
     ):
         assert answer.headers["access-control-allow-origin"] == OURS
@@ -116,6 +116,6 @@ def test_an_origin_that_no_browser_says_is_no_setting(monkeypatch: pytest.Monkey
 
 
 def test_several_origins_are_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = (OURS, WITH_PORT, "https://xn--mnchen-3ya.example", "http://[::1]:3000", "capacitor://localhost")
-    monkeypatch.setenv("TWOKEYS_CORS_ORIGINS", ", ".join(given))
-    assert load_settings(_env_file=None).cors_origins == given
+    params = (OURS, WITH_PORT, "https://xn--mnchen-3ya.example", "http://[::1]:3000", "capacitor://localhost")
+    monkeypatch.setenv("TWOKEYS_CORS_ORIGINS", ", ".join(params))
+    assert load_settings(_env_file=None).cors_origins == params

@@ -55,15 +55,15 @@ async def page() -> AsyncIterator[Page]:
 
 @pytest.mark.browser
 async def test_it_renders_in_a_browser_and_a_call_can_be_tried(service: Service, page: Page) -> None:
-    asked: list[str] = []
+    response: list[str] = []
     complaints: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: response.append(request.url))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{service.address}/docs")
     await expect(page.get_by_role("heading", name="Twokeys")).to_be_visible()
     await expect(page.locator(".opblock")).to_have_count(32)
-    assert all(url.startswith((service.address, "data:")) for url in asked)
+    assert all(url.startswith((service.address, "data:")) for url in response)
 
     health = page.locator("#operations-Operations-get_health")
     await health.click()

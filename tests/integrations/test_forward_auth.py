@@ -71,10 +71,10 @@ async def test_an_unheard_of_assurance_is_422(api: httpx.AsyncClient, house: Ser
     assert body["errors"][0]["pointer"] == "/acr"
 
 
-@pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Basic abc", "tks_x", "Bearer tks_x", "Bearer a b"])
-async def test_without_a_live_token_nobody_passes(api: httpx.AsyncClient, given: str) -> None:
+@pytest.mark.parametrize("values", ["", "Bearer", "Bearer ", "Basic abc", "tks_x", "Bearer tks_x", "Bearer a b"])
+async def test_without_a_live_token_nobody_passes(api: httpx.AsyncClient, values: str) -> None:
     for query in ("", "?acr=aal2"):
-        answer = await api.get(f"/v1/forward-auth{query}", headers={"Authorization": given} if given else {})
+        answer = await api.get(f"/v1/forward-auth{query}", headers={"Authorization": values} if values else {})
         refused(answer, 401, "invalid_token")
 
 

@@ -32,8 +32,8 @@ def install(*command: str | Path, cwd: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"{command[0]} can't be run: {error}")
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
-        pytest.skip(f"{Path(command[0]).name} could not install the client's packages: {said[-1]}")
+        result = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
+        pytest.skip(f"{Path(command[0]).name} could not install the client's packages: {result[-1]}")
 
 
 def must(*command: str | Path, cwd: Path, **environment: str) -> None:
@@ -86,17 +86,17 @@ async def live(service: Service, email: str, *command: str | Path, cwd: Path) ->
     async with asyncio.timeout(_STORY_WITHIN):
         if (await run.stdout.readline()).strip() == b"asked":
             run.stdin.write(f"{await service.reset_token_for(email)}\n".encode())
-        written, said = await run.communicate()
-    assert run.returncode == 0, said.decode()
+        written, result = await run.communicate()
+    assert run.returncode == 0, result.decode()
     found: dict[str, Any] = json.loads(written)
     return found
 
 
-async def was_lived(served: httpx.AsyncClient, told: dict[str, Any], email: str) -> None:
-    me = granted(await served.get("/v1/me", headers=bearer(told["token"])))
-    assert (me["id"], me["email"], me["two_factor"]["status"]) == (told["account"], email, "disabled")
-    assert (told["acr"], told["disabled"], told["reset"]) == ("aal2", "disabled", "not_enabled")
-    assert told["events"] == [
+async def was_lived(served: httpx.AsyncClient, message: dict[str, Any], email: str) -> None:
+    me = granted(await served.get("/v1/me", headers=bearer(message["token"])))
+    assert (me["id"], me["email"], me["two_factor"]["status"]) == (message["account"], email, "disabled")
+    assert (message["acr"], message["disabled"], message["reset"]) == ("aal2", "disabled", "not_enabled")
+    assert message["events"] == [
         "two_factor.disabled",
         "token.revoked",
         "token.created",
@@ -115,8 +115,8 @@ async def test_a_python_client_lives_the_whole_story(
     service: Service, served: httpx.AsyncClient, python_client: Path
 ) -> None:
     email = "python@example.com"
-    told = await live(service, email, python_client / "env" / "bin" / "python", "story.py", cwd=python_client)
-    await was_lived(served, told, email)
+    message = await live(service, email, python_client / "env" / "bin" / "python", "story.py", cwd=python_client)
+    await was_lived(served, message, email)
 
 
 @pytest.mark.system
@@ -140,9 +140,9 @@ async def test_a_typescript_client_lives_the_whole_story(
 @pytest.mark.parametrize(("mark", "story"), [("python", "python/story.py"), ("typescript", "typescript/story.ts")])
 def test_the_page_shows_what_the_stories_do(mark: str, story: str) -> None:
     """Piece by piece, as it stands there."""
-    told = (HERE / story).read_text(encoding="utf-8")
+    message = (HERE / story).read_text(encoding="utf-8")
     for piece in marked("clients.md", mark).split("\n\n"):
-        assert piece.strip() in told
+        assert piece.strip() in message
 
 
 def test_no_lock_names_a_place_to_get_packages_from() -> None:

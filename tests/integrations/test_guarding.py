@@ -109,19 +109,19 @@ def test_a_reader_guards_a_service_of_their_own(home: Path) -> None:
     port, orders_port = free_port(), free_port()
     with running("dev", "--port", str(port), env=environment(), cwd=home) as dev:
         wait_until_ready(f"http://127.0.0.1:{port}", dev, home)
-        told = {name: printed(home, name) for name in ("Demo account", "Its password", "Database")}
-        asked = ("clients", "create", "orders", "--role", "introspect", "--json")
-        made = twokeys(*asked, env=environment(TWOKEYS_DATABASE_URL=told["Database"]), cwd=home)
+        message = {name: printed(home, name) for name in ("Demo account", "Its password", "Database")}
+        response = ("clients", "create", "orders", "--role", "introspect", "--json")
+        made = twokeys(*response, env=environment(TWOKEYS_DATABASE_URL=message["Database"]), cwd=home)
         assert made.returncode == 0, made.stderr
         client = json.loads(made.stdout)
 
         (home / "orders.py").write_text(marked("clients.md", "guard"))
-        given = environment(TWOKEYS_URL=f"http://127.0.0.1:{port}", TWOKEYS_CLIENT_ID=client["client_id"])
-        given |= {"TWOKEYS_CLIENT_SECRET": client["client_secret"]}
+        params = environment(TWOKEYS_URL=f"http://127.0.0.1:{port}", TWOKEYS_CLIENT_ID=client["client_id"])
+        params |= {"TWOKEYS_CLIENT_SECRET": client["client_secret"]}
         command = [sys.executable, "-m", "uvicorn", "orders:app", "--port", str(orders_port)]
-        with subprocess.Popen(command, cwd=home, env=given, stderr=subprocess.DEVNULL) as orders:
+        with subprocess.Popen(command, cwd=home, env=params, stderr=subprocess.DEVNULL) as orders:
             try:
-                body = {"email": told["Demo account"], "password": told["Its password"]}
+                body = {"email": message["Demo account"], "password": message["Its password"]}
                 grant = httpx.post(f"http://127.0.0.1:{port}/v1/login", json=body).json()
                 transport = httpx.HTTPTransport(retries=20)
                 with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{orders_port}") as web:

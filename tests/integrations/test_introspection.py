@@ -55,8 +55,8 @@ def seconds(at: datetime) -> int:
 
 
 async def a_personal_token(api: httpx.AsyncClient, session: str, **more: Any) -> dict[str, Any]:
-    given = {"description": "Backup", **more}
-    return granted(await api.post("/v1/me/tokens", json=given, headers=bearer(session)), 201)
+    values = {"description": "Backup", **more}
+    return granted(await api.post("/v1/me/tokens", json=values, headers=bearer(session)), 201)
 
 
 async def test_a_session_by_password(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
@@ -167,15 +167,15 @@ async def _logs_out(api: httpx.AsyncClient, house: Services, token: str, shop: K
 
 
 async def _changes_the_password(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
-    given = {"current_password": PASSWORD, "new_password": "walnut-harbour-sixteen-kites"}
-    granted(await api.post("/v1/me/password", json=given, headers=bearer(token)))
+    values = {"current_password": PASSWORD, "new_password": "walnut-harbour-sixteen-kites"}
+    granted(await api.post("/v1/me/password", json=values, headers=bearer(token)))
 
 
 async def _is_disabled(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
     operator = await a_client(house, Role.ADMIN)
     account = granted(await api.get("/v1/me", headers=bearer(token)))["id"]
-    given = {"status": "disabled"}
-    granted(await api.patch(f"/v1/admin/accounts/{account}", json=given, auth=operator.basic))
+    values = {"status": "disabled"}
+    granted(await api.patch(f"/v1/admin/accounts/{account}", json=values, auth=operator.basic))
 
 
 async def _revokes_all(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
@@ -281,16 +281,16 @@ def _encoded(text: str) -> str:
 
 @BOTH
 @pytest.mark.parametrize(
-    "given", [None, "Bearer {secret}", "Basic", "Basic ", "Basic %%%", "Basic {secret}", "{secret}"]
+    "values", [None, "Bearer {secret}", "Basic", "Basic ", "Basic %%%", "Basic {secret}", "{secret}"]
 )
-async def test_what_is_not_basic_is_401(api: httpx.AsyncClient, shop: Known, path: str, given: str | None) -> None:
-    headers = {} if given is None else {"Authorization": given.format(secret=shop.secret)}
+async def test_what_is_not_basic_is_401(api: httpx.AsyncClient, shop: Known, path: str, values: str | None) -> None:
+    headers = {} if values is None else {"Authorization": values.format(secret=shop.secret)}
     the_error(await api.post(path, data={"token": "x"}, headers=headers), 401, "invalid_client", "invalid_client")
 
 
 @BOTH
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         "{id}",
         "{id}:",
@@ -309,11 +309,11 @@ async def test_what_is_not_basic_is_401(api: httpx.AsyncClient, shop: Known, pat
     ],
 )
 async def test_a_wrong_client_is_401(
-    api: httpx.AsyncClient, house: Services, shop: Known, path: str, given: str
+    api: httpx.AsyncClient, house: Services, shop: Known, path: str, values: str
 ) -> None:
     others = (await a_client(house)).secret
     facts = {"id": shop.id, "upper": shop.id.upper(), "secret": shop.secret, "bare": shop.secret[4:], "others": others}
-    headers = {"Authorization": _encoded(given.format(**facts))}
+    headers = {"Authorization": _encoded(values.format(**facts))}
     answer = await api.post(path, data={"token": "x"}, headers=headers)
     the_error(answer, 401, "invalid_client", "invalid_client")
     assert shop.secret not in answer.text
@@ -360,8 +360,8 @@ async def test_a_deleted_client_is_refused_at_once(
 @BOTH
 async def test_credentials_in_the_form_do_not_count(api: httpx.AsyncClient, shop: Known, path: str) -> None:
     """RFC 6749 §2.3.1 lets a server leave this out; our contract names Basic alone."""
-    given = {"token": "x", "client_id": shop.id, "client_secret": shop.secret}
-    the_error(await api.post(path, data=given), 401, "invalid_client", "invalid_client")
+    values = {"token": "x", "client_id": shop.id, "client_secret": shop.secret}
+    the_error(await api.post(path, data=values), 401, "invalid_client", "invalid_client")
 
 
 @BOTH

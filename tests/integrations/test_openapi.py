@@ -42,8 +42,8 @@ def must_fit(value: Any, schema: dict[str, Any]) -> None:
 
 
 def test_the_committed_document_is_what_the_code_says(settings: Settings) -> None:
-    said = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n"
-    assert (OPENAPI / "openapi.json").read_text(encoding="utf-8") == said, "run `make openapi`"
+    result = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n"
+    assert (OPENAPI / "openapi.json").read_text(encoding="utf-8") == result, "run `make openapi`"
 
 
 @pytest.mark.anyio
@@ -142,8 +142,8 @@ def test_every_operation_names_its_security_scheme() -> None:
 def test_the_problem_is_never_offered_as_plain_json() -> None:
     for _, operation in operations():
         for response in operation["responses"].values():
-            said = json.dumps(response.get("content", {}).get(JSON, {}).get("schema", {}))
-            assert "Problem" not in said
+            result = json.dumps(response.get("content", {}).get(JSON, {}).get("schema", {}))
+            assert "Problem" not in result
 
 
 def test_an_answer_without_content_has_none() -> None:
@@ -295,10 +295,10 @@ def test_what_only_grows_breaks_nothing() -> None:
 
 
 def _answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
-    given = {"X-Request-Id": "0" * 32, "Content-Type": PROBLEM if status >= 400 else JSON, **headers}
+    params = {"X-Request-Id": "0" * 32, "Content-Type": PROBLEM if status >= 400 else JSON, **headers}
     content = b"" if body is None else json.dumps(body).encode()
     request = httpx.Request("GET", "http://test/v1/me")
-    return httpx.Response(status, headers=given, content=content, request=request)
+    return httpx.Response(status, headers=params, content=content, request=request)
 
 
 _PROBLEM = DOCUMENT["paths"]["/v1/me"]["get"]["responses"]["401"]["content"][PROBLEM]["examples"]["invalid_token"][
@@ -310,7 +310,7 @@ UNDOCUMENTED = {
     "type text/html": _answer(200, _ME, **{"Content-Type": "text/html"}),
     "code": _answer(401, _PROBLEM | {"code": "surprise"}, **{"WWW-Authenticate": "Bearer"}),
     "no WWW-Authenticate": _answer(401, _PROBLEM),
-    "'email' is a required property": _answer(200, {name: said for name, said in _ME.items() if name != "email"}),
+    "'email' is a required property": _answer(200, {name: result for name, result in _ME.items() if name != "email"}),
     "'asleep' is not one of": _answer(200, _ME | {"status": "asleep"}),
 }
 

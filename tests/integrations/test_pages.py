@@ -50,8 +50,8 @@ class Lists:
         if path == "/v1/admin/accounts":
             await an_account(self._house, f"number-{self._number}@example.com")
         else:
-            given = {"description": f"Number {self._number}"}
-            granted(await self._api.post("/v1/me/tokens", json=given, headers=bearer(self._token)), 201)
+            values = {"description": f"Number {self._number}"}
+            granted(await self._api.post("/v1/me/tokens", json=values, headers=bearer(self._token)), 201)
 
 
 @pytest.fixture

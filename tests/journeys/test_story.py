@@ -19,10 +19,10 @@ async def test_enable_log_in_disable(api: httpx.AsyncClient, house: Services, cl
     assert enrolled.confirmed["revoked"] == {"sessions": 1, "personal_tokens": 0}
     assert (await api.get("/v1/me", headers=bearer(before))).status_code == 401
 
-    asked = (await log_in(api)).json()
-    assert asked["status"] == "two_factor_required"
+    response = (await log_in(api)).json()
+    assert response["status"] == "two_factor_required"
     clock.advance(timedelta(seconds=30))
-    step = {"challenge": asked["challenge"], "code": totp_code(enrolled.secret, clock.now())}
+    step = {"challenge": response["challenge"], "code": totp_code(enrolled.secret, clock.now())}
     granted = await api.post("/v1/login/two-factor", json=step)
     assert granted.status_code == 200, granted.text
     assert granted.json()["token"]["amr"] == ["pwd", "otp", "mfa"]

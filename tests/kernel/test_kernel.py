@@ -29,9 +29,9 @@ def test_a_moment_is_shown_in_utc_wherever_the_machine_stands(monkeypatch: pytes
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Kolkata")
         time.tzset()
-        shown = rfc3339(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC))
+        result = rfc3339(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC))
     time.tzset()
-    assert shown == "2026-03-14T15:09:26.000Z"
+    assert result == "2026-03-14T15:09:26.000Z"
 
 
 def test_the_systems_clock_tells_an_instant_in_utc() -> None:
@@ -50,16 +50,16 @@ def test_a_page_is_cut_from_one_row_too_many(numbers: list[int], limit: int) -> 
 
 def test_a_refusal_says_what_is_true_unless_it_says_more() -> None:
     assert (NotFound().detail, str(NotFound())) == (NotFound.title, NotFound.title)
-    told = NotFound("There is no account with this address.", place="here")
-    assert (told.detail, str(told)) == ("There is no account with this address.",) * 2
-    assert told.members == {"place": "here"}
+    reported = NotFound("There is no account with this address.", place="here")
+    assert (reported.detail, str(reported)) == ("There is no account with this address.",) * 2
+    assert reported.members == {"place": "here"}
     assert InvalidToken().members == {}
 
 
-@pytest.mark.parametrize(("given_seconds", "told"), [(-5, 1), (0, 1), (1, 1), (2, 2), (900, 900)])
-def test_a_delay_is_a_second_at_least(given_seconds: int, told: int) -> None:
+@pytest.mark.parametrize(("given_seconds", "reported"), [(-5, 1), (0, 1), (1, 1), (2, 2), (900, 900)])
+def test_a_delay_is_a_second_at_least(given_seconds: int, reported: int) -> None:
     refusal = RateLimited(retry_after=given_seconds, limit=60)
-    assert refusal.retry_after == told
+    assert refusal.retry_after == reported
     assert refusal.detail == RateLimited.title
     assert refusal.members == {"limit": 60}
 

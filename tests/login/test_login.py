@@ -34,9 +34,9 @@ WRONG = "a wrong one entirely"
 
 
 async def challenge_of(api: httpx.AsyncClient) -> str:
-    asked = granted(await log_in(api))
-    assert asked["status"] == "two_factor_required"
-    return str(asked["challenge"])
+    response = granted(await log_in(api))
+    assert response["status"] == "two_factor_required"
+    return str(response["challenge"])
 
 
 async def test_a_grant_says_what_the_contract_says(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
@@ -124,11 +124,11 @@ async def test_a_challenge_says_what_the_contract_says(
 ) -> None:
     await enrolled_account(api, house, clock)
 
-    asked = granted(await log_in(api))
+    response = granted(await log_in(api))
 
-    challenge = asked.pop("challenge")
+    challenge = response.pop("challenge")
     assert re.fullmatch(r"tkc_[A-Za-z0-9_-]{43}", challenge)
-    assert asked == {"status": "two_factor_required", "expires_in": 300, "methods": ["totp", "recovery_code"]}
+    assert response == {"status": "two_factor_required", "expires_in": 300, "methods": ["totp", "recovery_code"]}
 
 
 async def test_log_in_takes_two_steps(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
@@ -301,8 +301,8 @@ async def test_a_code_of_neither_shape_is_unprocessable(api: httpx.AsyncClient, 
 
 
 async def test_the_second_step_needs_a_code(api: httpx.AsyncClient) -> None:
-    for given in ({}, {"code": None}):
-        answer = await api.post("/v1/login/two-factor", json={"challenge": "tkc_" + "A" * 43, **given})
+    for values in ({}, {"code": None}):
+        answer = await api.post("/v1/login/two-factor", json={"challenge": "tkc_" + "A" * 43, **values})
         assert refused(answer, 422, "invalid_request")["errors"][0]["pointer"] == "/code"
 
 

@@ -281,9 +281,9 @@ async def test_a_server_that_will_not_relay_loses_no_letter(
 
 async def test_mail_that_is_turned_off_is_not_logged_as_sent(delivery: Delivery, post: Post) -> None:
     await post()
-    with capture_logs() as said:
+    with capture_logs() as result:
         await replace(delivery, mailer=NoMailer()).deliver_due()
-    assert [line["event"] for line in said] == ["mail_dropped"]
+    assert [line["event"] for line in result] == ["mail_dropped"]
 
 
 async def test_one_unwilling_recipient_holds_up_nobody(

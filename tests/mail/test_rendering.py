@@ -62,13 +62,13 @@ def body(message: EmailMessage, subtype: str) -> str:
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 @pytest.mark.parametrize("kind", MailKind)
 def test_a_letter_says_when_from_where_and_what_to_do(kind: MailKind, subtype: str) -> None:
-    said = body(as_received(TEMPLATES.render(kind, a_context(kind), id=new_id())), subtype)
+    result = body(as_received(TEMPLATES.render(kind, a_context(kind), id=new_id())), subtype)
 
     for words in ("01 March 2026, 12:30:00 UTC", "192.0.2.7", "Firefox on Linux", "ann@example.com"):
-        assert words in said
-    assert re.search("If (this was not you|you did not)", said)
-    assert "{{" not in said
-    assert "{%" not in said
+        assert words in result
+    assert re.search("If (this was not you|you did not)", result)
+    assert "{{" not in result
+    assert "{%" not in result
 
 
 @pytest.mark.parametrize("kind", MailKind)
@@ -82,10 +82,10 @@ def test_only_a_letter_with_a_link_carries_a_secret(kind: MailKind) -> None:
 
 @pytest.mark.parametrize("kind", MailKind)
 def test_a_letter_from_nowhere_says_so(kind: MailKind) -> None:
-    said = body(TEMPLATES.render(kind, a_context(kind, requester=NO_REQUESTER), id=new_id()), "plain")
+    result = body(TEMPLATES.render(kind, a_context(kind, requester=NO_REQUESTER), id=new_id()), "plain")
 
-    assert "Address:    not known" in said
-    assert "Device:     not recognized" in said
+    assert "Address:    not known" in result
+    assert "Device:     not recognized" in result
 
 
 @pytest.mark.parametrize("kind", MailKind)
@@ -95,10 +95,10 @@ def test_a_stranger_puts_no_word_into_a_letter(kind: MailKind) -> None:
     message = TEMPLATES.render(kind, a_context(kind, requester=Requester("192.0.2.7", words), **facts), id=new_id())
 
     for subtype in ("plain", "html"):
-        said = body(message, subtype)
-        assert "Firefox on Linux" in said
-        assert "URGENT" not in said
-        assert "evil" not in said
+        result = body(message, subtype)
+        assert "Firefox on Linux" in result
+        assert "URGENT" not in result
+        assert "evil" not in result
 
 
 @pytest.mark.parametrize("kind", MailKind)
@@ -135,21 +135,21 @@ def test_hostile_words_break_out_of_nothing(kind: MailKind) -> None:
     assert hostile["Bcc"] is None
     assert TagsOf(body(hostile, "html")).tags == TagsOf(body(harmless, "html")).tags
     assert len(body(hostile, "plain").splitlines()) == len(body(harmless, "plain").splitlines())
-    for said in (body(hostile, "plain"), body(hostile, "html")):
-        assert all(line.isprintable() for line in said.split("\r\n"))
-        assert "49" not in said
+    for result in (body(hostile, "plain"), body(hostile, "html")):
+        assert all(line.isprintable() for line in result.split("\r\n"))
+        assert "49" not in result
 
 
 @given(st.text(max_size=300))
 def test_whatever_a_user_agent_says_the_text_keeps_its_lines(user_agent: str) -> None:
     context = a_context(MailKind.PASSWORD_CHANGED, requester=Requester("192.0.2.7", user_agent))
 
-    said = body(as_received(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id())), "plain")
+    result = body(as_received(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id())), "plain")
 
     plain = body(
         TEMPLATES.render(MailKind.PASSWORD_CHANGED, a_context(MailKind.PASSWORD_CHANGED), id=new_id()), "plain"
     )
-    assert len(said.splitlines()) == len(plain.splitlines())
+    assert len(result.splitlines()) == len(plain.splitlines())
 
 
 def test_an_issuer_can_add_no_header() -> None:
@@ -216,10 +216,10 @@ def test_a_sender_without_a_name_has_the_issuers() -> None:
 def test_a_fact_can_not_take_the_place_of_what_every_letter_says() -> None:
     context = a_context(MailKind.PASSWORD_CHANGED, address="203.0.113.9", issuer="Someone else")
 
-    said = body(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id()), "plain")
+    result = body(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id()), "plain")
 
-    assert "192.0.2.7" in said
-    assert "Someone else" not in said
+    assert "192.0.2.7" in result
+    assert "Someone else" not in result
 
 
 def test_a_missing_fact_is_an_error_and_never_a_gap() -> None:

@@ -40,6 +40,6 @@ def test_every_metric_that_is_asked_for_exists(expressions: Callable[[], Iterato
         for name in (family.name, f"{family.name}_total", f"{family.name}_bucket")
         if family.name.startswith("twokeys_")
     }
-    asked = {name for expression in expressions() for name in re.findall(r"twokeys_\w+", expression)}
-    assert asked
-    assert asked <= known
+    response = {name for expression in expressions() for name in re.findall(r"twokeys_\w+", expression)}
+    assert response
+    assert response <= known

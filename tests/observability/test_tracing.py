@@ -62,8 +62,8 @@ async def test_a_request_is_a_span_with_its_statements_and_holds_nothing_that_wa
             serving(database_url, tmp_path, collector.url, TWOKEYS_SMTP_URL=sink.url, **own) as api,
         ):
             api.headers["user-agent"] = CANARY
-            told = {"traceparent": f"00-{_TRACE}-{_SPAN}-01", "tracestate": f"a={CANARY}", "baggage": f"b={CANARY}"}
-            first = await api.post("/v1/login", json={"email": EMAIL, "password": PASSWORD}, headers=told)
+            message = {"traceparent": f"00-{_TRACE}-{_SPAN}-01", "tracestate": f"a={CANARY}", "baggage": f"b={CANARY}"}
+            first = await api.post("/v1/login", json={"email": EMAIL, "password": PASSWORD}, headers=message)
             enrolled = await enroll(api, first.json()["access_token"], SystemClock().now())
             sent |= {first.json()["access_token"], enrolled.token, enrolled.secret, *enrolled.recovery_codes}
             assert (await log_in(api, code=enrolled.recovery_codes[0])).status_code == 200

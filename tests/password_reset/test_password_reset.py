@@ -124,8 +124,8 @@ async def test_where_the_second_factor_is_required_it_stays(
     refused(await log_in(api, password=NEW_PASSWORD), 401, "invalid_credentials")
     done = granted(await follow(api, token, code=totp_code(enrolled.secret, clock.now(), steps=1)))
     assert done["two_factor"] == "kept"
-    asked = granted(await log_in(api, password=NEW_PASSWORD))
-    step = {"challenge": asked["challenge"], "code": enrolled.recovery_codes[0]}
+    response = granted(await log_in(api, password=NEW_PASSWORD))
+    step = {"challenge": response["challenge"], "code": enrolled.recovery_codes[0]}
     granted(await api.post("/v1/login/two-factor", json=step))
 
 

@@ -133,15 +133,15 @@ def verdict(copy: Copy, defence: Defence, behind: Sequence[Defence]) -> tuple[st
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(prog="python -m tests.removals", description="Which removed defences are noticed?")
-    asked.add_argument("words", nargs="*", help="only defences whose name or chapter has one of these")
-    asked.add_argument("--list", action="store_true", help="print the table of docs/security.md and take nothing away")
-    given = asked.parse_args()
-    if given.list:
+    parser = argparse.ArgumentParser(prog="python -m tests.removals", description="Which removed defences are noticed?")
+    parser.add_argument("words", nargs="*", help="only defences whose name or chapter has one of these")
+    parser.add_argument("--list", action="store_true", help="print the table of docs/security.md and take nothing away")
+    options = parser.parse_args()
+    if options.list:
         print(as_markdown())
         return 0
     table = {defence.name: defence for defence in all_defences()}
-    chosen = [each for each in table.values() if not given.words or any(map(each.is_about, given.words))]
+    chosen = [each for each in table.values() if not options.words or any(map(each.is_about, options.words))]
     counts: dict[str, int] = {}
     with a_copy() as copy:
         named = {test for defence in chosen for test in defence.tests}
@@ -155,11 +155,11 @@ def main() -> int:
         print(f"{len(named)} tests pass with every defence in place.", flush=True)
         for defence in chosen:
             began = time.monotonic()
-            said, why = verdict(copy, defence, [table[name] for name in defence.backed_by])
-            counts[said] = counts.get(said, 0) + 1
-            print(f"{said:10} {time.monotonic() - began:5.1f} s  {defence.name}: {why}", flush=True)
-    print(f"{len(chosen)} defences: {', '.join(f'{count} {said}' for said, count in counts.items())}.")
-    return int(any(said.isupper() for said in counts))
+            outcome, why = verdict(copy, defence, [table[name] for name in defence.backed_by])
+            counts[outcome] = counts.get(outcome, 0) + 1
+            print(f"{outcome:10} {time.monotonic() - began:5.1f} s  {defence.name}: {why}", flush=True)
+    print(f"{len(chosen)} defences: {', '.join(f'{count} {outcome}' for said, count in counts.items())}.")
+    return int(any(outcome.isupper() for outcome in counts))
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ async def test_an_over_long_password_is_cut_before_it_is_hashed(settings: Settin
 
     hasher = Watched.of(settings)
     stored = await hasher.hash(SecretStr(PASSWORD))
-    for given in (PASSWORD, "x" * LONGEST_PASSWORD, "x" * 60_000):
+    for params in (PASSWORD, "x" * LONGEST_PASSWORD, "x" * 60_000):
         for kept in (stored, None):
-            assert await hasher.verify(SecretStr(given), kept) is (given == PASSWORD and kept is not None)
+            assert await hasher.verify(SecretStr(params), kept) is (params == PASSWORD and kept is not None)
     hasher.close()
     assert hashed == [len(PASSWORD)] * 2 + [LONGEST_PASSWORD] * 4
 
@@ -79,11 +79,11 @@ async def test_a_password_counts_to_its_last_character(api: httpx.AsyncClient, h
 @asynccontextmanager
 async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]]]:
     """Have I Been Pwned on this machine: its address, and the prefixes that were asked for."""
-    asked: list[str] = []
+    response: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
-        asked.append(request.split(b" ", 2)[1].decode().rpartition("/")[2])
+        response.append(request.split(b" ", 2)[1].decode().rpartition("/")[2])
         head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         writer.write((head + body).encode())
         await writer.drain()
@@ -91,7 +91,7 @@ async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/range/", asked
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/range/", response
 
 
 @given_settings(breached_passwords=True)
@@ -99,15 +99,15 @@ async def test_a_breached_password_will_not_do_where_that_is_asked(
     house: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
-    said = {
+    result = {
         "known": (200, f"{'0' * 35}:3\r\n{digest[5:]}:17\r\n"),
         "padding": (200, f"{digest[5:]}:0\r\n"),
         "unknown": (200, f"{'0' * 35}:3\r\n"),
         "away": (503, ""),
     }
-    for case, (status, body) in said.items():
-        async with breaches(status, body) as (address, asked):
+    for case, (status, body) in result.items():
+        async with breaches(status, body) as (address, response):
             monkeypatch.setattr(password_rules, "_BREACH_API", address)
             weakness = await house.rules.weakness(SecretStr(PASSWORD), address=EMAIL)
             assert (weakness is not None) == (case == "known"), case
-            assert asked == [digest[:5]], "five characters leave the house"
+            assert response == [digest[:5]], "five characters leave the house"

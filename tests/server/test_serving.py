@@ -234,10 +234,10 @@ def test_workers_count_alone_where_no_temporary_folder_can_be_made(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     monkeypatch.delenv(SHARED_FOLDER, raising=False)
-    with capture_logs() as said, shared_metrics() as folder:
+    with capture_logs() as result, shared_metrics() as folder:
         assert folder is None
         assert SHARED_FOLDER not in os.environ
-    assert [line["event"] for line in said] == ["metrics_not_shared"]
+    assert [line["event"] for line in result] == ["metrics_not_shared"]
 
 
 def _logouts(address: str) -> float:

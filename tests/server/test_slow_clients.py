@@ -159,12 +159,12 @@ async def dribble(port: int, beginning: bytes, *, byte: bytes = b"a") -> bytes:
     """A byte at a time, until we are answered or cut off; returns what was said to us."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(beginning)
-    said = asyncio.create_task(reader.read(1024))
-    while not said.done():
+    output = asyncio.create_task(reader.read(1024))
+    while not output.done():
         writer.write(byte)
-        await asyncio.wait([said], timeout=0.2)
+        await asyncio.wait([output], timeout=0.2)
     writer.close()
-    return b"" if said.exception() else said.result()
+    return b"" if output.exception() else output.result()
 
 
 async def ask_and_never_read(port: int) -> asyncio.StreamWriter:
@@ -198,20 +198,20 @@ async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_p
         async with httpx.AsyncClient(base_url=address, timeout=30) as api, asyncio.timeout(120):
             dropped = asyncio.gather(*slow)
             while not dropped.done():
-                asked = time.perf_counter()
+                response = time.perf_counter()
                 assert (await api.get("/readyz")).status_code == 200
-                waits.append(time.perf_counter() - asked)
+                waits.append(time.perf_counter() - response)
                 await asyncio.wait([dropped], timeout=0.05)
             took = time.monotonic() - began
-            said = dropped.result()
+            output = dropped.result()
         async with asyncio.timeout(60):
             while is_connected(served, port):  # noqa: ASYNC110 - another process has no event
                 await asyncio.sleep(0.1)
         for writer in deaf:
             writer.close()
-    assert not any(said[:-DRIBBLING])
+    assert not any(output[:-DRIBBLING])
     # A byte that arrives in the very moment of the closing costs its sender the answer.
-    answers = {each[:13] for each in said[-DRIBBLING:]}
+    answers = {each[:13] for each in output[-DRIBBLING:]}
     assert b"HTTP/1.1 408 " in answers
     assert answers <= {b"HTTP/1.1 408 ", b""}
     # Shown by `pytest -rP`, for docs/reliability.md.

@@ -23,8 +23,8 @@ class Scene:
     more: dict[str, Any] = field(default_factory=dict)
 
     async def play(self, twins: Twins, **headers: str) -> httpx.Response:
-        given = self.more | {"headers": self.more.get("headers", {}) | headers}
-        return await twins.call(self.method, self.path, self.body, **given)
+        params = self.more | {"headers": self.more.get("headers", {}) | headers}
+        return await twins.call(self.method, self.path, self.body, **params)
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,9 @@ class CuttingProxy:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         with suppress(ConnectionError):
-            while said := await reader.read(_AT_ONCE):
+            while result := await reader.read(_AT_ONCE):
                 if number > self._silent:
-                    writer.write(said)
+                    writer.write(result)
         writer.close()
 
     @asynccontextmanager

@@ -52,22 +52,22 @@ async def must_be_documented(answer: httpx.Response) -> None:
     operation = _operation(answer.request)
     if operation is None:
         return
-    said = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
+    result = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
     media_type = answer.headers.get("content-type", "").partition(";")[0]
     body = answer.json() if answer.content else None
     if isinstance(body, dict) and body.get("code") == _ANYWHERE.get(answer.status_code, "none"):
         return
-    assert str(answer.status_code) in operation["responses"], f"undocumented status: {said}"
+    assert str(answer.status_code) in operation["responses"], f"undocumented status: {result}"
     response = operation["responses"][str(answer.status_code)]
     for name, header in response["headers"].items():
-        assert name in answer.headers or not header.get("required"), f"no {name}: {said}"
+        assert name in answer.headers or not header.get("required"), f"no {name}: {result}"
     if "content" not in response:
-        assert answer.content == b"", f"undocumented content: {said}"
+        assert answer.content == b"", f"undocumented content: {result}"
         return
-    assert media_type in response["content"], f"undocumented type {media_type}: {said}"
+    assert media_type in response["content"], f"undocumented type {media_type}: {result}"
     content = response["content"][media_type]
     if media_type == "application/problem+json":
         assert isinstance(body, dict)
-        assert body["code"] in content["examples"], f"undocumented code: {said}"
+        assert body["code"] in content["examples"], f"undocumented code: {result}"
     errors = [error.message for error in _validator(json.dumps(content["schema"])).iter_errors(body)]
-    assert not errors, f"{errors}: {said}"
+    assert not errors, f"{errors}: {result}"

@@ -144,8 +144,8 @@ async def recovered(ledger: Ledger, since: float) -> float:
 async def check(api: httpx.AsyncClient, ledger: Ledger, database_url: str) -> None:
     """Everything that was acknowledged is still true, and what was not is whole or not there."""
     # Shown by `pytest -rP`, for docs/reliability.md.
-    told = f"{len(ledger.live)} live, {len(ledger.dead)} ended, {len(ledger.used)} codes used"
-    print(f"{sum(ledger.statuses.values())} requests {dict(ledger.statuses)}; {told}; {ledger.violations}")
+    message = f"{len(ledger.live)} live, {len(ledger.dead)} ended, {len(ledger.used)} codes used"
+    print(f"{sum(ledger.statuses.values())} requests {dict(ledger.statuses)}; {message}; {ledger.violations}")
     assert ledger.violations == []
     for token in ledger.live:
         assert (await api.get("/v1/me", headers=bearer(token) | somewhere())).status_code == 200, "a 2xx was lost"

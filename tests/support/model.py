@@ -121,7 +121,7 @@ class Enrollment:
 
 
 @dataclass(frozen=True)
-class Said:
+class Expected:
     """What the service must answer. `members` is a part of its JSON; `opened` waits for its secret from there."""
 
     status: int
@@ -130,10 +130,10 @@ class Said:
     opened: Token | Challenge | Enrollment | None = None
 
 
-_DEAD_TOKEN = Said(401, "invalid_token")
-_TOO_MANY = Said(429, "too_many_attempts")
-_WRONG_PASSWORD = Said(403, "wrong_password")
-_EXPIRED = Said(401, "challenge_expired")
+_DEAD_TOKEN = Expected(401, "invalid_token")
+_TOO_MANY = Expected(429, "too_many_attempts")
+_WRONG_PASSWORD = Expected(403, "wrong_password")
+_EXPIRED = Expected(401, "challenge_expired")
 
 
 def _step(at: datetime) -> int:
@@ -205,13 +205,13 @@ class Reference:
 
     # Proofs.
 
-    def _password_is(self, given: str, at: datetime) -> bool | None:
+    def _password_is(self, password: str, at: datetime) -> bool | None:
         """None where nobody looks any more."""
         since = at - timedelta(seconds=self.limits.passwords_window)
         recent = [moment for moment in self.passwords_wrong if moment > since]
         if len(recent) >= self.limits.passwords:
             return None
-        right = given == self.password and self.active
+        right = password == self.password and self.active
         self.passwords_wrong = recent if right else [*recent, at]
         return right
 
@@ -256,11 +256,11 @@ class Reference:
                 return _RECOVERY
         return None
 
-    def _prove_code(self, code: str, at: datetime, status: int) -> tuple[str, ...] | Said:
+    def _prove_code(self, code: str, at: datetime, status: int) -> tuple[str, ...] | Expected:
         counted = self._count_code(at)
         if counted is None:
             return _TOO_MANY
-        return self._spend(code, at) or Said(status, "invalid_code", {"attempts_remaining": self._left(counted)})
+        return self._spend(code, at) or Expected(status, "invalid_code", {"attempts_remaining": self._left(counted)})
 
     # What follows from a change.
 
@@ -276,9 +276,9 @@ class Reference:
         self.tokens.append(token)
         return token
 
-    def _granted(self, amr: tuple[str, ...], at: datetime) -> Said:
+    def _granted(self, amr: tuple[str, ...], at: datetime) -> Expected:
         grant = self._grant(token := self._session(amr, at), at)
-        return Said(200, members=grant, opened=token)
+        return Expected(200, members=grant, opened=token)
 
     def _grant(self, token: Token, at: datetime) -> dict[str, Any]:
         account = {"id": self.id, "email": self.email, "status": "active", "two_factor": self.two_factor(at)}
@@ -291,31 +291,31 @@ class Reference:
             self.old_codes.extend(self.enrollment.recovery_codes)
         self.enrollment = None
 
-    def _as_session(self, token: Token, at: datetime) -> Said | None:
+    def _as_session(self, token: Token, at: datetime) -> Expected | None:
         """What a caller without a live session is told."""
         if not self.lives(token, at):
             return _DEAD_TOKEN
         token.use(at)
-        return None if token.kind == "session" else Said(403, "session_required")
+        return None if token.kind == "session" else Expected(403, "session_required")
 
     # Calls.
 
-    def log_in(self, password: str, code: str | None, at: datetime) -> Said:
+    def log_in(self, password: str, code: str | None, at: datetime) -> Expected:
         right = self._password_is(password, at)
         if right is None:
             return _TOO_MANY
         if not right:
-            return Said(401, "invalid_credentials")
+            return Expected(401, "invalid_credentials")
         if not self.has_2fa:
             return self._granted(_PWD, at)
         if code is None:
             challenge = Challenge(self.epoch, at + timedelta(seconds=self.limits.challenge))
             self.challenges.append(challenge)
-            return Said(200, members={"status": "two_factor_required", "expires_in": 300}, opened=challenge)
+            return Expected(200, members={"status": "two_factor_required", "expires_in": 300}, opened=challenge)
         proved = self._prove_code(code, at, 401)
-        return proved if isinstance(proved, Said) else self._granted(proved, at)
+        return proved if isinstance(proved, Expected) else self._granted(proved, at)
 
-    def prove(self, challenge: Challenge, code: str, at: datetime) -> Said:
+    def prove(self, challenge: Challenge, code: str, at: datetime) -> Expected:
         if not self.opens(challenge, at):
             return _EXPIRED
         counted = self._count_code(at)
@@ -329,52 +329,52 @@ class Reference:
         left = self.limits.codes_per_challenge - challenge.wrong
         if left == 0:
             return _EXPIRED
-        return Said(401, "invalid_code", {"attempts_remaining": min(left, self._left(counted))})
+        return Expected(401, "invalid_code", {"attempts_remaining": min(left, self._left(counted))})
 
-    def log_out(self, token: Token, at: datetime) -> Said:
+    def log_out(self, token: Token, at: datetime) -> Expected:
         if not self.lives(token, at):
             return _DEAD_TOKEN
         token.revoked = True
-        return Said(204)
+        return Expected(204)
 
-    def begin(self, token: Token, password: str, at: datetime) -> Said:
+    def begin(self, token: Token, password: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         if self.has_2fa:
-            return Said(409, "two_factor_already_enabled")
+            return Expected(409, "two_factor_already_enabled")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
         self._drop_enrollment()
         self.enrollment = Enrollment(at + timedelta(seconds=self.limits.enrollment))
-        return Said(201, opened=self.enrollment)
+        return Expected(201, opened=self.enrollment)
 
-    def cancel(self, token: Token, at: datetime) -> Said:
+    def cancel(self, token: Token, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         if not self.has_2fa:
             self._drop_enrollment()
-        return Said(204)
+        return Expected(204)
 
-    def confirm(self, token: Token, code: str, at: datetime) -> Said:
+    def confirm(self, token: Token, code: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         found = self.enrollment
         if found is None or found.enabled:
-            return Said(409, "no_pending_enrollment")
+            return Expected(409, "no_pending_enrollment")
         if found.expires <= at:
-            return Said(410, "enrollment_expired")
+            return Expected(410, "enrollment_expired")
         proved = self._prove_code(code, at, 403)
-        if isinstance(proved, Said):
+        if isinstance(proved, Expected):
             skew = self._skew(found, code, at)
             about = {} if proved is _TOO_MANY else {"clock_skew_seconds": ABSENT if skew is None else skew}
-            return Said(proved.status, proved.code, {**proved.members, **about})
+            return Expected(proved.status, proved.code, {**proved.members, **about})
         revoked = self._turn(at)
         found.enabled = True
         found.recovery_codes = [""] * 10
         fresh = self._session(_OTP, at)
         members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
-        return Said(200, members=members, opened=fresh)
+        return Expected(200, members=members, opened=fresh)
 
     @staticmethod
     def _skew(found: Enrollment, code: str, at: datetime) -> int | None:
@@ -383,52 +383,52 @@ class Reference:
         offs = [off for off in range(-10, 11) if totp_code(found.secret, at, steps=off) == code]
         return max(offs) * 30 if offs and abs(max(offs)) > 1 else None
 
-    def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Said:
+    def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         if code is None and self.limits.careful:
-            return Said(422, "invalid_request")
+            return Expected(422, "invalid_request")
         if not self.has_2fa:
-            return Said(409, "two_factor_not_enabled")
+            return Expected(409, "two_factor_not_enabled")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
         if code is not None:
             proved = self._prove_code(code, at, 403)
-            if isinstance(proved, Said):
+            if isinstance(proved, Expected):
                 return proved
         revoked = self._turn(at)
         self._drop_enrollment()
         fresh = self._session(_PWD, at)
         members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
-        return Said(200, members=members, opened=fresh)
+        return Expected(200, members=members, opened=fresh)
 
-    def replace_codes(self, token: Token, password: str, at: datetime) -> Said:
+    def replace_codes(self, token: Token, password: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         if not self.has_2fa:
-            return Said(409, "two_factor_not_enabled")
+            return Expected(409, "two_factor_not_enabled")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
         assert self.enrollment is not None
         self.old_codes.extend(self.enrollment.recovery_codes)
-        return Said(201, opened=self.enrollment)
+        return Expected(201, opened=self.enrollment)
 
-    def change_password(self, token: Token, current: str, new: str, at: datetime, *, weak: bool) -> Said:
+    def change_password(self, token: Token, current: str, new: str, at: datetime, *, weak: bool) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         right = self._password_is(current, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
         if weak:
-            return Said(422, "weak_password")
+            return Expected(422, "weak_password")
         revoked = self._turn(at)
         self.password = new
         if not self.has_2fa:
             self._drop_enrollment()
         fresh = self._session(token.amr, at)
-        return Said(200, members={"revoked": revoked, "grant": self._grant(fresh, at)}, opened=fresh)
+        return Expected(200, members={"revoked": revoked, "grant": self._grant(fresh, at)}, opened=fresh)
 
     def ask_for_link(self, at: datetime) -> Link | None:
         """The answer tells nothing; a link is in the mail, or not."""
@@ -441,17 +441,17 @@ class Reference:
         self.links.append(link)
         return link
 
-    def follow(self, link: Link, new: str, code: str | None, at: datetime, *, weak: bool) -> Said:
+    def follow(self, link: Link, new: str, code: str | None, at: datetime, *, weak: bool) -> Expected:
         if not self.leads_on(link, at):
-            return Said(410, "reset_token_invalid")
+            return Expected(410, "reset_token_invalid")
         if weak:
-            return Said(422, "weak_password")
+            return Expected(422, "weak_password")
         keeps = self.limits.careful and self.has_2fa
         if keeps:
             if code is None:
-                return Said(403, "second_factor_required")
+                return Expected(403, "second_factor_required")
             proved = self._prove_code(code, at, 403)
-            if isinstance(proved, Said):
+            if isinstance(proved, Expected):
                 return proved
         outcome = "kept" if keeps else "disabled" if self.has_2fa else "not_enabled"
         revoked = self._turn(at)
@@ -461,65 +461,65 @@ class Reference:
         self._forgive_codes()
         if not keeps:
             self._drop_enrollment()
-        return Said(200, members={"two_factor": outcome, "revoked": revoked})
+        return Expected(200, members={"two_factor": outcome, "revoked": revoked})
 
-    def create_token(self, token: Token, max_age: int | None, at: datetime, *, extends: bool) -> Said:
+    def create_token(self, token: Token, max_age: int | None, at: datetime, *, extends: bool) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         if sum(one.kind == "personal" for one in self.live(at)) >= self.limits.personal_tokens:
-            return Said(409, "token_limit_reached")
+            return Expected(409, "token_limit_reached")
         expires = at + timedelta(seconds=max_age) if max_age else None
         alone = len(self.tokens) % 3 == 2
         made = Token("personal", self.epoch, token.amr, at, expires, max_age, extends, left_alone=alone)
         self.tokens.append(made)
         about = {"kind": "personal", "amr": list(token.amr), "extend_when_used": extends}
-        return Said(201, members={"token": about}, opened=made)
+        return Expected(201, members={"token": about}, opened=made)
 
-    def revoke(self, token: Token, other: Token, at: datetime) -> Said:
+    def revoke(self, token: Token, other: Token, at: datetime) -> Expected:
         """`other` may be anybody's: only one's own live ones are found."""
         if refused := self._as_session(token, at):
             return refused
         if other not in self.tokens or not self.lives(other, at):
-            return Said(404, "not_found")
+            return Expected(404, "not_found")
         other.revoked = True
-        return Said(204)
+        return Expected(204)
 
-    def revoke_presented(self, token: Token, at: datetime) -> Said:
+    def revoke_presented(self, token: Token, at: datetime) -> Expected:
         """RFC 7009: 200 for whatever it was."""
         token.revoked = token.revoked or self.lives(token, at)
-        return Said(200)
+        return Expected(200)
 
-    def revoke_all(self, token: Token, at: datetime, *, keep_current: bool) -> Said:
+    def revoke_all(self, token: Token, at: datetime, *, keep_current: bool) -> Expected:
         if refused := self._as_session(token, at):
             return refused
         if not keep_current:
-            return Said(200, members={"revoked": self._turn(at)})
+            return Expected(200, members={"revoked": self._turn(at)})
         others = [one for one in self.live(at) if one is not token]
         kinds = [one.kind for one in others]
         for one in others:
             one.revoked = True
         revoked = {"sessions": kinds.count("session"), "personal_tokens": kinds.count("personal")}
-        return Said(200, members={"revoked": revoked})
+        return Expected(200, members={"revoked": revoked})
 
-    def look(self, token: Token, at: datetime) -> Said:
+    def look(self, token: Token, at: datetime) -> Expected:
         if not self.lives(token, at):
             return _DEAD_TOKEN
         token.use(at)
-        return Said(200, members={"id": self.id, "status": "active", "two_factor": self.two_factor(at)})
+        return Expected(200, members={"id": self.id, "status": "active", "two_factor": self.two_factor(at)})
 
     # An operator's acts.
 
-    def set_active(self, at: datetime, *, active: bool) -> Said:
+    def set_active(self, at: datetime, *, active: bool) -> Expected:
         if self.active and not active:
             self._turn(at)
         self.active = active
-        return Said(200, members={"id": self.id, "status": "active" if active else "disabled"})
+        return Expected(200, members={"id": self.id, "status": "active" if active else "disabled"})
 
-    def operator_resets(self, at: datetime) -> Said:
+    def operator_resets(self, at: datetime) -> Expected:
         revoked = self._turn(at)
         self._drop_enrollment()
         self._forgive_codes()
-        return Said(200, members={"two_factor": self.two_factor(at), "revoked": revoked})
+        return Expected(200, members={"two_factor": self.two_factor(at), "revoked": revoked})
 
-    def operator_revokes(self, at: datetime) -> Said:
-        return Said(200, members={"revoked": self._turn(at)})
+    def operator_revokes(self, at: datetime) -> Expected:
+        return Expected(200, members={"revoked": self._turn(at)})

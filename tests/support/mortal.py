@@ -64,9 +64,9 @@ def _on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> No
         life.reach(f"before {' '.join(statement.split()[:2])}")
 
 
-async def _ask_driver(connection: Connection, statement: str, given: Sequence[Any]) -> Sequence[Record]:
+async def _ask_driver(connection: Connection, statement: str, params: Sequence[Any]) -> Sequence[Record]:
     _on_statement(connection, None, statement)
-    return await engine.ask_driver(connection, statement, given)
+    return await engine.ask_driver(connection, statement, params)
 
 
 _tell_for_good = engine._tell_driver
@@ -93,15 +93,15 @@ class Mortal:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"])
-        life = _Life(int(given.get(DIES_AT.encode(), b"0")))
+        params = dict(scope["headers"])
+        life = _Life(int(params.get(DIES_AT.encode(), b"0")))
         _life.set(life)
 
         async def send_with_steps(message: Message) -> None:
             if message["type"] == "http.response.start":
                 life.reach("before the answer")
-                told = {STEPS: ", ".join(life.steps), PROCESS: str(os.getpid())}
-                more = [(name.encode(), value.encode()) for name, value in told.items()]
+                reported = {STEPS: ", ".join(life.steps), PROCESS: str(os.getpid())}
+                more = [(name.encode(), value.encode()) for name, value in reported.items()]
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 

@@ -98,13 +98,13 @@ class Pair:
         api = self._running[process].bare
 
         async def ask() -> list[httpx.Response]:
-            asked = [api.post("/v1/introspect", data={"token": token}) for token in tokens]
-            return await asyncio.gather(*asked, *(api.get(f"/v1/admin/accounts/{id}") for id in accounts))
+            response = [api.post("/v1/introspect", data={"token": token}) for token in tokens]
+            return await asyncio.gather(*response, *(api.get(f"/v1/admin/accounts/{id}") for id in accounts))
 
         answers = self.portal.call(ask)
         assert {answer.status_code for answer in answers} <= {200}
-        said = [answer.json() for answer in answers]
-        return said[: len(tokens)], said[len(tokens) :]
+        result = [answer.json() for answer in answers]
+        return result[: len(tokens)], result[len(tokens) :]
 
     def links(self, account_id: str) -> list[str]:
         """The secrets in the mails, once the worker has answered; the oldest first."""
@@ -152,10 +152,10 @@ def pair(database_url: str, folder: Path, settings: dict[str, str], *, restarts:
     """`settings` are the environment's; a client with both roles is made here."""
     clock = SteppedClock(folder / "clock")
     env = over(database_url, TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false", **settings)
-    given: dict[str, Any] = {name.removeprefix("TWOKEYS_").lower(): value for name, value in settings.items()}
+    params: dict[str, Any] = {name.removeprefix("TWOKEYS_").lower(): value for name, value in settings.items()}
     ours = quick_settings(
         database_url,
-        **given,
+        **params,
     )
     with start_blocking_portal() as portal:
         house = build_services(ours, clock)

@@ -62,8 +62,8 @@ def bearer(token: str) -> dict[str, str]:
 
 
 async def an_account(house: Services, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
-    given = SecretStr(password) if password else None
-    return (await house.admin.create(email, given, Operator(name="test"), NO_REQUESTER)).account
+    params = SecretStr(password) if password else None
+    return (await house.admin.create(email, params, Operator(name="test"), NO_REQUESTER)).account
 
 
 async def a_client(house: Services, *roles: Role) -> httpx.BasicAuth:
@@ -122,7 +122,7 @@ async def until_use_is_written(house: Services, token: str) -> None:
     """The loop beside the requests may have taken this moment's use with it, and be on its way to the database."""
     await house.tokens.note_uses()
     written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")
-    given = {"at": house.clock.now(), "digest": digest(SecretStr(token))}
+    params = {"at": house.clock.now(), "digest": digest(SecretStr(token))}
     async with asyncio.timeout(60), house.database.autocommit() as connection:
-        while not await connection.scalar(written, given):  # noqa: ASYNC110 - the database has no event
+        while not await connection.scalar(written, params):  # noqa: ASYNC110 - the database has no event
             await asyncio.sleep(0.01)

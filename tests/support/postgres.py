@@ -71,9 +71,9 @@ def program(name: str) -> Path:
 @contextmanager
 def start_server() -> Iterator[Server]:
     """For a session-wide fixture that is a plain generator, since the server belongs to the main thread."""
-    given = os.environ.get("TWOKEYS_DATABASE_URL")
-    if given:
-        with _migrated(given) as server:
+    params = os.environ.get("TWOKEYS_DATABASE_URL")
+    if params:
+        with _migrated(params) as server:
             yield server
         return
     embedded = EmbeddedPostgres(settings=SETTINGS, programs=chosen_programs())

@@ -15,9 +15,9 @@ _END = (
 )
 
 
-async def overtaken(database_url: str, act: Coroutine[Any, Any, T], statement: str, *given: object) -> T:
+async def overtaken(database_url: str, act: Coroutine[Any, Any, T], statement: str, *params: object) -> T:
     """What an act returns or raises that ran into this statement: it is committed once the act waits for it."""
-    async with holding(database_url, statement, *given) as rival:
+    async with holding(database_url, statement, *params) as rival:
         running = asyncio.create_task(act)
         await rival.until_waiting(running)
     return await running
@@ -34,12 +34,12 @@ class Rival:
 
 
 @asynccontextmanager
-async def holding(database_url: str, statement: str, *given: object) -> AsyncIterator[Rival]:
+async def holding(database_url: str, statement: str, *params: object) -> AsyncIterator[Rival]:
     """The statement is done at once and committed at the end."""
     connection, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
-            await connection.execute(statement, *given)
+            await connection.execute(statement, *params)
             yield Rival(watcher)
     finally:
         await connection.close()

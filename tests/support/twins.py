@@ -98,9 +98,9 @@ class Twins:
     ) -> httpx.Response:
         """One request, to the process `at`, or to each in turn; from a fresh client address unless one is given."""
         number = next(_numbers) if at is None else at
-        given = {"X-Forwarded-For": address or new_address(), **(bearer(token) if token else {}), **(headers or {})}
+        params = {"X-Forwarded-For": address or new_address(), **(bearer(token) if token else {}), **(headers or {})}
         client = self.clients[number % len(self.clients)]
-        answer = await client.request(method, path, json=body, headers=given, **more)
+        answer = await client.request(method, path, json=body, headers=params, **more)
         self.seen.update(_SECRET.findall(answer.text))
         return answer
 
@@ -162,8 +162,8 @@ class Twins:
 
     async def reset_token(self, person: Person) -> str:
         """Out of the mail that the worker would send."""
-        asked = await self.post("/v1/password-reset", {"email": person.email})
-        assert asked.status_code == 202, asked.text
+        response = await self.post("/v1/password-reset", {"email": person.email})
+        assert response.status_code == 202, response.text
         while await self.house.password_reset.answer_requests():
             continue  # Other attacks may have left wishes in front of this one.
         return (await self.reset_tokens(person))[-1]
@@ -182,22 +182,22 @@ class Twins:
 
     async def alive(self, token: str) -> bool:
         """What both processes say, which must be the same."""
-        said = {(await self.get("/v1/me", token=token, at=number)).status_code for number in range(len(self.clients))}
-        assert said <= {200, 401}, said
-        assert len(said) == 1, "the processes disagree"
-        return said == {200}
+        result = {(await self.get("/v1/me", token=token, at=number)).status_code for number in range(len(self.clients))}
+        assert result <= {200, 401}, result
+        assert len(result) == 1, "the processes disagree"
+        return result == {200}
 
-    async def rows(self, query: str, *given: Any) -> list[Any]:
+    async def rows(self, query: str, *params: Any) -> list[Any]:
         connection = await asyncpg.connect(self.database_url)
         try:
-            return list(await connection.fetch(query, *given))
+            return list(await connection.fetch(query, *params))
         finally:
             await connection.close()
 
-    async def execute(self, statement: str, *given: Any) -> None:
+    async def execute(self, statement: str, *params: Any) -> None:
         connection = await asyncpg.connect(self.database_url)
         try:
-            await connection.execute(statement, *given)
+            await connection.execute(statement, *params)
         finally:
             await connection.close()
 

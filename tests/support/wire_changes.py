@@ -158,9 +158,9 @@ def _values(schema: Node) -> set[Any]:
 
 
 def _kind(where: str, old: Node, new: Node) -> Iterator[str]:
-    for said in ("type", "format", "pattern"):
-        if old.get(said) != new.get(said):
-            yield f"{where}: {said} was {old.get(said)}, is {new.get(said)}"
+    for result in ("type", "format", "pattern"):
+        if old.get(result) != new.get(result):
+            yield f"{where}: {result} was {old.get(result)}, is {new.get(result)}"
     if bool(_alternatives(old)) != bool(_alternatives(new)):
         yield f"{where}: one of several before or now, and not the other time"
 

@@ -39,19 +39,19 @@ def a_factor(**known: Any) -> SecondFactor:
 
 def test_what_is_shown_of_a_second_factor() -> None:
     soon, earlier = AT + timedelta(minutes=10), AT - timedelta(days=3)
-    shown = state_of(a_factor(enrollment_expires_at=soon), AT)
-    assert (shown.status, shown.enrollment_expires_at, shown.enabled_at) == (Status.PENDING, soon, None)
+    result = state_of(a_factor(enrollment_expires_at=soon), AT)
+    assert (result.status, result.enrollment_expires_at, result.enabled_at) == (Status.PENDING, soon, None)
     on = a_factor(enabled_at=earlier, last_used_at=AT, recovery_codes_remaining=7)
-    shown = state_of(on, AT)
-    assert (shown.status, shown.enabled_at, shown.last_used_at) == (Status.ENABLED, earlier, AT)
-    assert (shown.enrollment_expires_at, shown.recovery_codes_remaining) == (None, 7)
+    result = state_of(on, AT)
+    assert (result.status, result.enabled_at, result.last_used_at) == (Status.ENABLED, earlier, AT)
+    assert (result.enrollment_expires_at, result.recovery_codes_remaining) == (None, 7)
     assert (DISABLED.status, DISABLED.recovery_codes_remaining) == (Status.DISABLED, 0)
 
 
 def test_it_stays_enabled_while_another_device_is_enrolled() -> None:
     soon = AT + timedelta(minutes=10)
-    shown = state_of(a_factor(enabled_at=AT, enrollment_expires_at=soon), AT)
-    assert (shown.status, shown.enrollment_expires_at) == (Status.ENABLED, soon)
+    result = state_of(a_factor(enabled_at=AT, enrollment_expires_at=soon), AT)
+    assert (result.status, result.enrollment_expires_at) == (Status.ENABLED, soon)
 
 
 def test_the_kinds_are_those_of_the_authenticators() -> None:
@@ -155,8 +155,8 @@ def test_a_code_matches_within_a_step_and_after_the_last(offset: int, last: int)
 
 @given(st.integers(-12, 12))
 def test_a_skew_is_told_within_five_minutes(offset: int) -> None:
-    told = totp.clock_skew_seconds(SECRET, _code_at(totp.step_at(AT) + offset), AT)
-    assert told == (offset * 30 if 1 < abs(offset) <= 10 else None)
+    message = totp.clock_skew_seconds(SECRET, _code_at(totp.step_at(AT) + offset), AT)
+    assert message == (offset * 30 if 1 < abs(offset) <= 10 else None)
 
 
 def _code_at(step: int) -> str:

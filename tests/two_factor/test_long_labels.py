@@ -20,9 +20,9 @@ LONGEST = "a%b&" * 16 + "@" + _DOMAIN
 def test_the_longest_address_gives_a_code_that_is_read_at_208_pixels(issuer: str) -> None:
     uri = totp.provisioning_uri(SECRET, account_name=LONGEST, issuer=issuer)
     png = base64.b64decode(qr.draw(uri).png.partition(",")[2])
-    shown = Image.open(io.BytesIO(png)).convert("L").resize((_CONSOLE_PIXELS, _CONSOLE_PIXELS))
+    result = Image.open(io.BytesIO(png)).convert("L").resize((_CONSOLE_PIXELS, _CONSOLE_PIXELS))
 
-    [found] = zxingcpp.read_barcodes(shown)
+    [found] = zxingcpp.read_barcodes(result)
 
     assert found.text == uri
     scanned = Authenticator.scan(found.text)

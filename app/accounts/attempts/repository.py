@@ -97,12 +97,12 @@ _TAKEN_PASSWORD = """
 """
 TAKE_PASSWORD = CompiledStatement(f"""
     WITH allowed AS (SELECT 1), {_TAKEN_PASSWORD}
-    SELECT (SELECT count(*) FROM streak) = 1 AS counted
+    SELECT (SELECT count(*) FROM streak) = 1 AS password_counted
 """)  # noqa: S608 - put together from our own words
 # A log-in is a request and an attempt: what the first limit refuses is not counted by the second.
 TAKE_LOGIN = CompiledStatement(f"""
     WITH allowed AS ({_TAKEN_REQUEST}), {_TAKEN_PASSWORD}
-    SELECT (SELECT count(*) FROM allowed) = 1 AS asked, (SELECT count(*) FROM streak) = 1 AS counted
+    SELECT (SELECT count(*) FROM allowed) = 1 AS request_counted, (SELECT count(*) FROM streak) = 1 AS password_counted
 """)  # noqa: S608
 PASSWORD_WAIT = text("""
     SELECT greatest(

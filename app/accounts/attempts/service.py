@@ -51,11 +51,11 @@ class Attempts:
 
     async def take_request(self, requester: Requester, at: datetime) -> None:
         """Raises RateLimited when this network has sent too many requests within a minute."""
-        given = self._request(requester, at)
+        params = self._request(requester, at)
         async with self.database.autocommit() as connection:
-            if await TAKE_REQUEST.first(connection, given) is not None:
+            if await TAKE_REQUEST.first(connection, params) is not None:
                 return
-            raise await self._rate_limited(connection, given, at)
+            raise await self._rate_limited(connection, params, at)
 
     def track(self, folded_address: str, requester: Requester) -> AbstractContextManager[None]:
         """Around an attempt, from before it is counted until it is decided: others wait for it before they are refused."""
@@ -64,28 +64,28 @@ class Attempts:
     async def take_password(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         """Counts an attempt as wrong until it is forgiven. Called within `track`. Raises TooManyAttempts."""
         attempt = attempt_at(folded_address, requester, at)
-        given = self._password(attempt)
+        params = self._password(attempt)
         while True:
             async with self.database.autocommit() as connection:
-                (taken,) = await TAKE_PASSWORD.all(connection, given)
-                if taken.counted:
+                (counted,) = await TAKE_PASSWORD.all(connection, params)
+                if counted.password_counted:
                     return attempt
             if not await self.in_flight.another_ended((attempt.subject, requester.network)):
                 async with self.database.autocommit() as connection:
-                    raise await self._too_many(connection, given, at)
+                    raise await self._too_many(connection, params, at)
 
     async def take_login(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
         attempt = attempt_at(folded_address, requester, at)
-        given = self._request(requester, at) | self._password(attempt)
+        params = self._request(requester, at) | self._password(attempt)
         async with self.database.autocommit() as connection:
-            (taken,) = await TAKE_LOGIN.all(connection, given)
-            if taken.counted:
+            (counted,) = await TAKE_LOGIN.all(connection, params)
+            if counted.password_counted:
                 return attempt
-        if taken.asked:
+        if counted.request_counted:
             return await self.take_password(folded_address, requester, at)
         async with self.database.autocommit() as connection:
-            raise await self._rate_limited(connection, given, at)
+            raise await self._rate_limited(connection, params, at)
 
     def _request(self, requester: Requester, at: datetime) -> dict[str, object]:
         most = self.settings.requests_per_client_minute
@@ -110,13 +110,13 @@ class Attempts:
             "known_since": attempt.at - self._known_for,
         }
 
-    async def _rate_limited(self, connection: Connection, given: dict[str, object], at: datetime) -> RateLimited:
-        oldest = await connection.scalar(OLDEST_REQUEST, given)
+    async def _rate_limited(self, connection: Connection, params: dict[str, object], at: datetime) -> RateLimited:
+        oldest = await connection.scalar(OLDEST_REQUEST, params)
         return RateLimited(retry_after=_seconds_until(oldest + _MINUTE if oldest else None, at))
 
-    async def _too_many(self, connection: Connection, given: dict[str, object], at: datetime) -> TooManyAttempts:
+    async def _too_many(self, connection: Connection, params: dict[str, object], at: datetime) -> TooManyAttempts:
         window = {"window": float(self.settings.wrong_passwords_per_client_seconds)}
-        free_at = await connection.scalar(PASSWORD_WAIT, given | window)
+        free_at = await connection.scalar(PASSWORD_WAIT, params | window)
         return TooManyAttempts(retry_after=_seconds_until(free_at, at))
 
     async def forgive(self, connection: Connection, attempt: Attempt) -> None:

@@ -37,8 +37,8 @@ class CodeLimits:
     lock_seconds: int
     until_reset: int
 
-    def given(self, at: datetime) -> dict[str, object]:
-        """What COUNT_ATTEMPT asks for."""
+    def params(self, at: datetime) -> dict[str, object]:
+        """The parameters of COUNT_ATTEMPT."""
         return {"at": at, "most": self.most, "lock": float(self.lock_seconds), "until_reset": self.until_reset}
 
 
@@ -48,8 +48,8 @@ class CodeAttempts:
 
     async def count(self, account_id: UUID, limits: CodeLimits, at: datetime) -> int | None:
         """The number of wrong codes in a row if this one is wrong too; None where the account is locked."""
-        given = limits.given(at) | {"account_id": account_id}
-        counted: int | None = await self.connection.scalar(_COUNT_ATTEMPT, given)
+        params = limits.params(at) | {"account_id": account_id}
+        counted: int | None = await self.connection.scalar(_COUNT_ATTEMPT, params)
         return counted
 
     async def seconds_locked(self, account_id: UUID, at: datetime) -> int | None:

@@ -74,6 +74,6 @@ class Authenticators:
 
         None where the device is gone, or accepted this step or a later one before.
         """
-        given = {"owner": account_id, "device": device_id, "step": step, "at": at}
-        row = await _spend_step.first(self.connection, given)
+        params = {"owner": account_id, "device": device_id, "step": step, "at": at}
+        row = await _spend_step.first(self.connection, params)
         return replace(second_factor_of(row), last_used_at=at) if row else None
