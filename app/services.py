@@ -22,7 +22,7 @@ from app.password_reset.service import PasswordReset
 from app.profile.service import Profile
 from app.security.hasher import Hasher
 from app.security.password_rules import PasswordRules
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from app.settings import Mail, Settings, SettingsRefused
 from app.tokens.service import Tokens
 from app.two_factor.service import TwoFactor
@@ -40,7 +40,7 @@ class Services:
     settings: Settings
     clock: Clock
     database: Database
-    vault: Vault
+    secret_box: SecretBox
     hasher: Hasher
     rules: PasswordRules
     audit_log: AuditLog
@@ -89,15 +89,15 @@ def open_traces(settings: Settings) -> "Traces | None":
 def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None = None) -> Services:
     """Raises SettingsRefused. Opens no connection yet."""
     database = Database(settings.database_dsn(), pool_size=settings.database_pool_size, pgbouncer=settings.pgbouncer)
-    vault = Vault(settings.keys())
+    secret_box = SecretBox(settings.keys())
     hasher = Hasher.of(settings)
     rules = PasswordRules(settings)
     audit_log = AuditLog()
-    outbox = Outbox(vault)
+    outbox = Outbox(secret_box)
     accounts = Accounts(database, clock, hasher, rules, Attempts(database, settings), audit_log)
     tokens = Tokens(database, clock, settings, audit_log, outbox)
-    code_verifier = CodeVerifier(database, settings, vault, audit_log, outbox)
-    two_factor = TwoFactor(database, clock, settings, vault, accounts, tokens, code_verifier, audit_log, outbox)
+    code_verifier = CodeVerifier(database, settings, secret_box, audit_log, outbox)
+    two_factor = TwoFactor(database, clock, settings, secret_box, accounts, tokens, code_verifier, audit_log, outbox)
     login = Login(database, clock, settings, accounts, tokens, two_factor, code_verifier, audit_log)
     password_reset = PasswordReset(
         database, clock, settings, accounts, tokens, two_factor, code_verifier, audit_log, outbox
@@ -116,13 +116,13 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     if traces := open_traces(settings):
         traces.watch(database)
         mailer = traces.mails_of(mailer)
-    delivery = Delivery(database, clock, vault, mailer, templates)
+    delivery = Delivery(database, clock, secret_box, mailer, templates)
     worker = Worker(database, clock, settings, accounts, tokens, password_reset, delivery)
     return Services(
         settings=settings,
         clock=clock,
         database=database,
-        vault=vault,
+        secret_box=secret_box,
         hasher=hasher,
         rules=rules,
         audit_log=audit_log,

@@ -10,7 +10,7 @@ import asyncpg
 from passlib.hash import argon2
 
 from app.database.migrations import migrate
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from tests.support.people import KEY, PASSWORD
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "KEY", "PASSWORD", "SECRET", "address_of", "fill", "seed", "token_of"]
@@ -63,9 +63,9 @@ async def seed(dsn: str, accounts: int) -> None:
 async def fill(dsn: str, accounts: int, at: datetime, *, with_two_factor: int = WITH_TWO_FACTOR) -> None:
     """Lifetimes of tokens count from `at`."""
     scheme = argon2.using(type="ID", memory_cost=MEMORY_KIB, time_cost=TIME_COST, parallelism=1)  # type: ignore[no-untyped-call]
-    vault = Vault((base64.urlsafe_b64decode(KEY),))
+    secret_box = SecretBox((base64.urlsafe_b64decode(KEY),))
     enrolled = [_account_id(number) for number in range(min(with_two_factor, accounts))]
-    sealed = [vault.seal(SECRET.encode(), owner=id) for id in enrolled]
+    sealed = [secret_box.seal(SECRET.encode(), owner=id) for id in enrolled]
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(_ACCOUNTS, accounts, scheme.hash(PASSWORD), at)

@@ -15,7 +15,7 @@ from hypothesis import settings as examples
 
 from app.database.engine import Database
 from app.main import create_app
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from app.services import Services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
@@ -62,8 +62,8 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def vault() -> Vault:
-    return Vault((b"0123456789abcdefghijklmnopqrstuv",))
+def secret_box() -> SecretBox:
+    return SecretBox((b"0123456789abcdefghijklmnopqrstuv",))
 
 
 @pytest.fixture

@@ -8,22 +8,22 @@ from app.database.engine import Connection, Database
 from app.key_rotation.repository import count_by_key
 from app.mail.domain import Resealing
 from app.mail.service import Outbox
-from app.security.secret_box import SealBroken, Vault
+from app.security.secret_box import SealBroken, SecretBox
 from app.two_factor.repository import SealedSecrets
 
 _AT_ONCE = 100
 
 
-async def count_unknown_seals(connection: Connection, vault: Vault) -> int:
+async def count_unknown_seals(connection: Connection, secret_box: SecretBox) -> int:
     """How many stored secrets can't be opened, since their key is not among ours."""
     counts = await count_by_key(connection)
-    return sum(count for key, count in counts.items() if not vault.knows(key))
+    return sum(count for key, count in counts.items() if not secret_box.knows(key))
 
 
 @dataclass(frozen=True)
 class Rotation:
     database: Database
-    vault: Vault
+    secret_box: SecretBox
     outbox: Outbox
 
     async def secrets(self) -> AsyncIterator[Resealing]:
@@ -48,10 +48,10 @@ class Rotation:
         self, rows: SealedSecrets, progress: Resealing, id: UUID, owner: UUID, sealed: bytes
     ) -> Resealing:
         progress = replace(progress, seen=progress.seen + 1)
-        if self.vault.is_current(sealed):
+        if self.secret_box.is_current(sealed):
             return progress
         try:
-            fresh = self.vault.seal(self.vault.open(sealed, owner=owner), owner=owner)
+            fresh = self.secret_box.seal(self.secret_box.open(sealed, owner=owner), owner=owner)
         except SealBroken:
             return replace(progress, unreadable=progress.unreadable + 1)
         changed = await rows.reseal(id, sealed, fresh)

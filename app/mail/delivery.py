@@ -16,7 +16,7 @@ from app.mail.domain import MailKind, OutboxState, QueuedMail, unpack, wait_befo
 from app.mail.mailer import MailDeferred, MailDropped, Mailer, MailRefused, MailServerRefusesUs
 from app.mail.rendering import MailTemplates
 from app.mail.repository import OutboxRows
-from app.security.secret_box import SealBroken, Vault
+from app.security.secret_box import SealBroken, SecretBox
 
 _CLAIMED_AT_ONCE = 20
 _MOST_IN_FLIGHT = 40
@@ -57,7 +57,7 @@ class _State:
 class Delivery:
     database: Database
     clock: Clock
-    vault: Vault
+    secret_box: SecretBox
     mailer: Mailer
     templates: MailTemplates
     lease: Lease = Lease()
@@ -108,7 +108,7 @@ class Delivery:
 
     async def _try(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger) -> None:
         try:
-            packed = self.vault.open(mail.sealed, owner=mail.account_id)
+            packed = self.secret_box.open(mail.sealed, owner=mail.account_id)
             context = unpack(packed, at=mail.created_at, times=mail.times)
             message = self.templates.render(MailKind(mail.kind), context, id=mail.id)
         except SealBroken:

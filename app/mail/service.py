@@ -11,14 +11,14 @@ from app.kernel.requester import Requester
 from app.kernel.secret import fingerprint
 from app.mail.domain import LONGEST_DELIVERY, MailContext, MailKind, Resealing, facts_of, is_notice, pack
 from app.mail.repository import OutboxRows
-from app.security.secret_box import SealBroken, Vault
+from app.security.secret_box import SealBroken, SecretBox
 
 _RESEALED_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class Outbox:
-    vault: Vault
+    secret_box: SecretBox
 
     async def queue(
         self,
@@ -48,7 +48,7 @@ class Outbox:
             kind,
             account_id=account_id,
             recipient=fingerprint("recipient", to.lower()),
-            sealed=self.vault.seal(pack(MailContext(to, at, requester, facts)), owner=account_id),
+            sealed=self.secret_box.seal(pack(MailContext(to, at, requester, facts)), owner=account_id),
             at=at,
             give_up_at=min(give_up_at or last, last),
         )
@@ -73,10 +73,10 @@ class Outbox:
 
     async def _reseal(self, rows: OutboxRows, progress: Resealing, id: UUID, owner: UUID, sealed: bytes) -> Resealing:
         progress = replace(progress, seen=progress.seen + 1)
-        if self.vault.is_current(sealed):
+        if self.secret_box.is_current(sealed):
             return progress
         try:
-            fresh = self.vault.seal(self.vault.open(sealed, owner=owner), owner=owner)
+            fresh = self.secret_box.seal(self.secret_box.open(sealed, owner=owner), owner=owner)
         except SealBroken:
             return replace(progress, unreadable=progress.unreadable + 1)
         changed = await rows.reseal(id, old=sealed, new=fresh)

@@ -21,7 +21,7 @@ def key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"twokeys key id" + key).digest()[:KEY_ID_BYTES]
 
 
-class Vault:
+class SecretBox:
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self._sealing = key_id(keys[0])

@@ -16,7 +16,7 @@ from app.database.migrations import check_encoding, current_revision, is_behind
 from app.key_rotation.service import count_unknown_seals
 from app.main import create_app
 from app.security.hasher import Hasher
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from app.server.server import CannotServe, listen, run
 from app.server.workers import supervise
 from app.services import open_traces
@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 async def check(settings: Settings, *, sends_mail: bool = True) -> None:
     """Raises SettingsRefused, UnsuitableDatabase and CannotServe; Unavailable where the database does not answer."""
-    dsn, vault = settings.database_dsn(), Vault(settings.keys())
+    dsn, secret_box = settings.database_dsn(), SecretBox(settings.keys())
     if traces := open_traces(settings):
         # That it can be had is all that is asked here.
         await traces.close()
@@ -41,7 +41,7 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
             revision = await current_revision(connection)
             if is_behind(revision):
                 raise CannotServe("The database schema is behind; run `twokeys migrate` first.")
-            unknown = await count_unknown_seals(connection, vault)
+            unknown = await count_unknown_seals(connection, secret_box)
     finally:
         await database.close()
     if unknown:

@@ -20,7 +20,7 @@ from app.kernel.refusal import FieldError, InvalidToken
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from app.settings import Settings
 from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, Caller
 from app.tokens.service import Tokens
@@ -52,7 +52,7 @@ class TwoFactor:
     database: Database
     clock: Clock
     settings: Settings
-    vault: Vault
+    secret_box: SecretBox
     accounts: Accounts
     tokens: Tokens
     code_verifier: CodeVerifier
@@ -80,7 +80,7 @@ class TwoFactor:
         at = self.clock.now()
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
-        sealed = self.vault.seal(secret.encode(), owner=account.id)
+        sealed = self.secret_box.seal(secret.encode(), owner=account.id)
         pending = Enrollment(id, account.id, sealed, begun_at=at, expires_at=expires_at)
         async with self.database.transaction() as connection:
             await self._lock_if_unchanged(connection, account)

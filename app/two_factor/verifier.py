@@ -16,7 +16,7 @@ from app.kernel.refusal import TooManyAttempts, Unavailable
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.security.secret_box import SealBroken, Vault
+from app.security.secret_box import SealBroken, SecretBox
 from app.settings import Settings
 from app.two_factor import totp
 from app.two_factor.domain import (
@@ -44,7 +44,7 @@ class AlreadySpent(Exception):
 class CodeVerifier:
     database: Database
     settings: Settings
-    vault: Vault
+    secret_box: SecretBox
     audit_log: AuditLog
     outbox: Outbox
 
@@ -78,7 +78,7 @@ class CodeVerifier:
     def open_secret(self, sealed: bytes, owner: UUID) -> str:
         """Fails closed: a secret that cannot be opened lets nobody in. Raises Unavailable."""
         try:
-            return self.vault.open(sealed, owner=owner).decode()
+            return self.secret_box.open(sealed, owner=owner).decode()
         except SealBroken:
             _log.critical("totp_secret_cannot_be_opened", account_id=str(owner))
             raise Unavailable(retry_after=_RETRY_WHEN_SEAL_BROKEN) from None

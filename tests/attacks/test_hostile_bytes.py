@@ -175,7 +175,7 @@ async def test_links_are_built_from_the_configured_address(twins: Twins) -> None
     await twins.house.password_reset.answer_requests()
     rows = await twins.rows("SELECT sealed, created_at FROM outbox WHERE account_id = $1", person.id)
     for sealed, at in rows:
-        context = unpack(twins.house.vault.open(sealed, owner=person.id), at=at)
+        context = unpack(twins.house.secret_box.open(sealed, owner=person.id), at=at)
         assert context.to == person.email
         mail = str(twins.house.delivery.templates.render(MailKind.PASSWORD_RESET, context, id=new_id()))
         assert f"{twins.house.settings.public_url}/console/" in mail
@@ -285,7 +285,7 @@ async def test_a_line_end_reaches_no_mail(twins: Twins) -> None:
     assert made.status_code == 201
     rows = await twins.rows("SELECT sealed, created_at, letter FROM outbox WHERE account_id = $1", person.id)
     [(sealed, at, kind)] = rows
-    context = unpack(twins.house.vault.open(sealed, owner=person.id), at=at)
+    context = unpack(twins.house.secret_box.open(sealed, owner=person.id), at=at)
     message = twins.house.delivery.templates.render(MailKind(kind), context, id=person.id)
     assert [name for name in message if name.lower() in {"bcc", "cc"}] == []
     text = message.as_string()

@@ -16,7 +16,7 @@ import pytest
 from app.accounts.domain import read_address
 from app.kernel.randomness import new_id
 from app.kernel.requester import NO_REQUESTER
-from app.security.secret_box import Vault, key_id
+from app.security.secret_box import SecretBox, key_id
 from app.server.start import check
 from app.services import build_services
 from app.settings import new_key, read_key
@@ -84,7 +84,7 @@ class Sealed:
 async def sealed(database_url: str, tmp_path: Path) -> Sealed:
     """People with 2FA on, strangers between them in the order of the rotation, and a reset link in the outbox."""
     house = build_services(quick_settings(database_url, OLD), SteppedClock(tmp_path / "builder"))
-    vault = Vault((read_key(OLD),))
+    secret_box = SecretBox((read_key(OLD),))
     people: list[Person] = []
     strangers: list[UUID] = []
     for number in range(PEOPLE):
@@ -106,7 +106,7 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         "WITH on_since AS (INSERT INTO two_factor_accounts (account_id, enabled_at) VALUES ($1, now()))"
         " INSERT INTO authenticators (id, account_id, kind, name, created_at, sealed_secret, last_step)"
         " VALUES ($1, $1, 'totp', 'Phone', now(), $2, 0)",
-        [(id, vault.seal(secret.encode(), owner=id)) for id, secret in secrets],
+        [(id, secret_box.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
     await connection.close()
     await house.password_reset.request(read_address(people[0].email), NO_REQUESTER)
@@ -216,8 +216,8 @@ async def test_a_rotation_that_was_killed_goes_on_where_it_stood(sealed: Sealed,
     assert f"{left['new']} stored secret(s)" in await refusal(sealed, tmp_path, OLD)
     assert await rotated(sealed, tmp_path) == {"resealed": left["old"], "unreadable": 0}
     assert await sealed.sealed_with() == {"old": 0, "new": SEALED}
-    vault = Vault((read_key(NEW),))
+    secret_box = SecretBox((read_key(NEW),))
     for id, secret in sealed.secrets:
-        assert vault.open(await sealed.secret_of(id), owner=id) == secret.encode()
+        assert secret_box.open(await sealed.secret_of(id), owner=id) == secret.encode()
     await check(quick_settings(sealed.url, NEW), sends_mail=False)
     assert f"{SEALED} stored secret(s)" in await refusal(sealed, tmp_path, OLD)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from app.clients.domain import Role
-from app.security.secret_box import KEY_ID_BYTES, Vault
+from app.security.secret_box import KEY_ID_BYTES, SecretBox
 from app.settings import Settings
 from tests.support.people import KEY, NEW_PASSWORD, PASSWORD
 from tests.support.postgres import program
@@ -185,7 +185,7 @@ async def test_a_corrupted_seal_opens_nothing(twins: Twins, at: str) -> None:
 async def test_a_seal_whose_key_is_gone_opens_nothing(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
     gone = bytes(range(32))
-    sealed = Vault((gone,)).seal(person.secret.encode(), owner=person.id)
+    sealed = SecretBox((gone,)).seal(person.secret.encode(), owner=person.id)
     await twins.execute("UPDATE authenticators SET sealed_secret = $1 WHERE account_id = $2", sealed, person.id)
     await refuses_to_open(twins, person, twins.code(person))
 

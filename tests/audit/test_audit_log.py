@@ -16,7 +16,7 @@ from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.repository import outbox
 from app.mail.service import Outbox
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0")
 
@@ -132,18 +132,18 @@ async def test_all_events_can_be_asked_for_one_account_and_one_type(
 
 
 async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
-    audit_log: AuditLog, vault: Vault, database: Database, clock: SteppedClock
+    audit_log: AuditLog, secret_box: SecretBox, database: Database, clock: SteppedClock
 ) -> None:
     gone, stays = new_id(), new_id()
     for account_id in (gone, stays):
         async with database.transaction() as connection:
             about = {"account_id": account_id, "at": clock.now(), "requester": BROWSER}
             await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, client_id="app", reason="x", **about)  # type: ignore[arg-type] # one bundle for two calls
-            await Outbox(vault).queue(connection, MailKind.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
+            await Outbox(secret_box).queue(connection, MailKind.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
 
     async with database.transaction() as connection:
         await audit_log.forget(connection, gone)
-        await Outbox(vault).forget(connection, gone)
+        await Outbox(secret_box).forget(connection, gone)
 
     async with database.autocommit() as connection:
         [event] = (await audit_log.events_of(connection, gone, after=None, limit=10)).items

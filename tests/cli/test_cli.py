@@ -18,7 +18,7 @@ from app.database.engine import Database
 from app.database.migrations import newest_revision
 from app.kernel.clock import SystemClock
 from app.kernel.randomness import new_id
-from app.security.secret_box import Vault, key_id
+from app.security.secret_box import SecretBox, key_id
 from app.services import build_services
 from app.settings import Settings, new_key, read_key
 from tests.conftest import SetClock
@@ -288,7 +288,7 @@ async def keys_in_use(database: Database) -> set[bytes]:
 async def test_rotating_seals_every_secret_with_the_first_key(
     command_line: CommandLine, database_url: str, database: Database
 ) -> None:
-    count, old = 250, Vault((read_key(KEY),))
+    count, old = 250, SecretBox((read_key(KEY),))
     fresh = new_key()
     async with database.transaction() as connection:
         for n in range(count):
@@ -324,7 +324,7 @@ async def test_rotating_seals_every_secret_with_the_first_key(
     assert await keys_in_use(database) == {key_id(read_key(fresh))}
     assert await command_line.data("keys", "rotate", TWOKEYS_SECRET_KEYS=both) == {"resealed": 0, "unreadable": 0}
 
-    new = Vault((read_key(fresh),))
+    new = SecretBox((read_key(fresh),))
     async with database.autocommit() as connection:
         query = text("SELECT account_id, sealed_secret FROM authenticator_enrollments")
         for account_id, sealed in await connection.execute(query):

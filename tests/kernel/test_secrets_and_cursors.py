@@ -10,7 +10,7 @@ from app.http.pages import read_cursor, write_cursor
 from app.kernel.randomness import new_id, random_bytes
 from app.kernel.refusal import FieldError
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
-from app.security.secret_box import SealBroken, Vault, key_id
+from app.security.secret_box import SealBroken, SecretBox, key_id
 
 
 @pytest.mark.parametrize("kind", SecretKind)
@@ -41,48 +41,48 @@ def test_secrets_do_not_repeat_and_do_not_print() -> None:
 
 @given(st.binary(max_size=80), st.data())
 def test_a_seal_opens_whole_and_for_its_owner_alone(plain: bytes, data: st.DataObject) -> None:
-    vault, owner = Vault((random_bytes(32),)), new_id()
-    sealed = vault.seal(plain, owner=owner)
-    assert vault.open(sealed, owner=owner) == plain
+    secret_box, owner = SecretBox((random_bytes(32),)), new_id()
+    sealed = secret_box.seal(plain, owner=owner)
+    assert secret_box.open(sealed, owner=owner) == plain
     with pytest.raises(SealBroken):
-        vault.open(sealed, owner=new_id())
+        secret_box.open(sealed, owner=new_id())
     bit = data.draw(st.integers(0, len(sealed) * 8 - 1))
     changed = bytearray(sealed)
     changed[bit // 8] ^= 1 << bit % 8
     with pytest.raises(SealBroken):
-        vault.open(bytes(changed), owner=owner)
+        secret_box.open(bytes(changed), owner=owner)
     with pytest.raises(SealBroken):
-        vault.open(sealed[: data.draw(st.integers(0, len(sealed) - 1))], owner=owner)
+        secret_box.open(sealed[: data.draw(st.integers(0, len(sealed) - 1))], owner=owner)
 
 
 def test_an_older_key_opens_and_the_newest_seals() -> None:
     old, new, owner = random_bytes(32), random_bytes(32), new_id()
-    sealed = Vault((old,)).seal(b"secret", owner=owner)
-    both = Vault((new, old))
+    sealed = SecretBox((old,)).seal(b"secret", owner=owner)
+    both = SecretBox((new, old))
     assert both.open(sealed, owner=owner) == b"secret"
     assert not both.is_current(sealed)
     assert both.is_current(both.seal(b"secret", owner=owner))
     with pytest.raises(SealBroken):
-        Vault((new,)).open(sealed, owner=owner)
+        SecretBox((new,)).open(sealed, owner=owner)
 
 
 def test_a_seal_begins_with_the_name_of_its_key() -> None:
     """Names stand in the databases of every house: other ones would make every seal unreadable."""
     key = bytes(range(32))
     name = hashlib.sha256(b"twokeys key id" + key).digest()[:4]
-    vault = Vault((key,))
-    assert key_id(key) == vault.seal(b"secret", owner=new_id())[:4] == name
-    assert vault.knows(name)
-    assert not vault.knows(key_id(bytes(range(1, 33))))
+    secret_box = SecretBox((key,))
+    assert key_id(key) == secret_box.seal(b"secret", owner=new_id())[:4] == name
+    assert secret_box.knows(name)
+    assert not secret_box.knows(key_id(bytes(range(1, 33))))
 
 
 def test_a_broken_seal_says_whether_the_key_is_gone() -> None:
     old, new, owner = random_bytes(32), random_bytes(32), new_id()
-    sealed = Vault((old,)).seal(b"secret", owner=owner)
+    sealed = SecretBox((old,)).seal(b"secret", owner=owner)
     with pytest.raises(SealBroken, match=r"^sealed with a key that is not among ours$"):
-        Vault((new,)).open(sealed, owner=owner)
+        SecretBox((new,)).open(sealed, owner=owner)
     with pytest.raises(SealBroken, match=r"^not what was sealed for this owner$"):
-        Vault((new, old)).open(sealed, owner=new_id())
+        SecretBox((new, old)).open(sealed, owner=new_id())
 
 
 def test_a_cursor_leads_back() -> None:

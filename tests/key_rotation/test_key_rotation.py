@@ -12,7 +12,7 @@ from app.kernel.randomness import new_id
 from app.key_rotation.service import Rotation, count_unknown_seals
 from app.mail.domain import Resealing
 from app.mail.service import Outbox
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from app.services import Services
 from app.settings import read_key
 from app.two_factor.repository import SealedSecrets
@@ -34,7 +34,7 @@ _ENROLLMENT = """
 """
 
 
-async def enrollments(database: Database, count: int, sealing: Vault) -> list[UUID]:
+async def enrollments(database: Database, count: int, sealing: SecretBox) -> list[UUID]:
     owners = [new_id() for _ in range(count)]
     async with database.transaction() as connection:
         await connection.execute(text(_ACCOUNT), [{"id": id, "address": f"{id}@example.com"} for id in owners])
@@ -53,21 +53,21 @@ async def reports(steps: AsyncIterator[Resealing]) -> list[Resealing]:
 
 
 async def test_every_secret_is_sealed_anew_and_reported_in_batches(house: Services) -> None:
-    await enrollments(house.database, 250, Vault((OLD,)))
-    rotation = Rotation(house.database, Vault((NEW, OLD)), house.outbox)
+    await enrollments(house.database, 250, SecretBox((OLD,)))
+    rotation = Rotation(house.database, SecretBox((NEW, OLD)), house.outbox)
     assert await reports(rotation.secrets()) == [
         Resealing(total=250, seen=100, resealed=100),
         Resealing(total=250, seen=200, resealed=200),
         Resealing(total=250, seen=250, resealed=250),
     ]
-    only_new = Vault((NEW,))
+    only_new = SecretBox((NEW,))
     for owner, sealed in (await sealed_secrets(house.database)).items():
         assert only_new.open(sealed, owner=owner) == SECRET
 
 
 async def test_another_start_passes_over_what_is_done(house: Services) -> None:
-    await enrollments(house.database, 3, Vault((OLD,)))
-    rotation = Rotation(house.database, Vault((NEW, OLD)), house.outbox)
+    await enrollments(house.database, 3, SecretBox((OLD,)))
+    rotation = Rotation(house.database, SecretBox((NEW, OLD)), house.outbox)
     await reports(rotation.secrets())
     before = await sealed_secrets(house.database)
     assert await reports(rotation.secrets()) == [Resealing(total=3, seen=3)]
@@ -75,37 +75,37 @@ async def test_another_start_passes_over_what_is_done(house: Services) -> None:
 
 
 async def test_what_no_key_opens_is_counted_and_left_alone(house: Services) -> None:
-    await enrollments(house.database, 2, Vault((OLD,)))
+    await enrollments(house.database, 2, SecretBox((OLD,)))
     before = await sealed_secrets(house.database)
-    rotation = Rotation(house.database, Vault((NEW,)), house.outbox)
+    rotation = Rotation(house.database, SecretBox((NEW,)), house.outbox)
     assert await reports(rotation.secrets()) == [Resealing(total=2, seen=2, unreadable=2)]
     assert await sealed_secrets(house.database) == before
 
 
 async def test_a_secret_that_changed_meanwhile_is_not_overwritten(house: Services) -> None:
-    old = Vault((OLD,))
+    old = SecretBox((OLD,))
     (owner,) = await enrollments(house.database, 1, old)
     before = await sealed_secrets(house.database)
     async with house.database.autocommit() as connection:
-        stale, fresh = old.seal(b"read before", owner=owner), Vault((NEW, OLD)).seal(b"read before", owner=owner)
+        stale, fresh = old.seal(b"read before", owner=owner), SecretBox((NEW, OLD)).seal(b"read before", owner=owner)
         assert not await SealedSecrets(connection).reseal(owner, stale, fresh)
     assert await sealed_secrets(house.database) == before
 
 
 async def test_letters_that_wait_are_sealed_anew_as_well(house: Services) -> None:
     await an_account(house, password=None)
-    vault = Vault((NEW, OLD))
-    rotation = Rotation(house.database, vault, Outbox(vault))
+    secret_box = SecretBox((NEW, OLD))
+    rotation = Rotation(house.database, secret_box, Outbox(secret_box))
     assert await reports(rotation.mails()) == [Resealing(total=1, seen=1, resealed=1)]
     async with house.database.autocommit() as connection:
-        assert await count_unknown_seals(connection, Vault((NEW,))) == 0
+        assert await count_unknown_seals(connection, SecretBox((NEW,))) == 0
 
 
 async def test_secrets_of_keys_that_are_gone_are_counted_before_the_start(house: Services) -> None:
     await an_account(house, password=None)
-    await enrollments(house.database, 3, Vault((OLD,)))
+    await enrollments(house.database, 3, SecretBox((OLD,)))
     async with house.database.autocommit() as connection:
-        counted = [await count_unknown_seals(connection, Vault(keys)) for keys in ((NEW,), (NEW, OLD))]
+        counted = [await count_unknown_seals(connection, SecretBox(keys)) for keys in ((NEW,), (NEW, OLD))]
     assert counted == [4, 0]
 
 
@@ -115,8 +115,8 @@ async def test_a_device_whose_key_is_not_ours_lets_nobody_in_until_it_is_back(
     await an_account(house)
     device = await enroll(api, await a_session(api), clock.now())
     code = totp_code(device.secret, clock.now(), steps=1)
-    await reports(Rotation(house.database, Vault((NEW, OLD)), house.outbox).secrets())
+    await reports(Rotation(house.database, SecretBox((NEW, OLD)), house.outbox).secrets())
     gone = refused(await log_in(api, code=code), 503, "unavailable")
     assert gone["detail"]
-    await reports(Rotation(house.database, Vault((OLD, NEW)), house.outbox).secrets())
+    await reports(Rotation(house.database, SecretBox((OLD, NEW)), house.outbox).secrets())
     granted(await log_in(api, code=code))

@@ -21,7 +21,7 @@ from app.mail.mailer import NoMailer, SmtpMailer
 from app.mail.rendering import MailTemplates
 from app.mail.repository import OutboxRows, outbox
 from app.mail.service import Outbox
-from app.security.secret_box import Vault
+from app.security.secret_box import SecretBox
 from tests.support.mail_sink import MailSink
 from tests.support.rival import end_connections
 
@@ -41,21 +41,21 @@ def sink() -> MailSink:
 
 
 @pytest.fixture
-async def delivery(database: Database, clock: SteppedClock, vault: Vault, sink: MailSink) -> Delivery:
+async def delivery(database: Database, clock: SteppedClock, secret_box: SecretBox, sink: MailSink) -> Delivery:
     """To a sink that listened for a moment, so that its port is known, and is away."""
     async with sink.running():
         pass
-    return Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), TEMPLATES)
+    return Delivery(database, clock, secret_box, SmtpMailer(SecretStr(sink.url)), TEMPLATES)
 
 
 Post = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
-def post(database: Database, clock: SteppedClock, vault: Vault) -> Post:
+def post(database: Database, clock: SteppedClock, secret_box: SecretBox) -> Post:
     async def post_one(to: str = "ann@example.com", **options: Any) -> None:
         async with database.transaction() as connection:
-            await Outbox(vault).queue(
+            await Outbox(secret_box).queue(
                 connection,
                 options.pop("kind", MailKind.PASSWORD_CHANGED),
                 to=to,
@@ -104,13 +104,13 @@ async def test_a_queued_letter_can_not_be_read_in_the_database(post: Post, datab
 
 
 async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
-    delivery: Delivery, database: Database, clock: SteppedClock, vault: Vault
+    delivery: Delivery, database: Database, clock: SteppedClock, secret_box: SecretBox
 ) -> None:
     about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "at": clock.now(), "requester": BROWSER}
 
     async def act_that_fails() -> None:
         async with database.transaction() as connection:
-            await Outbox(vault).queue(connection, MailKind.PASSWORD_CHANGED, **about)
+            await Outbox(secret_box).queue(connection, MailKind.PASSWORD_CHANGED, **about)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -201,11 +201,11 @@ async def test_a_server_that_hangs_costs_an_attempt_and_no_letter(
 
 
 async def test_a_server_that_is_slow_with_its_answer_gets_one_copy(
-    delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock, vault: Vault
+    delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock, secret_box: SecretBox
 ) -> None:
     await post()
     quick = replace(delivery, lease=Lease(seconds=30, renewed_every=0.05, claim_waits=0.5))
-    other = Delivery(database, clock, vault, SmtpMailer(SecretStr(sink.url)), TEMPLATES)
+    other = Delivery(database, clock, secret_box, SmtpMailer(SecretStr(sink.url)), TEMPLATES)
     sink.takes_its_time = True
     async with sink.running():
         await quick.deliver_due()
@@ -375,7 +375,7 @@ async def test_a_letter_sealed_with_a_lost_key_is_given_up(
     await post()
 
     async with sink.running():
-        await replace(delivery, vault=Vault((random_bytes(32),))).deliver_due()
+        await replace(delivery, secret_box=SecretBox((random_bytes(32),))).deliver_due()
 
     assert sink.messages == []
     assert (await state(database, clock)).dead == 1
@@ -422,21 +422,27 @@ async def test_settled_letters_are_swept_and_waiting_ones_stay(
 
 @pytest.mark.parametrize("written", [0, 1, 101])
 async def test_a_new_key_reseals_what_waits_and_the_old_one_can_go(
-    delivery: Delivery, post: Post, sink: MailSink, database: Database, vault: Vault, clock: SteppedClock, written: int
+    delivery: Delivery,
+    post: Post,
+    sink: MailSink,
+    database: Database,
+    secret_box: SecretBox,
+    clock: SteppedClock,
+    written: int,
 ) -> None:
     for number in range(written):
         await post(to=f"person{number}@example.com")
     old, new = random_bytes(32), random_bytes(32)
-    await move_to(database, vault, Vault((old,)))
+    await move_to(database, secret_box, SecretBox((old,)))
 
-    resealing = Outbox(Vault((new, old)))
+    resealing = Outbox(SecretBox((new, old)))
     first = [progress async for progress in resealing.reseal(database)]
     again = [progress async for progress in resealing.reseal(database)]
 
     assert (first[-1].total, first[-1].seen, first[-1].resealed, first[-1].unreadable) == (written, written, written, 0)
     assert (again[-1].seen, again[-1].resealed) == (written, 0)
     async with sink.running():
-        while await replace(delivery, vault=Vault((new,))).deliver_due():
+        while await replace(delivery, secret_box=SecretBox((new,))).deliver_due():
             pass
     assert len(sink.messages) == written
 
@@ -445,7 +451,7 @@ async def test_resealing_counts_what_it_can_not_read_and_leaves_it(post: Post, d
     await post()
     before = await rows(database)
 
-    [progress] = [each async for each in Outbox(Vault((random_bytes(32),))).reseal(database)]
+    [progress] = [each async for each in Outbox(SecretBox((random_bytes(32),))).reseal(database)]
 
     assert (progress.resealed, progress.unreadable) == (0, 1)
     assert await rows(database) == before
@@ -481,10 +487,10 @@ async def test_a_letter_is_in_exactly_one_state(database: Database, clock: Stepp
             await connection.execute(insert(outbox), common | both)
 
 
-async def move_to(database: Database, vault: Vault, other: Vault) -> None:
+async def move_to(database: Database, secret_box: SecretBox, other: SecretBox) -> None:
     """Seals every waiting letter as if it had been written under the other vault."""
     for row in await rows(database):
-        sealed = other.seal(vault.open(row.sealed, owner=row.account_id), owner=row.account_id)
+        sealed = other.seal(secret_box.open(row.sealed, owner=row.account_id), owner=row.account_id)
         async with database.autocommit() as connection:
             await OutboxRows(connection).reseal(row.id, old=row.sealed, new=sealed)
 

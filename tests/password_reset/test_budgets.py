@@ -82,7 +82,7 @@ async def newest_token(house: Services) -> str:
     async with house.database.transaction() as connection:
         newest = select(outbox.c.sealed, outbox.c.account_id).where(outbox.c.letter == MailKind.PASSWORD_RESET)
         row = (await connection.execute(newest.order_by(outbox.c.id.desc()).limit(1))).one()
-    packed = house.vault.open(row.sealed, owner=row.account_id).decode()
+    packed = house.secret_box.open(row.sealed, owner=row.account_id).decode()
     return "tkr_" + packed.partition("tkr_")[2][:43]
 
 

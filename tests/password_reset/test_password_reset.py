@@ -39,7 +39,7 @@ async def links(house: Services) -> list[str]:
     query = select(outbox.c.account_id, outbox.c.sealed, outbox.c.created_at).where(outbox.c.letter == "password_reset")
     async with house.database.autocommit() as connection:
         rows = (await connection.execute(query.order_by(outbox.c.id))).all()
-    opened = [unpack(house.vault.open(row.sealed, owner=row.account_id), at=row.created_at) for row in rows]
+    opened = [unpack(house.secret_box.open(row.sealed, owner=row.account_id), at=row.created_at) for row in rows]
     return [str(each.facts["token"]) for each in opened]
 
 

@@ -119,7 +119,7 @@ class Pair:
                 rows = await connection.fetch(f"{query} ORDER BY id", owner)
             finally:
                 await connection.close()
-            mails = [unpack(self.house.vault.open(row[0], owner=owner), at=row[1]) for row in rows]
+            mails = [unpack(self.house.secret_box.open(row[0], owner=owner), at=row[1]) for row in rows]
             return [str(kind.facts["token"]) for kind in mails]
 
         return self.portal.call(read)

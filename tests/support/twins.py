@@ -173,7 +173,7 @@ class Twins:
             "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = 'password_reset' ORDER BY id",
             person.id,
         )
-        opened = [unpack(self.house.vault.open(row[0], owner=person.id), at=row[1]) for row in rows]
+        opened = [unpack(self.house.secret_box.open(row[0], owner=person.id), at=row[1]) for row in rows]
         return [str(each.facts["token"]) for each in opened]
 
     async def client(self, *roles: Role) -> httpx.BasicAuth:
