@@ -7,7 +7,7 @@ IN_VENV := .venv/bin/python
 # Each module of tests stays in one process, and slow ones go first (tests/support/parallel.py); ARGS="-n 0" for one.
 WORKERS := -n auto --dist loadfile --no-loadscope-reorder
 
-# What `make coverage` wants whole: every rule, and everything that a room does for its verbs.
+# What `make coverage` wants whole: every rule, and everything that a module does for its verbs.
 WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clients/*,app/login/*,app/password_reset/*,app/profile/*,app/key_rotation/*,app/tokens/*,app/two_factor/*
 # The folders of tests/ that mirror app/, less those that start other processes.
 MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database http kernel key_rotation login mail password_reset profile security tokens two_factor test_worker.py)
@@ -34,7 +34,7 @@ test-long: env  ## the same and the long forms: more examples, more rounds of ea
 test-faults: env  ## kills, cuts and overload for minutes; what docs/reliability.md reports
 	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults -o faulthandler_timeout=3600 $(ARGS)
 
-check: env  ## style, types, walls between the rooms, stale files; changes nothing
+check: env  ## style, types, boundaries between the modules, stale files; changes nothing
 	@$(IN_VENV) scripts/check.py
 
 lock: env  ## requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
@@ -51,7 +51,7 @@ format: env  ## writes the code the way `make check` wants it
 bench: env  ## the timings of bench/
 	@$(IN_VENV) -m bench $(ARGS)
 
-coverage: env  ## which branches the tests of this process run; fails where the kernel or a room has one that none runs
+coverage: env  ## which branches the tests of this process run; fails where the kernel or a module has one that none runs
 	@$(IN_VENV) -m coverage run -m pytest $(MODULE_TESTS) tests/journeys $(ARGS)
 	@$(IN_VENV) -m coverage report
 	@echo "Of these must be whole:"

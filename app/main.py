@@ -37,13 +37,13 @@ def create_app(
     notice: DevelopmentNotice | None = None,
 ) -> FastAPI:
     """The service over one database. Raises SettingsRefused."""
-    house = build_services(settings, clock or SystemClock(), mail_folder=mail_folder)
+    services = build_services(settings, clock or SystemClock(), mail_folder=mail_folder)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with house.worker.running(with_worker=settings.run_worker):
+        async with services.worker.running(with_worker=settings.run_worker):
             yield
-        await house.close()
+        await services.close()
 
     app = FastAPI(
         title="Twokeys",
@@ -58,9 +58,9 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         openapi_url="/openapi.json" if settings.docs else None,
     )
-    app.state.services = house
+    app.state.services = services
     answer_with_problems(app)
-    _add_routes(app, house)
+    _add_routes(app, services)
     describe(app)
     if settings.docs:
         mount_docs(app)
@@ -70,25 +70,25 @@ def create_app(
         mount_metrics(app)
     # What is added last stands outermost.
     app.add_middleware(RequestLine)
-    app.add_middleware(Shedding, path="/v1/login", refuse_when_full=house.hasher.refuse_when_full)
+    app.add_middleware(Shedding, path="/v1/login", refuse_when_full=services.hasher.refuse_when_full)
     app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    if house.traces:
-        app.add_middleware(house.traces.requests_of)
+    if services.traces:
+        app.add_middleware(services.traces.requests_of)
     return app
 
 
-def _add_routes(app: FastAPI, house: Services) -> None:
-    guard = Guard(house.tokens)
+def _add_routes(app: FastAPI, services: Services) -> None:
+    guard = Guard(services.tokens)
     # Routers are tried in this order, and the check of a token comes a thousand times as often as anything else.
-    app.include_router(client_routes(house.clients))
-    app.include_router(forward_auth_routes(house.clients, guard))
-    app.include_router(login_routes(house.login))
-    app.include_router(profile_routes(house.profile, house.two_factor, guard))
-    app.include_router(two_factor_routes(house.two_factor, guard))
-    app.include_router(password_reset_routes(house.password_reset))
-    app.include_router(token_routes(house.tokens, guard))
-    app.include_router(admin_routes(house.admin, house.clients))
-    app.include_router(frontend_config_routes(house.settings))
-    app.include_router(health_routes(house.database))
+    app.include_router(client_routes(services.clients))
+    app.include_router(forward_auth_routes(services.clients, guard))
+    app.include_router(login_routes(services.login))
+    app.include_router(profile_routes(services.profile, services.two_factor, guard))
+    app.include_router(two_factor_routes(services.two_factor, guard))
+    app.include_router(password_reset_routes(services.password_reset))
+    app.include_router(token_routes(services.tokens, guard))
+    app.include_router(admin_routes(services.admin, services.clients))
+    app.include_router(frontend_config_routes(services.settings))
+    app.include_router(health_routes(services.database))

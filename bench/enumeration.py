@@ -40,12 +40,12 @@ def auc(first: Sequence[float], second: Sequence[float]) -> float:
     return max(above, 1 - above)
 
 
-async def _populate(house: Services) -> tuple[list[str], list[str]]:
+async def _populate(services: Services) -> tuple[list[str], list[str]]:
     known, disabled = [], []
     for number in range(POOL):
-        known.append((await an_account(house, f"known{number}@example.com")).address)
-        account = await an_account(house, f"disabled{number}@example.com")
-        await house.admin.disable(account.id, Operator(name="bench"), NO_REQUESTER)
+        known.append((await an_account(services, f"known{number}@example.com")).address)
+        account = await an_account(services, f"disabled{number}@example.com")
+        await services.admin.disable(account.id, Operator(name="bench"), NO_REQUESTER)
         disabled.append(account.address)
     return known, disabled
 
@@ -76,7 +76,7 @@ PAIRS = [
 
 async def measure(attacked: Twins, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each kind of question, one after the other in a fresh random order each round."""
-    known, disabled = await _populate(attacked.house)
+    known, disabled = await _populate(attacked.services)
     took: dict[str, list[float]] = {}
     for number in range(rounds + 5):
         asks = list(_asks(known[number % POOL], disabled[number % POOL], number).items())

@@ -1,4 +1,4 @@
-"""Everything that can be said about the tree without running the service: style, types, walls, stale files.
+"""Everything that can be said about the tree without running the service: style, types, boundaries, stale files.
 
 All steps run, also after a failure, so that one call shows everything there is to mend. Needs no network.
 """
@@ -21,7 +21,7 @@ def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
     yield "style (ruff check)", [sys.executable, "-m", "ruff", "check", "--quiet", "--output-format=concise", "."]
     yield "layout (ruff format; mend with `make format`)", [sys.executable, "-m", "ruff", "format", "--check", "."]
     yield "types (mypy --strict)", [sys.executable, "-m", "mypy", *(name for name in TYPED if (ROOT / name).is_dir())]
-    yield "walls (import-linter)", [str(BIN / "lint-imports"), "--no-cache"]
+    yield "boundaries (import-linter)", [str(BIN / "lint-imports"), "--no-cache"]
     yield "lock files (mend with `make lock`)", [sys.executable, "scripts/lock.py", "--check"]
     fresh = scratch / "openapi.json"
     yield "OpenAPI from the code", [sys.executable, "-m", "app", "openapi", "--output", str(fresh)]

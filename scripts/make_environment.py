@@ -24,7 +24,7 @@ PYTHON = VENV / "bin" / "python"
 BASE = Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
 BASE_PYTHON = str(BASE if BASE.exists() else sys.executable)
 NO_ROOM = (
-    "There is no room left on the disk that holds {} (the environment needs about 700 MB); free some and try again."
+    "There is no space left on the disk that holds {} (the environment needs about 700 MB); free some and try again."
 )
 
 

@@ -95,7 +95,7 @@ def settings(database_url: str, changes: dict[str, Any]) -> Settings:
 
 @pytest.fixture
 async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
-    """The service in this process, each answer held against the document; `house` leads to its rooms."""
+    """The service in this process, each answer held against the document; `services` leads to its services."""
     app = create_app(settings, clock)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with (
@@ -104,13 +104,13 @@ async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncC
             transport=transport, base_url="http://test", event_hooks={"response": [must_be_documented]}
         ) as client,
     ):
-        client.house = app.state.services  # type: ignore[attr-defined]
+        client.services = app.state.services  # type: ignore[attr-defined]
         yield client
 
 
 @pytest.fixture
-def house(api: httpx.AsyncClient) -> Services:
-    """The rooms behind `api`."""
-    found = api.house  # type: ignore[attr-defined]
+def services(api: httpx.AsyncClient) -> Services:
+    """The services behind `api`."""
+    found = api.services  # type: ignore[attr-defined]
     assert isinstance(found, Services)
     return found

@@ -31,25 +31,25 @@ TABLES = (
 )
 
 
-async def counts(house: Services) -> dict[str, int]:
-    async with house.database.autocommit() as connection:
+async def counts(services: Services) -> dict[str, int]:
+    async with services.database.autocommit() as connection:
         query = "SELECT count(*) FROM {}"
         return {name: int(await connection.scalar(text(query.format(name))) or 0) for name in TABLES}
 
 
-async def test_sweeping_leaves_what_lives(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_sweeping_leaves_what_lives(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     challenge = granted(await log_in(api))["challenge"]
     await log_in(api, password=WRONG)
-    await an_account(house, "grace@example.com")
+    await an_account(services, "grace@example.com")
     pending = await a_session(api, "grace@example.com")
     secret = (await begin(api, pending))["secret"]
     granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
-    await house.password_reset.answer_requests()
-    before = await counts(house)
-    await house.worker.sweep()
-    left = await counts(house)
+    await services.password_reset.answer_requests()
+    before = await counts(services)
+    await services.worker.sweep()
+    left = await counts(services)
     # The session of before the confirmation ended with it; of two people one has a wrong password that still counts.
     assert (before["tokens"], before["password_attempts"]) == (3, 2)
     assert left == before | {"tokens": 2, "password_attempts": 1}
@@ -60,21 +60,21 @@ async def test_sweeping_leaves_what_lives(api: httpx.AsyncClient, house: Service
     granted(await api.post("/v1/me/2fa/confirm", json=code, headers=bearer(pending)))
 
 
-async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     await enroll(api, await a_session(api), clock.now())
     await log_in(api, password=WRONG)
     granted(await log_in(api))
-    await an_account(house, "grace@example.com")
+    await an_account(services, "grace@example.com")
     await begin(api, await a_session(api, "grace@example.com"))
     granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
-    await house.password_reset.answer_requests()
-    async with house.database.autocommit() as connection:
+    await services.password_reset.answer_requests()
+    async with services.database.autocommit() as connection:
         await connection.execute(text("UPDATE outbox SET sealed = NULL, sent_at = :at"), {"at": clock.now()})
-    clock.advance(timedelta(days=house.settings.event_retention_days + 1))
-    await house.worker.sweep()
+    clock.advance(timedelta(days=services.settings.event_retention_days + 1))
+    await services.worker.sweep()
     # Two people and one device that is on.
-    assert {name: count for name, count in (await counts(house)).items() if count} == {
+    assert {name: count for name, count in (await counts(services)).items() if count} == {
         "accounts": 2,
         "authenticators": 1,
         "two_factor_accounts": 1,
@@ -82,12 +82,12 @@ async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, house: Se
 
 
 async def test_an_expired_enrollment_says_so_for_a_day(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     code = {"code": totp_code((await begin(api, await a_session(api)))["secret"], clock.now())}
     for hours, status, problem in ((23, 410, "enrollment_expired"), (2, 409, "no_pending_enrollment")):
         clock.advance(timedelta(hours=hours))
-        await house.worker.sweep()
+        await services.worker.sweep()
         session = bearer(await a_session(api))
         refused(await api.post("/v1/me/2fa/confirm", json=code, headers=session), status, problem)

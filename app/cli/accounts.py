@@ -28,9 +28,9 @@ def _print_account(known: KnownAccount, *, as_json: bool) -> None:
     print_one(output, as_json=as_json)
 
 
-async def _find(house: Services, email: str) -> KnownAccount:
+async def _find(services: Services, email: str) -> KnownAccount:
     """Raises FieldError, NotFound."""
-    return await house.admin.account_with_address(email)
+    return await services.admin.account_with_address(email)
 
 
 @accounts.command()
@@ -46,11 +46,11 @@ def create(
     password = _read_password() if password_stdin else None
 
     async def run() -> KnownAccount:
-        async with open_services(seals=True) as house:
-            house.settings.require_mail_settings()
-            if password is None and house.settings.mail is Mail.OFF:
+        async with open_services(seals=True) as services:
+            services.settings.require_mail_settings()
+            if password is None and services.settings.mail is Mail.OFF:
                 raise SettingsRefused("TWOKEYS_MAIL=off, so no invitation would arrive; use --password-stdin.")
-            return await house.admin.create(email, password, operator(), NO_REQUESTER)
+            return await services.admin.create(email, password, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
     if password is None:
@@ -68,8 +68,8 @@ def show(email: Email, *, json: AsJson = False) -> None:
     """Show an account."""
 
     async def run() -> KnownAccount:
-        async with open_services(seals=False) as house:
-            return await _find(house, email)
+        async with open_services(seals=False) as services:
+            return await _find(services, email)
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -79,9 +79,9 @@ def disable(email: Email, *, json: AsJson = False) -> None:
     """Keep a person out, and end everything that the account had."""
 
     async def run() -> KnownAccount:
-        async with open_services(seals=False) as house:
-            known = await _find(house, email)
-            return await house.admin.disable(known.account.id, operator(), NO_REQUESTER)
+        async with open_services(seals=False) as services:
+            known = await _find(services, email)
+            return await services.admin.disable(known.account.id, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -91,9 +91,9 @@ def enable(email: Email, *, json: AsJson = False) -> None:
     """Let a person in again; what the account had stays dead."""
 
     async def run() -> KnownAccount:
-        async with open_services(seals=False) as house:
-            known = await _find(house, email)
-            return await house.admin.enable(known.account.id, operator(), NO_REQUESTER)
+        async with open_services(seals=False) as services:
+            known = await _find(services, email)
+            return await services.admin.enable(known.account.id, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -103,10 +103,10 @@ def reset_two_factor(email: Email, *, reason: Why, json: AsJson = False) -> None
     """Turn off a person's two-factor authentication, and end everything that the account had."""
 
     async def run() -> dict[str, Any]:
-        async with open_services(seals=True) as house:
-            house.settings.require_mail_settings()
-            known = await _find(house, email)
-            reset = await house.admin.reset_two_factor(known.account.id, reason, operator(), NO_REQUESTER)
+        async with open_services(seals=True) as services:
+            services.settings.require_mail_settings()
+            known = await _find(services, email)
+            reset = await services.admin.reset_two_factor(known.account.id, reason, operator(), NO_REQUESTER)
             return {"two_factor": reset.two_factor.status.value, "revoked": reset.revoked.as_details()}
 
     done = asyncio.run(run())
@@ -128,11 +128,11 @@ def revoke_tokens(
         raise typer.BadParameter("Give either an address or --all.")
 
     async def run() -> dict[str, int]:
-        async with open_services(seals=False) as house:
+        async with open_services(seals=False) as services:
             if email is None:
-                return {"accounts": await house.admin.revoke_every_token(reason, operator())}
-            known = await _find(house, email)
-            revoked = await house.admin.revoke_tokens(known.account.id, reason, operator(), NO_REQUESTER)
+                return {"accounts": await services.admin.revoke_every_token(reason, operator())}
+            known = await _find(services, email)
+            revoked = await services.admin.revoke_tokens(known.account.id, reason, operator(), NO_REQUESTER)
             return revoked.as_details()
 
     print_one(asyncio.run(run()), as_json=json)

@@ -29,8 +29,8 @@ def create(
         raise FieldError("/name", f"The name must be 1 to {_LONGEST_NAME} printable characters.")
 
     async def run() -> MadeClient:
-        async with open_services(seals=False) as house:
-            return await house.clients.create(name, role)
+        async with open_services(seals=False) as services:
+            return await services.clients.create(name, role)
 
     made = asyncio.run(run())
     output = {"client_id": str(made.client.id), "client_secret": made.secret.get_secret_value()}
@@ -44,8 +44,8 @@ def list_all(*, json: AsJson = False) -> None:
     """List the clients, without their secrets."""
 
     async def run() -> list[dict[str, Any]]:
-        async with open_services(seals=False) as house:
-            return [_as_output(client) for client in await house.clients.all()]
+        async with open_services(seals=False) as services:
+            return [_as_output(client) for client in await services.clients.all()]
 
     print_many(asyncio.run(run()), as_json=json)
 
@@ -66,9 +66,9 @@ def delete(
     """Delete a client; its next question is refused."""
 
     async def run() -> None:
-        async with open_services(seals=False) as house:
+        async with open_services(seals=False) as services:
             try:
-                await house.clients.delete(id)
+                await services.clients.delete(id)
             except NotFound:
                 raise NotFound("There is no client with this id.") from None
 

@@ -24,15 +24,15 @@ def read_settings() -> Settings:
 
 @asynccontextmanager
 async def open_services(*, seals: bool) -> AsyncIterator[Services]:
-    """The rooms over the database of the settings. A command that seals nothing does not need the keys."""
+    """The services over the database of the settings. A command that seals nothing does not need the keys."""
     settings = read_settings().model_copy(update={"log_level": "warning"})
     if not seals and not settings.secret_keys:
         settings = settings.model_copy(update={"secret_keys": (SecretStr(new_key()),)})
-    house = build_services(settings, SystemClock())
+    services = build_services(settings, SystemClock())
     try:
-        yield house
+        yield services
     finally:
-        await house.close()
+        await services.close()
 
 
 def operator() -> Operator:

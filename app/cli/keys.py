@@ -39,8 +39,8 @@ def rotate(*, json: AsJson = False) -> None:
 
 async def _rotate() -> Resealing:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    async with open_services(seals=True) as house:
-        rotation = Rotation(house.database, house.secret_box, house.outbox)
+    async with open_services(seals=True) as services:
+        rotation = Rotation(services.database, services.secret_box, services.outbox)
         progress = Progress(*columns, console=Console(stderr=True))
         with ExitStack() as bars:
             secrets = await _follow(progress, bars, "Authenticator secrets", rotation.secrets())

@@ -44,14 +44,14 @@ def worker() -> None:
 
 async def _work(settings: Settings) -> None:
     await check(settings)
-    house = build_services(settings, SystemClock())
+    services = build_services(settings, SystemClock())
     stopping = asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
     _log.info("working")
-    await house.worker.work(stopping)
-    await house.delivery.stop()
-    await house.close()
+    await services.worker.work(stopping)
+    await services.delivery.stop()
+    await services.close()
 
 
 def migrate(*, json: AsJson = False) -> None:

@@ -133,16 +133,16 @@ async def _prepare(settings: Settings, kept: Kept) -> str | None:
     """Schema and demo account; the account's password, or None where somebody has changed it since."""
     await migrate(settings.database_dsn())
     await check(settings, sends_mail=False)
-    house = build_services(settings, SystemClock())
+    services = build_services(settings, SystemClock())
     password = SecretStr(kept.demo_password)
     try:
-        account = await house.accounts.with_address(DEMO_ADDRESS)
+        account = await services.accounts.with_address(DEMO_ADDRESS)
         if account is None:
-            await house.admin.create(DEMO_ADDRESS, password, Operator(name="twokeys dev"), NO_REQUESTER)
-        elif not await house.hasher.verify(password, account.password_hash):
+            await services.admin.create(DEMO_ADDRESS, password, Operator(name="twokeys dev"), NO_REQUESTER)
+        elif not await services.hasher.verify(password, account.password_hash):
             return None
     finally:
-        await house.close()
+        await services.close()
     return kept.demo_password
 
 

@@ -56,7 +56,7 @@ _MESSAGES = {
 
 
 class MalformedRequest(Refusal):
-    """The bytes are not what they should be: answered before any room sees them."""
+    """The bytes are not what they should be: answered before any module sees them."""
 
     status = 400
     code = "malformed_json"

@@ -1,1 +1,1 @@
-"""Words that all rooms share. Nothing here does I/O."""
+"""Words that all modules share. Nothing here does I/O."""

@@ -1,4 +1,4 @@
-"""The ways to say no. A room names what is true; `http/problems.py` alone knows statuses."""
+"""The ways to say no. A module names what is true; `http/problems.py` alone knows statuses."""
 
 from typing import Any, ClassVar
 

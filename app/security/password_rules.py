@@ -61,7 +61,7 @@ class PasswordRules:
         self._strength.close()
 
     async def _is_breached(self, text: str) -> bool:
-        """Have I Been Pwned's range API: five characters of a SHA-1 leave the house. Fails open, and is counted."""
+        """Have I Been Pwned's range API: five characters of a SHA-1 leave the service. Fails open, and is counted."""
         sha1 = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().upper()
         try:
             async with httpx.AsyncClient(timeout=_BREACH_SECONDS) as client:

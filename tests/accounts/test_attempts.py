@@ -47,9 +47,9 @@ async def strangers_guess(api: httpx.AsyncClient, times: int, email: str = EMAIL
 
 
 @given_settings(wrong_passwords_per_account=12)
-async def test_one_address_alone_shuts_nobody_out(api: httpx.AsyncClient, house: Services) -> None:
+async def test_one_address_alone_shuts_nobody_out(api: httpx.AsyncClient, services: Services) -> None:
     """What its own budget refuses is not counted against everybody."""
-    await an_account(house)
+    await an_account(services)
     answers = [await log_in_from(api, "203.0.113.1", WRONG) for _ in range(20)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 10
     granted(await log_in_from(api, HOME))
@@ -57,9 +57,9 @@ async def test_one_address_alone_shuts_nobody_out(api: httpx.AsyncClient, house:
 
 @given_settings(requests_per_client_minute=5, wrong_passwords_per_client=8)
 async def test_a_request_too_many_is_no_wrong_password(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     answers = [await log_in_from(api, HOME, WRONG) for _ in range(20)]
     assert [answer.json()["code"] for answer in answers] == ["invalid_credentials"] * 5 + ["rate_limited"] * 15
     clock.advance(timedelta(seconds=61))
@@ -67,8 +67,8 @@ async def test_a_request_too_many_is_no_wrong_password(
 
 
 @given_settings(wrong_passwords_per_account=3)
-async def test_an_address_is_known_for_thirty_days(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_an_address_is_known_for_thirty_days(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     granted(await log_in_from(api, HOME))
     clock.advance(timedelta(days=29))
     await strangers_guess(api, 3)
@@ -79,9 +79,9 @@ async def test_an_address_is_known_for_thirty_days(api: httpx.AsyncClient, house
 
 
 @given_settings(wrong_passwords_per_account=3)
-async def test_an_address_is_known_to_its_own_account_alone(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
-    await an_account(house, "eve@example.com")
+async def test_an_address_is_known_to_its_own_account_alone(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    await an_account(services, "eve@example.com")
     granted(await log_in_from(api, "192.0.2.66", email="eve@example.com"))
     await strangers_guess(api, 3)
     refused(await log_in_from(api, "192.0.2.66"), 429, "too_many_attempts")
@@ -89,17 +89,17 @@ async def test_an_address_is_known_to_its_own_account_alone(api: httpx.AsyncClie
 
 @given_settings(wrong_passwords_per_account=3)
 async def test_a_password_alone_makes_no_address_known_where_a_code_is_wanted(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     await enroll(api, await a_session(api), clock.now())
     assert granted(await log_in_from(api, "192.0.2.66"))["status"] == "two_factor_required"
     await strangers_guess(api, 3)
     refused(await log_in_from(api, "192.0.2.66"), 429, "too_many_attempts")
 
 
-async def test_right_passwords_use_up_no_budget(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_right_passwords_use_up_no_budget(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     for _ in range(12):
         assert granted(await log_in_from(api, HOME))["status"] == "two_factor_required"
@@ -109,9 +109,9 @@ async def test_right_passwords_use_up_no_budget(api: httpx.AsyncClient, house: S
 
 @given_settings(wrong_codes_per_account=1)
 async def test_a_limit_of_one_wrong_code_locks_at_once(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(STEP)
     wrong = refused(await log_in_from(api, HOME, code=wrong_code(device.secret, clock)), 401, "invalid_code")
@@ -124,32 +124,32 @@ async def test_a_limit_of_one_wrong_code_locks_at_once(
 
 @given_settings(wrong_codes_per_account=1)
 async def test_a_locked_account_takes_no_code_with_a_challenge_and_counts_none_on_it(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     challenge = granted(await log_in_from(api, HOME))["challenge"]
     refused(await log_in_from(api, HOME, code=wrong_code(device.secret, clock)), 401, "invalid_code")
     locked = await answer_challenge(api, challenge, totp_code(device.secret, clock.now()))
     refused(locked, 429, "too_many_attempts")
     assert locked.headers["Retry-After"] == "900"
-    async with house.database.autocommit() as connection:
+    async with services.database.autocommit() as connection:
         assert await connection.scalar(text("SELECT wrong_codes FROM login_challenges")) == 0
 
 
 @given_settings(requests_per_client_minute=2)
 async def test_requests_for_a_reset_are_limited_and_a_refused_one_sends_nothing(
-    api: httpx.AsyncClient, house: Services
+    api: httpx.AsyncClient, services: Services
 ) -> None:
     answers = [await api.post("/v1/password-reset", json={"email": EMAIL}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     refused(answers[2], 429, "rate_limited")
-    assert await house.password_reset.answer_requests() == 2
+    assert await services.password_reset.answer_requests() == 2
 
 
 async def test_wrong_codes_at_a_confirm_are_counted_and_end_in_a_lock(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = bearer(await a_session(api))
     secret = (await begin(api, session["Authorization"].removeprefix("Bearer ")))["secret"]
     for left in range(9, -1, -1):
@@ -160,18 +160,18 @@ async def test_wrong_codes_at_a_confirm_are_counted_and_end_in_a_lock(
     refused(await api.post("/v1/me/2fa/confirm", json=body, headers=session), 429, "too_many_attempts")
 
 
-async def test_a_log_in_to_nobody_is_recorded_under_nobody(api: httpx.AsyncClient, house: Services) -> None:
+async def test_a_log_in_to_nobody_is_recorded_under_nobody(api: httpx.AsyncClient, services: Services) -> None:
     refused(await log_in_from(api, HOME, email="nobody@example.com"), 401, "invalid_credentials")
-    found = await house.admin.events(account_id=None, type=None, after=None, limit=10)
+    found = await services.admin.events(account_id=None, type=None, after=None, limit=10)
     assert [(event.type, event.account_id, event.requester.address) for event in found.items] == [
         ("login.failed", None, HOME)
     ]
 
 
 @given_settings(requests_per_client_minute=1000)
-async def test_right_passwords_at_once_are_no_wrong_ones(api: httpx.AsyncClient, house: Services) -> None:
+async def test_right_passwords_at_once_are_no_wrong_ones(api: httpx.AsyncClient, services: Services) -> None:
     """Each counts as wrong until it is looked at; whoever comes meanwhile waits for that."""
-    await an_account(house)
+    await an_account(services)
     answers = await asyncio.gather(*(log_in_from(api, HOME) for _ in range(40)))
     assert {answer.status_code for answer in answers} == {200}
     token = answers[0].json()["access_token"]
@@ -180,8 +180,8 @@ async def test_right_passwords_at_once_are_no_wrong_ones(api: httpx.AsyncClient,
 
 
 @given_settings(requests_per_client_minute=1000)
-async def test_wrong_passwords_at_once_are_ten_looks(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_wrong_passwords_at_once_are_ten_looks(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     answers = await asyncio.gather(*(log_in_from(api, HOME, WRONG) for _ in range(40)))
     assert sorted(answer.status_code for answer in answers) == [401] * 10 + [429] * 30
     assert (await log_in_from(api, HOME)).status_code == 429

@@ -38,8 +38,8 @@ REASON = {"reason": "Lost her phone, identity checked."}
 
 
 @pytest.fixture
-async def operator(house: Services) -> httpx.BasicAuth:
-    return await a_client(house, Role.ADMIN)
+async def operator(services: Services) -> httpx.BasicAuth:
+    return await a_client(services, Role.ADMIN)
 
 
 async def events(api: httpx.AsyncClient, operator: httpx.BasicAuth, **query: str) -> list[dict[str, object]]:
@@ -53,13 +53,13 @@ def types(found: Iterable[dict[str, object]]) -> list[object]:
     return [event["type"] for event in found]
 
 
-async def mails(house: Services) -> list[str]:
-    async with house.database.autocommit() as connection:
+async def mails(services: Services) -> list[str]:
+    async with services.database.autocommit() as connection:
         return list(await connection.scalars(text("SELECT letter FROM outbox ORDER BY id")))
 
 
-async def epoch(house: Services, id: UUID) -> int:
-    async with house.database.autocommit() as connection:
+async def epoch(services: Services, id: UUID) -> int:
+    async with services.database.autocommit() as connection:
         query = text("SELECT credential_epoch FROM accounts WHERE id = :id")
         return int((await connection.execute(query, {"id": id})).scalar_one())
 
@@ -87,20 +87,20 @@ async def test_an_account_with_a_password_can_log_in(api: httpx.AsyncClient, ope
 
 
 async def test_an_account_without_a_password_is_invited(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
     made = await api.post("/v1/admin/accounts", json={"email": EMAIL}, auth=operator)
     assert made.status_code == 201, made.text
-    assert await mails(house) == ["invitation"]
+    assert await mails(services) == ["invitation"]
     assert types(await events(api, operator)) == ["account.created"]
     assert (await log_in(api)).status_code == 401
 
 
 async def test_creating_is_recorded_with_the_client(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
     made = await api.post("/v1/admin/accounts", json={"email": EMAIL, "password": PASSWORD}, auth=operator)
-    client = (await house.clients.all())[0]
+    client = (await services.clients.all())[0]
     (event,) = await events(api, operator)
     assert (event["type"], event["account_id"], event["client_id"]) == (
         "account.created",
@@ -110,9 +110,9 @@ async def test_creating_is_recorded_with_the_client(
 
 
 async def test_an_address_is_taken_in_any_case(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     again = {"email": EMAIL.upper().replace("EXAMPLE.COM", "example.COM"), "password": PASSWORD}
     answer = await api.post("/v1/admin/accounts", json=again, auth=operator)
     assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
@@ -134,11 +134,11 @@ async def test_a_weak_password_makes_no_account(
 
 
 async def test_pages_are_stable_while_accounts_are_made(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    made = [str((await an_account(house, f"p{n}@example.com", None)).id) for n in range(5)]
+    made = [str((await an_account(services, f"p{n}@example.com", None)).id) for n in range(5)]
     first = (await api.get("/v1/admin/accounts", params={"limit": 2}, auth=operator)).json()
-    await an_account(house, "late@example.com", None)
+    await an_account(services, "late@example.com", None)
     second = (
         await api.get("/v1/admin/accounts", params={"limit": 3, "cursor": first["next_cursor"]}, auth=operator)
     ).json()
@@ -147,20 +147,20 @@ async def test_pages_are_stable_while_accounts_are_made(
 
 
 async def test_an_account_is_found_by_its_address(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    await an_account(house, "grace@example.com", None)
-    account = await an_account(house)
+    await an_account(services, "grace@example.com", None)
+    account = await an_account(services)
     found = (await api.get("/v1/admin/accounts", params={"email": EMAIL.upper()}, auth=operator)).json()
     assert [item["id"] for item in found["items"]] == [str(account.id)]
 
 
 async def test_a_page_tells_the_second_factor_of_each(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, clock: SetClock, operator: httpx.BasicAuth
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     await enroll(api, await a_session(api), clock.now())
-    await an_account(house, "grace@example.com")
+    await an_account(services, "grace@example.com")
     items = (await api.get("/v1/admin/accounts", auth=operator)).json()["items"]
     states = {item["email"]: item["two_factor"] for item in items}
     assert states["grace@example.com"]["status"] == "disabled"
@@ -187,9 +187,9 @@ async def test_what_is_not_there_is_not_found(
 
 
 async def test_disabling_ends_everything_and_says_how_much(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     token = await a_session(api)
     await api.post("/v1/me/tokens", json={"description": "Backup"}, headers=bearer(token))
     answer = await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": "disabled"}, auth=operator)
@@ -201,9 +201,9 @@ async def test_disabling_ends_everything_and_says_how_much(
 
 
 async def test_enabling_brings_no_token_back(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     token = await a_session(api)
     for status in ("disabled", "active"):
         await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": status}, auth=operator)
@@ -213,20 +213,20 @@ async def test_enabling_brings_no_token_back(
 
 @pytest.mark.parametrize("status", ["active", "disabled"])
 async def test_a_status_that_is_so_already_changes_nothing(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth, status: str
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth, status: str
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": status}, auth=operator)
-    before = (await epoch(house, account.id), types(await events(api, operator)))
+    before = (await epoch(services, account.id), types(await events(api, operator)))
     answer = await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": status}, auth=operator)
     assert (answer.status_code, answer.json()["status"]) == (200, status)
-    assert (await epoch(house, account.id), types(await events(api, operator))) == before
+    assert (await epoch(services, account.id), types(await events(api, operator))) == before
 
 
 async def test_resetting_two_factor_ends_everything_and_tells_the_person(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, clock: SetClock, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     enrolled = await enroll(api, await a_session(api), clock.now())
     answer = await api.post(f"/v1/admin/accounts/{account.id}/2fa/reset", json=REASON, auth=operator)
     assert answer.status_code == 200, answer.text
@@ -234,7 +234,7 @@ async def test_resetting_two_factor_ends_everything_and_tells_the_person(
     assert answer.json()["revoked"] == {"sessions": 1, "personal_tokens": 0}
     assert (await api.get("/v1/me", headers=bearer(enrolled.token))).status_code == 401
     assert (await log_in(api)).json()["token"]["amr"] == ["pwd"]
-    assert (await mails(house))[-1] == "two_factor_reset_by_admin"
+    assert (await mails(services))[-1] == "two_factor_reset_by_admin"
     (event,) = await events(api, operator, type="two_factor.reset")
     assert event["details"] == {
         "reason": REASON["reason"],
@@ -244,9 +244,9 @@ async def test_resetting_two_factor_ends_everything_and_tells_the_person(
 
 
 async def test_resetting_two_factor_ends_a_lock_by_wrong_codes(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, clock: SetClock, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     enrolled = await enroll(api, await a_session(api), clock.now())
     clock.advance(timedelta(minutes=2))
     wrong, right = totp_code(enrolled.secret, clock.now(), steps=9), totp_code(enrolled.secret, clock.now())
@@ -260,8 +260,8 @@ async def test_resetting_two_factor_ends_a_lock_by_wrong_codes(
     await enroll(api, await a_session(api), clock.now())
 
 
-async def test_revoking_ends_every_token(api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth) -> None:
-    account = await an_account(house)
+async def test_revoking_ends_every_token(api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth) -> None:
+    account = await an_account(services)
     token = await a_session(api)
     answer = await api.post(f"/v1/admin/accounts/{account.id}/tokens/revoke", json=REASON, auth=operator)
     assert answer.json() == {"revoked": {"sessions": 1, "personal_tokens": 0}}
@@ -273,78 +273,78 @@ async def test_revoking_ends_every_token(api: httpx.AsyncClient, house: Services
 @pytest.mark.parametrize("act", ["2fa/reset", "tokens/revoke"])
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "  "}, {"reason": "a\nb"}, {"reason": "x" * 501}])
 async def test_an_act_needs_a_reason(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth, act: str, body: dict[str, str]
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth, act: str, body: dict[str, str]
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     answer = await api.post(f"/v1/admin/accounts/{account.id}/{act}", json=body, auth=operator)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/reason")
-    assert await epoch(house, account.id) == 0
+    assert await epoch(services, account.id) == 0
 
 
 async def test_a_person_sees_what_an_operator_did(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     await api.post(f"/v1/admin/accounts/{account.id}/tokens/revoke", json=REASON, auth=operator)
     seen = (await api.get("/v1/me/events", headers=bearer(await a_session(api)))).json()["items"]
     (event,) = (event for event in seen if event["type"] == "tokens.revoked")
-    client = (await house.clients.all())[0]
+    client = (await services.clients.all())[0]
     assert (event["details"]["reason"], event["details"]["client_id"]) == (REASON["reason"], str(client.id))
 
 
 async def test_an_operator_can_have_a_reset_link_sent(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     token = await a_session(api)
     answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=operator)
     assert answer.status_code == 202
-    assert await mails(house) == ["password_reset"]
+    assert await mails(services) == ["password_reset"]
     assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
     (event,) = await events(api, operator, type="password_reset.requested")
     assert event["client_id"] is not None
 
 
 async def test_a_deleted_account_leaves_its_id_and_nothing_personal(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, clock: SetClock, operator: httpx.BasicAuth
 ) -> None:
     where = {"X-Forwarded-For": "203.0.113.7", "User-Agent": "AdasBrowser/1.0"}
     api.headers.update(where)
-    account = await an_account(house)
+    account = await an_account(services)
     await log_in(api, password="wrong-wrong-wrong")
     enrolled = await enroll(api, await a_session(api), clock.now())
     await api.post("/v1/me/tokens", json={"description": "AdasBackup"}, headers=bearer(enrolled.token))
     await log_in(api)
     await api.post("/v1/password-reset", json={"email": EMAIL})
-    await house.password_reset.answer_requests()
+    await services.password_reset.answer_requests()
     await api.post("/v1/password-reset", json={"email": EMAIL})
     api.headers.update({"X-Forwarded-For": "198.51.100.1", "User-Agent": "SupportDesk/1.0"})
     answer = await api.delete(f"/v1/admin/accounts/{account.id}", auth=operator)
     assert answer.status_code == 204
 
-    left = await everything(house)
+    left = await everything(services)
     assert str(account.id) in left
     assert not re.findall(r"(?i)ada|203\.0\.113|198\.51\.100|SupportDesk", left)
     assert subject_of(EMAIL).hex() not in left
     found = await events(api, operator, account_id=str(account.id))
     assert types(found)[0] == "account.deleted"
     assert all((event["ip"], event["user_agent"], event["details"]) == (None, None, {}) for event in found)
-    assert await mails(house) == []
+    assert await mails(services) == []
     assert (await api.get(f"/v1/admin/accounts/{account.id}", auth=operator)).status_code == 404
 
 
-async def everything(house: Services) -> str:
+async def everything(services: Services) -> str:
     """All rows of all tables but the clients', as text."""
-    async with house.database.autocommit() as connection:
+    async with services.database.autocommit() as connection:
         tables = [table for table in metadata.tables if table != "clients"]
         select = "SELECT json_agg(t) FROM {} t"
         return "\n".join([str(await connection.scalar(text(select.format(name)))) for name in tables])
 
 
 async def test_an_address_is_free_again_after_deletion(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     await api.delete(f"/v1/admin/accounts/{account.id}", auth=operator)
     again = await api.post("/v1/admin/accounts", json={"email": EMAIL, "password": NEW_PASSWORD}, auth=operator)
     assert again.status_code == 201
@@ -353,10 +353,10 @@ async def test_an_address_is_free_again_after_deletion(
 
 
 async def test_events_are_found_by_account_and_type_in_pages(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
-    await an_account(house, "grace@example.com")
+    account = await an_account(services)
+    await an_account(services, "grace@example.com")
     for _ in range(3):
         await log_in(api)
     query = {"account_id": str(account.id), "type": "login.succeeded", "limit": "2"}
@@ -389,9 +389,9 @@ CALLS = [
 
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
 async def test_only_a_client_of_the_role_admin_may(
-    api: httpx.AsyncClient, house: Services, method: str, path: str, body: dict[str, str] | None
+    api: httpx.AsyncClient, services: Services, method: str, path: str, body: dict[str, str] | None
 ) -> None:
-    account = await an_account(house, "grace@example.com")
+    account = await an_account(services, "grace@example.com")
     session = await a_session(api, "grace@example.com")
     path = path.format(id=account.id)
 
@@ -402,8 +402,8 @@ async def test_only_a_client_of_the_role_admin_may(
     assert await ask() == (401, "invalid_client", "Basic")
     assert await ask(headers=bearer(session)) == (401, "invalid_client", "Basic")
     assert await ask(auth=httpx.BasicAuth(str(new_id()), "tki_" + "x" * 43)) == (401, "invalid_client", "Basic")
-    assert await ask(auth=await a_client(house, Role.INTROSPECT)) == (403, "insufficient_role", None)
-    assert await epoch(house, account.id) == 0
+    assert await ask(auth=await a_client(services, Role.INTROSPECT)) == (403, "insufficient_role", None)
+    assert await epoch(services, account.id) == 0
 
 
 ALLOWED = {
@@ -416,20 +416,20 @@ ALLOWED = {
 @pytest.mark.parametrize("role", ALLOWED)
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
 async def test_a_role_opens_its_own_calls_alone(
-    api: httpx.AsyncClient, house: Services, method: str, path: str, body: dict[str, str] | None, role: Role
+    api: httpx.AsyncClient, services: Services, method: str, path: str, body: dict[str, str] | None, role: Role
 ) -> None:
-    account = await an_account(house)
-    client = await a_client(house, role)
+    account = await an_account(services)
+    client = await a_client(services, role)
 
     answer = await api.request(method, path.format(id=account.id), json=body, auth=client)
 
     assert answer.status_code == (200 if (method, path) in ALLOWED[role] else 403)
-    assert await epoch(house, account.id) == 0
+    assert await epoch(services, account.id) == 0
 
 
-async def test_the_role_to_write_accounts_reads_them_too(api: httpx.AsyncClient, house: Services) -> None:
-    account = await an_account(house)
-    writer = await a_client(house, Role.ACCOUNTS_WRITE)
+async def test_the_role_to_write_accounts_reads_them_too(api: httpx.AsyncClient, services: Services) -> None:
+    account = await an_account(services)
+    writer = await a_client(services, Role.ACCOUNTS_WRITE)
 
     assert (await api.get(f"/v1/admin/accounts/{account.id}", auth=writer)).status_code == 200
     assert (await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": "disabled"}, auth=writer)).is_success
@@ -437,9 +437,9 @@ async def test_the_role_to_write_accounts_reads_them_too(api: httpx.AsyncClient,
 
 
 async def test_of_two_deletions_at_once_one_finds_the_account(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth, database_url: str
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth, database_url: str
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     deleting = api.delete(f"/v1/admin/accounts/{account.id}", auth=operator)
     answer = await overtaken(database_url, deleting, "DELETE FROM accounts WHERE id = $1", account.id)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -447,31 +447,31 @@ async def test_of_two_deletions_at_once_one_finds_the_account(
 
 
 async def test_no_link_is_sent_to_a_disabled_account(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     await api.patch(f"/v1/admin/accounts/{account.id}", json={"status": "disabled"}, auth=operator)
     answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=operator)
     assert (answer.status_code, answer.json()["code"]) == (409, "account_disabled")
-    assert await mails(house) == []
+    assert await mails(services) == []
     assert types(await events(api, operator)) == ["account.disabled", "account.created"]
 
 
-async def test_the_command_line_finds_an_account_by_its_address(house: Services) -> None:
-    account = await an_account(house)
-    assert (await house.admin.account_with_address(EMAIL.upper())).account.id == account.id
+async def test_the_command_line_finds_an_account_by_its_address(services: Services) -> None:
+    account = await an_account(services)
+    assert (await services.admin.account_with_address(EMAIL.upper())).account.id == account.id
     with pytest.raises(NotFound, match="no account with this address"):
-        await house.admin.account_with_address("nobody@example.com")
+        await services.admin.account_with_address("nobody@example.com")
 
 
 async def test_after_a_restore_every_token_of_everybody_ends(
-    api: httpx.AsyncClient, house: Services, operator: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth
 ) -> None:
     tokens = []
     for email in (EMAIL, "grace@example.com"):
-        await an_account(house, email)
+        await an_account(services, email)
         tokens.append(await a_session(api, email))
-    assert await house.admin.revoke_every_token("Restored a backup.", Operator(name="ops")) == 2
+    assert await services.admin.revoke_every_token("Restored a backup.", Operator(name="ops")) == 2
     for token in tokens:
         assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     event = (await events(api, operator))[0]

@@ -86,7 +86,7 @@ async def test_a_refused_log_in_locks_a_row_whether_or_not_there_is_an_account(t
     person = await twins.someone(session=False)
     locked = text("SELECT count(*) FROM accounts WHERE xmax = pg_current_xact_id()::xid")
     for id in (person.id, None):
-        async with twins.house.database.transaction() as connection:
+        async with twins.services.database.transaction() as connection:
             assert await AccountRows(connection).lock_existence(id) == id
             assert await connection.scalar(locked) == 1
 

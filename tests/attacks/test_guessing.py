@@ -273,12 +273,12 @@ async def test_mails_are_three_open_links_and_five_an_hour(twins: Twins) -> None
     for _ in range(6):
         answers = await twins.race([twins.post("/v1/password-reset", {"email": person.email}) for _ in range(5)])
         assert statuses(answers) == {202: 5}
-        await twins.house.password_reset.answer_requests()
+        await twins.services.password_reset.answer_requests()
     assert len(await twins.reset_tokens(person)) == 3
     twins.clock.advance(timedelta(minutes=31))
     for _ in range(4):
         await twins.post("/v1/password-reset", {"email": person.email})
-        await twins.house.password_reset.answer_requests()
+        await twins.services.password_reset.answer_requests()
     assert len(await twins.reset_tokens(person)) == 5
     assert len({*await twins.reset_tokens(person)}) == 5
 
@@ -286,5 +286,5 @@ async def test_mails_are_three_open_links_and_five_an_hour(twins: Twins) -> None
 async def test_two_workers_send_no_more_mails_than_one(twins: Twins) -> None:
     person = await twins.someone(session=False)
     await twins.race([twins.post("/v1/password-reset", {"email": person.email}) for _ in range(30)])
-    await asyncio.gather(*(twins.house.password_reset.answer_requests() for _ in range(6)))
+    await asyncio.gather(*(twins.services.password_reset.answer_requests() for _ in range(6)))
     assert len(await twins.reset_tokens(person)) == 3

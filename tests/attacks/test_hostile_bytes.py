@@ -148,7 +148,7 @@ async def test_an_array_of_addresses_is_no_address(twins: Twins) -> None:
     double = f'{{"email":"{person.email}","email":"eve@example.com"}}'.encode()
     answer = await twins.call("POST", "/v1/password-reset", content=double, headers=JSON)
     assert answer.status_code == 400
-    await twins.house.password_reset.answer_requests()
+    await twins.services.password_reset.answer_requests()
     assert not await twins.reset_tokens(person)
 
 
@@ -161,7 +161,7 @@ async def test_letters_that_look_alike_reach_nobody_elses_mailbox(twins: Twins) 
     for fold in ("\u0131", "\u0130", "\u212a", "\u017f"):
         answer = await twins.post("/v1/password-reset", {"email": f"per{fold}on@example.com"})
         assert answer.status_code == 422
-    await twins.house.password_reset.answer_requests()
+    await twins.services.password_reset.answer_requests()
     assert not await twins.reset_tokens(person)
 
 
@@ -172,13 +172,13 @@ async def test_links_are_built_from_the_configured_address(twins: Twins) -> None
         answer = await twins.post("/v1/password-reset", {"email": person.email}, headers={name: "evil.example.net"})
         assert answer.status_code == 202
         assert "evil" not in answer.text + str(answer.headers)
-    await twins.house.password_reset.answer_requests()
+    await twins.services.password_reset.answer_requests()
     rows = await twins.rows("SELECT sealed, created_at FROM outbox WHERE account_id = $1", person.id)
     for sealed, at in rows:
-        context = unpack(twins.house.secret_box.open(sealed, owner=person.id), at=at)
+        context = unpack(twins.services.secret_box.open(sealed, owner=person.id), at=at)
         assert context.to == person.email
-        mail = str(twins.house.delivery.templates.render(MailKind.PASSWORD_RESET, context, id=new_id()))
-        assert f"{twins.house.settings.public_url}/console/" in mail
+        mail = str(twins.services.delivery.templates.render(MailKind.PASSWORD_RESET, context, id=new_id()))
+        assert f"{twins.services.settings.public_url}/console/" in mail
         assert "evil" not in mail
 
 
@@ -285,8 +285,8 @@ async def test_a_line_end_reaches_no_mail(twins: Twins) -> None:
     assert made.status_code == 201
     rows = await twins.rows("SELECT sealed, created_at, letter FROM outbox WHERE account_id = $1", person.id)
     [(sealed, at, kind)] = rows
-    context = unpack(twins.house.secret_box.open(sealed, owner=person.id), at=at)
-    message = twins.house.delivery.templates.render(MailKind(kind), context, id=person.id)
+    context = unpack(twins.services.secret_box.open(sealed, owner=person.id), at=at)
+    message = twins.services.delivery.templates.render(MailKind(kind), context, id=person.id)
     assert [name for name in message if name.lower() in {"bcc", "cc"}] == []
     text = message.as_string()
     assert "49" not in [part.get_content() for part in message.walk() if part.get_content_type() == "text/plain"]

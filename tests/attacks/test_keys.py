@@ -83,13 +83,13 @@ class Sealed:
 @pytest.fixture
 async def sealed(database_url: str, tmp_path: Path) -> Sealed:
     """People with 2FA on, strangers between them in the order of the rotation, and a reset link in the outbox."""
-    house = build_services(quick_settings(database_url, OLD), SteppedClock(tmp_path / "builder"))
+    services = build_services(quick_settings(database_url, OLD), SteppedClock(tmp_path / "builder"))
     secret_box = SecretBox((read_key(OLD),))
     people: list[Person] = []
     strangers: list[UUID] = []
     for number in range(PEOPLE):
         email = f"sealed{number}@example.com"
-        account = await an_account(house, email)
+        account = await an_account(services, email)
         people.append(Person(account.id, email, secret=totp.new_secret()))
         if number == PEOPLE // 2 - 1:
             strangers = [new_id() for _ in range(STRANGERS)]
@@ -109,9 +109,9 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         [(id, secret_box.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
     await connection.close()
-    await house.password_reset.request(read_address(people[0].email), NO_REQUESTER)
-    assert await house.password_reset.answer_requests() == 1
-    await house.close()
+    await services.password_reset.request(read_address(people[0].email), NO_REQUESTER)
+    assert await services.password_reset.answer_requests() == 1
+    await services.close()
     return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets)
 
 

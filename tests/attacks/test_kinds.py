@@ -22,7 +22,7 @@ async def everything(twins: Twins) -> tuple[Person, dict[str, str]]:
     person = await twins.someone(two_factor=True)
     made = await twins.post("/v1/me/tokens", {"description": "for the matrix"}, token=person.token)
     personal = made.json()["access_token"]
-    client = await twins.house.clients.create("matrix", [Role.INTROSPECT, Role.ADMIN])
+    client = await twins.services.clients.create("matrix", [Role.INTROSPECT, Role.ADMIN])
     return person, {
         "session": person.token,
         "personal": personal,
@@ -43,7 +43,7 @@ async def everything(twins: Twins) -> tuple[Person, dict[str, str]]:
 
 def bearer_calls(twins: Twins) -> list[tuple[str, str]]:
     """Every call of the service that is made under a bearer token, out of its own description."""
-    paths = create_app(twins.house.settings).openapi()["paths"]
+    paths = create_app(twins.services.settings).openapi()["paths"]
     found = [
         (method.upper(), path)
         for path, item in paths.items()

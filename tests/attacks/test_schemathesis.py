@@ -130,9 +130,9 @@ def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 async def _a_client(url: str) -> tuple[str, str]:
     ours = quick_settings(url)
-    house = build_services(ours, SystemClock())
-    made = await house.clients.create("fuzzer", tuple(Role))
-    await house.close()
+    services = build_services(ours, SystemClock())
+    made = await services.clients.create("fuzzer", tuple(Role))
+    await services.close()
     return str(made.client.id), made.secret.get_secret_value()
 
 

@@ -56,7 +56,7 @@ async def live_through_everything(twins: Twins) -> set[str]:
     await twins.post("/v1/login/two-factor", {"challenge": challenge, "code": twins.code(person)})
     codes = await twins.post("/v1/me/2fa/recovery-codes", {"password": PASSWORD}, token=person.token)
     used |= {*codes.json()["recovery_codes"]}
-    client = await twins.house.clients.create("canary", [Role.INTROSPECT])
+    client = await twins.services.clients.create("canary", [Role.INTROSPECT])
     secret = client.secret.get_secret_value()
     used.add(secret)
     await twins.call("POST", "/v1/introspect", data={"token": person.token}, auth=(str(client.client.id), secret))
@@ -210,12 +210,12 @@ async def test_a_pending_seal_of_another_account_confirms_nothing(twins: Twins) 
 
 async def test_reprs_hide_what_they_hold(twins: Twins) -> None:
     person = await twins.someone(two_factor=True)
-    account = await twins.house.accounts.with_address(person.email)
+    account = await twins.services.accounts.with_address(person.email)
     assert account is not None
-    factor = await twins.house.two_factor.factor_of(account)
+    factor = await twins.services.two_factor.factor_of(account)
     [device] = factor.devices
     assert account.password_hash is not None
-    settings: Settings = twins.house.settings
+    settings: Settings = twins.services.settings
     text = repr((account, factor, settings, [field.name for field in fields(device)]))
     assert account.password_hash not in text
     assert repr(device.sealed_secret) not in text

@@ -1,6 +1,6 @@
 """Whoever is overtaken is answered as it would have been a moment later, and nothing of its act stays.
 
-Contract, section 4: 401, 409 or 410, never a 500. Where the epoch alone would do, the row's own state is a second wall;
+Contract, section 4: 401, 409 or 410, never a 500. Where the epoch alone would do, the row's own state is a second defence;
 those tests change the row by hand, since no act of ours does it under the same epoch.
 """
 
@@ -43,100 +43,100 @@ NO_DEVICE = """
 """
 
 
-async def an_overtaken_caller(api: httpx.AsyncClient, house: Services) -> Caller:
+async def an_overtaken_caller(api: httpx.AsyncClient, services: Services) -> Caller:
     """Let in by the guard, and everything that the account had ended before its act began."""
-    account = await an_account(house)
-    caller = await house.tokens.check(await a_session(api), NO_REQUESTER)
-    await house.admin.revoke_tokens(account.id, "Somebody was faster.", BY, NO_REQUESTER)
+    account = await an_account(services)
+    caller = await services.tokens.check(await a_session(api), NO_REQUESTER)
+    await services.admin.revoke_tokens(account.id, "Somebody was faster.", BY, NO_REQUESTER)
     return caller
 
 
-async def recorded(house: Services) -> list[str]:
-    found = await house.admin.events(account_id=None, type=None, after=None, limit=200)
+async def recorded(services: Services) -> list[str]:
+    found = await services.admin.events(account_id=None, type=None, after=None, limit=200)
     return [event.type.value for event in reversed(found.items)]
 
 
-async def count(house: Services, what: str) -> int:
-    async with house.database.autocommit() as connection:
+async def count(services: Services, what: str) -> int:
+    async with services.database.autocommit() as connection:
         return int((await connection.execute(text(f"SELECT count(*) FROM {what}"))).scalar_one())  # noqa: S608 - ours
 
 
 # With a token that died meanwhile
 
 
-async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, house: Services) -> None:
-    caller = await an_overtaken_caller(api, house)
+async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, services: Services) -> None:
+    caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await house.tokens.create_personal(caller, "Backup", None, NO_REQUESTER, extend_when_used=False)
-    assert await count(house, "tokens WHERE kind = 'personal'") == 0
-    assert (await recorded(house))[-1] == "tokens.revoked"
+        await services.tokens.create_personal(caller, "Backup", None, NO_REQUESTER, extend_when_used=False)
+    assert await count(services, "tokens WHERE kind = 'personal'") == 0
+    assert (await recorded(services))[-1] == "tokens.revoked"
 
 
-async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, house: Services) -> None:
-    caller = await an_overtaken_caller(api, house)
+async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, services: Services) -> None:
+    caller = await an_overtaken_caller(api, services)
     fresh = await a_session(api)
-    for revoke in (house.tokens.revoke_others, house.tokens.revoke_all):
+    for revoke in (services.tokens.revoke_others, services.tokens.revoke_all):
         with pytest.raises(InvalidToken):
             await revoke(caller, NO_REQUESTER)
     granted(await api.get("/v1/me", headers=bearer(fresh)))
-    assert (await recorded(house)).count("tokens.revoked") == 1
+    assert (await recorded(services)).count("tokens.revoked") == 1
 
 
-async def test_a_dead_session_logs_nobody_out(api: httpx.AsyncClient, house: Services) -> None:
-    caller = await an_overtaken_caller(api, house)
+async def test_a_dead_session_logs_nobody_out(api: httpx.AsyncClient, services: Services) -> None:
+    caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await house.tokens.log_out(caller, NO_REQUESTER)
-    assert "token.revoked" not in await recorded(house)
+        await services.tokens.log_out(caller, NO_REQUESTER)
+    assert "token.revoked" not in await recorded(services)
 
 
-async def test_a_dead_session_changes_no_password(api: httpx.AsyncClient, house: Services) -> None:
-    caller = await an_overtaken_caller(api, house)
+async def test_a_dead_session_changes_no_password(api: httpx.AsyncClient, services: Services) -> None:
+    caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await house.profile.change_password(caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), NO_REQUESTER)
+        await services.profile.change_password(caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), NO_REQUESTER)
     granted(await log_in(api))
-    assert "password.changed" not in await recorded(house)
+    assert "password.changed" not in await recorded(services)
 
 
-async def test_a_dead_session_drops_no_enrollment(api: httpx.AsyncClient, house: Services) -> None:
-    caller = await an_overtaken_caller(api, house)
+async def test_a_dead_session_drops_no_enrollment(api: httpx.AsyncClient, services: Services) -> None:
+    caller = await an_overtaken_caller(api, services)
     fresh = await a_session(api)
     await begin(api, fresh)
     with pytest.raises(InvalidToken):
-        await house.two_factor.cancel(caller)
+        await services.two_factor.cancel(caller)
     assert granted(await api.get("/v1/me/2fa", headers=bearer(fresh)))["status"] == "pending"
 
 
 async def test_a_dead_session_turns_nothing_off(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
     """And the code that it sent is not used up."""
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     body = {"password": PASSWORD, "code": device.recovery_codes[0]}
     disabling = api.post("/v1/me/2fa/disable", json=body, headers=bearer(device.token))
     refused(await overtaken(database_url, disabling, TURNED), 401, "invalid_token")
     granted(await log_in(api, code=device.recovery_codes[0]))
-    assert not {"two_factor.disabled", "two_factor.code_refused"} & set(await recorded(house))
+    assert not {"two_factor.disabled", "two_factor.code_refused"} & set(await recorded(services))
 
 
 # Two-factor authentication
 
 
 async def test_an_enrollment_that_is_dropped_meanwhile_is_not_confirmed(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     code = {"code": totp_code((await begin(api, session))["secret"], clock.now())}
     confirming = api.post("/v1/me/2fa/confirm", json=code, headers=bearer(session))
     refused(await overtaken(database_url, confirming, NO_ENROLLMENT), 409, "no_pending_enrollment")
     assert granted(await api.get("/v1/me/2fa", headers=bearer(session)))["status"] == "disabled"
-    assert await count(house, "recovery_codes") == 0
+    assert await count(services, "recovery_codes") == 0
 
 
 async def test_no_secret_is_shown_over_a_device_that_is_on_meanwhile(
-    api: httpx.AsyncClient, house: Services, database_url: str
+    api: httpx.AsyncClient, services: Services, database_url: str
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     session = await a_session(api)
     on = """
         WITH locked AS (SELECT id FROM accounts WHERE id = $1 FOR UPDATE),
@@ -147,105 +147,105 @@ async def test_no_secret_is_shown_over_a_device_that_is_on_meanwhile(
     """
     beginning = api.post("/v1/me/2fa/enrollment", json={"password": PASSWORD}, headers=bearer(session))
     refused(await overtaken(database_url, beginning, on, account.id), 409, "two_factor_already_enabled")
-    assert "two_factor.enrollment_started" not in await recorded(house)
-    assert await count(house, "authenticators") == 1
+    assert "two_factor.enrollment_started" not in await recorded(services)
+    assert await count(services, "authenticators") == 1
 
 
 @pytest.mark.parametrize("act", ["disable", "recovery-codes"])
 async def test_a_device_that_is_gone_meanwhile_is_not_enabled(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str, act: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str, act: str
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     acting = api.post(f"/v1/me/2fa/{act}", json={"password": PASSWORD}, headers=bearer(device.token))
     refused(await overtaken(database_url, acting, NO_DEVICE), 409, "two_factor_not_enabled")
     granted(await api.get("/v1/me", headers=bearer(device.token)))
-    assert (await recorded(house))[-1] == "two_factor.enabled"
-    assert await count(house, "recovery_codes") == 0
+    assert (await recorded(services))[-1] == "two_factor.enabled"
+    assert await count(services, "recovery_codes") == 0
 
 
 # Logging in
 
 
 async def test_a_log_in_with_a_code_is_no_log_in_any_more(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     logging_in = log_in(api, code=device.recovery_codes[0])
     refused(await overtaken(database_url, logging_in, TURNED), 401, "invalid_credentials")
-    assert await count(house, "recovery_codes") == 10
-    assert "recovery_code.used" not in await recorded(house)
+    assert await count(services, "recovery_codes") == 10
+    assert "recovery_code.used" not in await recorded(services)
 
 
 async def test_a_recovery_code_of_a_device_that_is_gone_meanwhile_is_wrong(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     logging_in = log_in(api, code=device.recovery_codes[0])
     refused(await overtaken(database_url, logging_in, NO_DEVICE), 401, "invalid_code")
-    assert (await recorded(house))[-1] == "two_factor.code_refused"
+    assert (await recorded(services))[-1] == "two_factor.code_refused"
 
 
 async def test_a_log_in_without_a_code_is_no_log_in_any_more(
-    api: httpx.AsyncClient, house: Services, database_url: str
+    api: httpx.AsyncClient, services: Services, database_url: str
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     refused(await overtaken(database_url, log_in(api), TURNED), 401, "invalid_credentials")
-    assert await count(house, "tokens") == 0
-    assert "login.succeeded" not in await recorded(house)
+    assert await count(services, "tokens") == 0
+    assert "login.succeeded" not in await recorded(services)
 
 
 async def test_a_first_step_opens_no_challenge_any_more(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    await enrolled_account(api, house, clock)
+    await enrolled_account(api, services, clock)
     refused(await overtaken(database_url, log_in(api), TURNED), 401, "invalid_credentials")
-    assert await count(house, "login_challenges") == 0
+    assert await count(services, "login_challenges") == 0
 
 
 async def test_the_loser_of_a_race_for_a_challenge_burns_no_recovery_code(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     step = {"challenge": granted(await log_in(api))["challenge"], "code": device.recovery_codes[0]}
     answering = api.post("/v1/login/two-factor", json=step)
     refused(await overtaken(database_url, answering, TURNED), 401, "challenge_expired")
-    assert await count(house, "recovery_codes") == 10
+    assert await count(services, "recovery_codes") == 10
     granted(await log_in(api, code=device.recovery_codes[0]))
 
 
 @pytest.mark.parametrize("code", [True, False], ids=["with a code", "without"])
 async def test_an_account_that_is_deleted_meanwhile_is_a_wrong_credential(
     api: httpx.AsyncClient,
-    house: Services,
+    services: Services,
     clock: SetClock,
     database_url: str,
     code: bool,  # noqa: FBT001 - one of the two ways
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     params: dict[str, Any] = {"code": device.recovery_codes[0]} if code else {}
     gone = "DELETE FROM accounts"
     refused(await overtaken(database_url, log_in(api, **params), gone), 401, "invalid_credentials")
-    assert await count(house, "tokens") == await count(house, "code_attempts") == 0
+    assert await count(services, "tokens") == await count(services, "code_attempts") == 0
 
 
 async def test_an_account_that_is_deleted_meanwhile_confirms_nothing(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     code = {"code": totp_code((await begin(api, session))["secret"], clock.now())}
     confirming = api.post("/v1/me/2fa/confirm", json=code, headers=bearer(session))
     refused(await overtaken(database_url, confirming, "DELETE FROM accounts"), 401, "invalid_token")
-    assert await count(house, "authenticator_enrollments") == await count(house, "code_attempts") == 0
+    assert await count(services, "authenticator_enrollments") == await count(services, "code_attempts") == 0
 
 
 async def test_a_wrong_code_for_an_account_that_is_deleted_leaves_no_trace(
-    api: httpx.AsyncClient, house: Services
+    api: httpx.AsyncClient, services: Services
 ) -> None:
-    account = await an_account(house)
-    await house.admin.delete(account.id, BY)
-    refusal = await house.login.code_verifier.record_wrong_code(account, 1, NO_REQUESTER, house.clock.now())
+    account = await an_account(services)
+    await services.admin.delete(account.id, BY)
+    refusal = await services.login.code_verifier.record_wrong_code(account, 1, NO_REQUESTER, services.clock.now())
     assert isinstance(refusal, WrongCode)
     assert refusal.members == {"attempts_remaining": 9}
-    assert (await recorded(house))[-1] == "account.deleted"
-    assert await count(house, "outbox") == 0
+    assert (await recorded(services))[-1] == "account.deleted"
+    assert await count(services, "outbox") == 0

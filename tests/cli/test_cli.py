@@ -170,13 +170,13 @@ async def test_what_will_not_do_makes_no_account(
 
 
 async def test_an_address_is_taken_once(command_line: CommandLine, api: httpx.AsyncClient) -> None:
-    await an_account(api.house)  # type: ignore[attr-defined]
+    await an_account(api.services)  # type: ignore[attr-defined]
     result = await command_line.refusal("accounts", "create", EMAIL, "--password-stdin", stdin=PASSWORD)
     assert result == "There is an account with this address."
 
 
 async def test_an_account_is_shown_without_keys(command_line: CommandLine, api: httpx.AsyncClient) -> None:
-    account = await an_account(api.house)  # type: ignore[attr-defined]
+    account = await an_account(api.services)  # type: ignore[attr-defined]
     displayed = await command_line.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
     assert displayed["id"] == str(account.id)
     plain = await command_line.run("accounts", "show", EMAIL)
@@ -191,7 +191,7 @@ async def test_an_address_without_an_account_is_said_so(command_line: CommandLin
 async def test_a_disabled_account_is_kept_out_until_it_is_enabled(
     command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
-    await an_account(api.house)  # type: ignore[attr-defined]
+    await an_account(api.services)  # type: ignore[attr-defined]
     token = await a_session(api)
     assert (await command_line.data("accounts", "disable", EMAIL))["status"] == "disabled"
     assert (await newest_event(database))[:2] == (
@@ -207,7 +207,7 @@ async def test_a_disabled_account_is_kept_out_until_it_is_enabled(
 async def test_resetting_two_factor_names_the_operator_and_the_reason(
     command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
-    await an_account(api.house)  # type: ignore[attr-defined]
+    await an_account(api.services)  # type: ignore[attr-defined]
     done = await command_line.data("accounts", "reset-2fa", EMAIL, "--reason", "Lost her phone")
     assert done == {"two_factor": "disabled", "revoked": {"sessions": 0, "personal_tokens": 0}}
     kind, details, _ = await newest_event(database)
@@ -215,13 +215,13 @@ async def test_resetting_two_factor_names_the_operator_and_the_reason(
 
 
 async def test_an_act_needs_a_reason_that_says_something(command_line: CommandLine, api: httpx.AsyncClient) -> None:
-    await an_account(api.house)  # type: ignore[attr-defined]
+    await an_account(api.services)  # type: ignore[attr-defined]
     result = await command_line.refusal("accounts", "reset-2fa", EMAIL, "--reason", " ")
     assert result == "reason: Must be 1 to 500 printable characters."
 
 
 async def test_tokens_of_one_account_are_revoked(command_line: CommandLine, api: httpx.AsyncClient) -> None:
-    await an_account(api.house)  # type: ignore[attr-defined]
+    await an_account(api.services)  # type: ignore[attr-defined]
     token = await a_session(api)
     ended = await command_line.data("accounts", "revoke-tokens", EMAIL, "--reason", "Stolen laptop")
     assert ended == {"sessions": 1, "personal_tokens": 0}
@@ -233,7 +233,7 @@ async def test_after_a_restore_every_token_can_be_revoked(
 ) -> None:
     tokens = []
     for email in (EMAIL, "grace@example.com"):
-        await an_account(api.house, email)  # type: ignore[attr-defined]
+        await an_account(api.services, email)  # type: ignore[attr-defined]
         tokens.append(await a_session(api, email))
     assert await command_line.data("accounts", "revoke-tokens", "--all", "--reason", "Restored a backup") == {
         "accounts": 2
@@ -308,9 +308,9 @@ async def test_rotating_seals_every_secret_with_the_first_key(
                 {"id": id, "sealed": old.seal(b"JBSWY3DPEHPK3PXP", owner=id)},
             )
     settings = Settings(_env_file=None, database_url=SecretStr(database_url), secret_keys=(SecretStr(KEY),))
-    house = build_services(settings, SystemClock())
-    await an_account(house, EMAIL, None)
-    await house.close()
+    services = build_services(settings, SystemClock())
+    await an_account(services, EMAIL, None)
+    await services.close()
 
     refused = await command_line.run("keys", "rotate", TWOKEYS_SECRET_KEYS=fresh)
     assert refused.returncode == 1

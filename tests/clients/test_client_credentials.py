@@ -18,9 +18,9 @@ async def introspect(api: httpx.AsyncClient, credentials: str) -> httpx.Response
     return await api.post("/v1/introspect", data={"token": "x"}, headers={"Authorization": header})
 
 
-async def test_form_encoded_credentials_are_taken(api: httpx.AsyncClient, house: Services) -> None:
+async def test_form_encoded_credentials_are_taken(api: httpx.AsyncClient, services: Services) -> None:
     """`oauth4webapi` encodes all but letters and digits (RFC 6749 §2.3.1), curl nothing."""
-    made = await house.clients.create("Shop", [Role.INTROSPECT])
+    made = await services.clients.create("Shop", [Role.INTROSPECT])
     id, secret = str(made.client.id), made.secret.get_secret_value()
     eager = "".join(f"%{ord(c):02X}" for c in secret)
     careful = secret.replace("-", "%2D").replace("_", "%5F")
@@ -29,8 +29,8 @@ async def test_form_encoded_credentials_are_taken(api: httpx.AsyncClient, house:
             assert granted(await introspect(api, f"{name}:{written}")) == {"active": False}
 
 
-async def test_what_decodes_to_no_secret_is_refused(api: httpx.AsyncClient, house: Services) -> None:
-    made = await house.clients.create("Shop", [Role.INTROSPECT])
+async def test_what_decodes_to_no_secret_is_refused(api: httpx.AsyncClient, services: Services) -> None:
+    made = await services.clients.create("Shop", [Role.INTROSPECT])
     id, secret = str(made.client.id), made.secret.get_secret_value()
     wrong = [
         f"{id}:{secret.replace('_', '%255F', 1)}",
@@ -46,8 +46,8 @@ async def test_what_decodes_to_no_secret_is_refused(api: httpx.AsyncClient, hous
         refused(await introspect(api, credentials), 401, "invalid_client")
 
 
-async def test_a_very_long_form_is_not_decoded(api: httpx.AsyncClient, house: Services) -> None:
-    made = await house.clients.create("Shop", [Role.INTROSPECT])
+async def test_a_very_long_form_is_not_decoded(api: httpx.AsyncClient, services: Services) -> None:
+    made = await services.clients.create("Shop", [Role.INTROSPECT])
     client = (str(made.client.id), made.secret.get_secret_value())
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     long = await api.post("/v1/introspect", content=b"token=" + b"%41" * 21_000, auth=client, headers=form)

@@ -23,8 +23,8 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-async def shop(house: Services) -> httpx.BasicAuth:
-    return await a_client(house, Role.INTROSPECT)
+async def shop(services: Services) -> httpx.BasicAuth:
+    return await a_client(services, Role.INTROSPECT)
 
 
 async def ask(api: httpx.AsyncClient, shop: httpx.BasicAuth, token: str) -> httpx.Response:
@@ -35,8 +35,8 @@ async def revoke(api: httpx.AsyncClient, shop: httpx.BasicAuth, token: str) -> h
     return await api.post("/v1/revoke", data={"token": token}, auth=shop)
 
 
-async def revocations(house: Services) -> list[tuple[object, ...]]:
-    found = await house.admin.events(account_id=None, type=None, after=None, limit=200)
+async def revocations(services: Services) -> list[tuple[object, ...]]:
+    found = await services.admin.events(account_id=None, type=None, after=None, limit=200)
     return [
         (event.details["reason"], event.details["kind"], event.client_id)
         for event in found.items
@@ -48,9 +48,9 @@ async def revocations(house: Services) -> list[tuple[object, ...]]:
 
 
 async def test_a_live_token_is_told_of(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, shop: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, clock: SetClock, shop: httpx.BasicAuth
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     session = granted(await log_in(api))
     found = granted(await ask(api, shop, session["access_token"]))
     at = int(clock.now().timestamp())
@@ -131,9 +131,9 @@ async def test_what_is_no_clients_proof_is_unauthorised(api: httpx.AsyncClient, 
         assert answer.headers["www-authenticate"] == "Basic"
 
 
-async def test_the_role_admin_alone_may_not_ask(api: httpx.AsyncClient, house: Services) -> None:
-    operator = await a_client(house, Role.ADMIN)
-    await an_account(house)
+async def test_the_role_admin_alone_may_not_ask(api: httpx.AsyncClient, services: Services) -> None:
+    operator = await a_client(services, Role.ADMIN)
+    await an_account(services)
     session = await a_session(api)
     for call in (ask, revoke):
         assert (await call(api, operator, session)).json()["code"] == "insufficient_role"
@@ -155,11 +155,11 @@ async def test_a_fault_of_the_database_is_told_to_each_asker(
 
 @pytest.mark.parametrize("fault", [False, True], ids=["answered", "at a fault"])
 async def test_who_goes_away_while_others_ask_takes_no_answer_with_it(
-    house: Services,
+    services: Services,
     database_url: str,
     fault: bool,  # noqa: FBT001 - one of the two ways
 ) -> None:
-    command_line, question = house.clients.batcher, IntrospectionRequest(new_id(), b"x" * 32, b"y" * 32)
+    command_line, question = services.clients.batcher, IntrospectionRequest(new_id(), b"x" * 32, b"y" * 32)
     async with holding(database_url, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE") as rival:
         leaving, staying = (asyncio.create_task(command_line.ask(question)) for _ in range(2))
         await rival.until_waiting(staying)
@@ -178,45 +178,45 @@ async def test_who_goes_away_while_others_ask_takes_no_answer_with_it(
 
 
 async def test_a_client_revokes_a_token_and_is_named(
-    api: httpx.AsyncClient, house: Services, shop: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, shop: httpx.BasicAuth
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session, other = await a_session(api), await a_session(api)
     assert granted(await revoke(api, shop, session)) == {}
     refused(await api.get("/v1/me", headers=bearer(session)), 401, "invalid_token")
     assert granted(await ask(api, shop, session)) == {"active": False}
     granted(await api.get("/v1/me", headers=bearer(other)))
-    (client,) = await house.clients.all()
-    assert await revocations(house) == [("revoked_by_client", "session", str(client.id))]
+    (client,) = await services.clients.all()
+    assert await revocations(services) == [("revoked_by_client", "session", str(client.id))]
 
 
 async def test_what_is_no_live_token_is_as_good_as_revoked(
-    api: httpx.AsyncClient, house: Services, shop: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, shop: httpx.BasicAuth
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     await api.post("/v1/logout", headers=bearer(session))
     for token in (UNKNOWN, "nonsense", "tki_" + "x" * 43, session):
         assert granted(await revoke(api, shop, token)) == {}
-    assert [reason for reason, *_ in await revocations(house)] == ["logout"]
+    assert [reason for reason, *_ in await revocations(services)] == ["logout"]
 
 
 async def test_a_token_that_ended_meanwhile_is_revoked_once(
-    api: httpx.AsyncClient, house: Services, shop: httpx.BasicAuth, database_url: str
+    api: httpx.AsyncClient, services: Services, shop: httpx.BasicAuth, database_url: str
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = granted(await log_in(api))
     ended = "DELETE FROM tokens WHERE id = $1"
     revoking = revoke(api, shop, session["access_token"])
     assert granted(await overtaken(database_url, revoking, ended, UUID(session["token"]["id"]))) == {}
-    assert await revocations(house) == []
+    assert await revocations(services) == []
 
 
 # Forward authentication
 
 
-async def test_a_proxy_learns_whose_request_it_is(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    account = await an_account(house)
+async def test_a_proxy_learns_whose_request_it_is(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    account = await an_account(services)
     session = await a_session(api)
     passed = await api.get("/v1/forward-auth", headers=bearer(session))
     assert passed.status_code == 204
@@ -235,11 +235,11 @@ async def test_a_proxy_learns_whose_request_it_is(api: httpx.AsyncClient, house:
 
 
 async def test_a_client_that_is_deleted_asks_no_more(
-    api: httpx.AsyncClient, house: Services, shop: httpx.BasicAuth
+    api: httpx.AsyncClient, services: Services, shop: httpx.BasicAuth
 ) -> None:
-    (client,) = await house.clients.all()
-    await house.clients.delete(client.id)
+    (client,) = await services.clients.all()
+    await services.clients.delete(client.id)
     refused(await ask(api, shop, UNKNOWN), 401, "invalid_client")
     with pytest.raises(NotFound):
-        await house.clients.delete(client.id)
-    assert await house.clients.all() == []
+        await services.clients.delete(client.id)
+    assert await services.clients.all() == []

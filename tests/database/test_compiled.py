@@ -66,8 +66,8 @@ async def test_json_is_written_as_json(database: Database) -> None:
     assert row.kind == "object"
 
 
-async def test_what_stands_in_a_statement_need_not_be_given(database: Database, house: Services) -> None:
-    account = await an_account(house)
+async def test_what_stands_in_a_statement_need_not_be_given(database: Database, services: Services) -> None:
+    account = await an_account(services)
     held = CompiledStatement(
         select(accounts.c.id).where(accounts.c.folded_address == EMAIL, accounts.c.status == "active")
     )
@@ -114,8 +114,8 @@ async def test_a_fault_that_nobody_raised_is_never_taken_for_a_commit(database: 
     assert database.pool_in_use() == 0
 
 
-async def test_both_ways_share_a_transaction(database: Database, house: Services) -> None:
-    account = await an_account(house)
+async def test_both_ways_share_a_transaction(database: Database, services: Services) -> None:
+    account = await an_account(services)
     taken = {"id": new_id(), "address": EMAIL, "folded_address": EMAIL, "status": "active", "credential_epoch": 0}
 
     async def take_the_address() -> None:

@@ -119,9 +119,9 @@ async def test_transactions_are_read_committed_whatever_the_default_is(serializa
 async def test_concurrent_log_ins_succeed_where_serializable_is_the_default(serializable: str) -> None:
 
     settings = quick_settings(serializable)
-    house = build_services(settings, SystemClock())
-    await an_account(house)
-    await house.close()
+    services = build_services(settings, SystemClock())
+    await an_account(services)
+    await services.close()
     app = create_app(settings)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://test") as api:

@@ -53,12 +53,12 @@ async def explain(dsn: str, statement: str, params: tuple[Any, ...]) -> dict[str
     return plan
 
 
-async def live_a_little(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
+async def live_a_little(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
     form = {"token": token_of(3)}
     checked = await api.post("/v1/introspect", data=form, headers={"Authorization": f"Basic {BASIC}"})
     assert checked.json()["active"] is True
     assert (await api.get("/v1/forward-auth", headers=bearer(token_of(4)))).is_success
-    await house.tokens.note_uses()
+    await services.tokens.note_uses()
     assert (await log_in(api, address_of(ACCOUNTS - WITHOUT_DEVICE))).json()["status"] == "authenticated"
     response = (await log_in(api, address_of(WITH_DEVICE), PASSWORD)).json()
     proof = {"challenge": response["challenge"], "code": totp_code(SECRET, clock.now())}
@@ -66,11 +66,11 @@ async def live_a_little(api: httpx.AsyncClient, house: Services, clock: SetClock
 
 
 async def test_every_hot_statement_is_an_index_look_up(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
     await fill(database_url, ACCOUNTS, clock.now() - timedelta(minutes=1), with_two_factor=ACCOUNTS // 2)
-    with executed(house) as sent:
-        await live_a_little(api, house, clock)
+    with executed(services) as sent:
+        await live_a_little(api, services, clock)
     assert len(sent) >= 15, "some hot call was not seen"
     slow = {}
     for statement, params in sent:

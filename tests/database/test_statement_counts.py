@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 @contextmanager
-def executed(house: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
+def executed(services: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     """What is sent within the block, with its parameters; BEGIN and COMMIT are no statements."""
     sent: list[tuple[str, tuple[Any, ...]]] = []
 
@@ -31,7 +31,7 @@ def executed(house: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
         sent.append((statement, tuple(params)))
         return await ask_driver(connection, statement, params)
 
-    engine = house.database._engine.sync_engine
+    engine = services.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -41,37 +41,37 @@ def executed(house: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-async def test_a_check_is_one_statement(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_check_is_one_statement(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
-    client = await house.clients.create("gateway", [Role.INTROSPECT])
+    client = await services.clients.create("gateway", [Role.INTROSPECT])
     basic = httpx.BasicAuth(str(client.client.id), client.secret.get_secret_value())
-    with executed(house) as sent:
+    with executed(services) as sent:
         answer = await api.post("/v1/introspect", data={"token": token}, auth=basic)
     assert answer.json()["active"] is True
     assert len(sent) == 1, sent
 
 
-async def test_a_call_with_a_token_checks_it_by_one_statement(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_call_with_a_token_checks_it_by_one_statement(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
-    with executed(house) as sent:
+    with executed(services) as sent:
         await api.get("/v1/forward-auth", headers=bearer(token))
     assert len(sent) == 1, sent
 
 
-async def test_a_log_in_by_password_takes_three(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
-    with executed(house) as sent:
+async def test_a_log_in_by_password_takes_three(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    with executed(services) as sent:
         await a_session(api)
     assert len(sent) == 3, sent
 
 
-async def test_a_log_in_by_two_factors_takes_seven(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_a_log_in_by_two_factors_takes_seven(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(timedelta(minutes=1))
-    with executed(house) as sent:
+    with executed(services) as sent:
         response = (await log_in(api)).json()
         proof = {"challenge": response["challenge"], "code": totp_code(device.secret, clock.now())}
         answer = await api.post("/v1/login/two-factor", json=proof)

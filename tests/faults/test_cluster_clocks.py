@@ -44,7 +44,7 @@ async def apart(
     first, second = folder / "first", folder / "second"
     clock = TwoClocks(first, second, request.param)
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8", TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false")
-    house = build_services(
+    services = build_services(
         quick_settings(url),
         clock,
     )
@@ -53,10 +53,10 @@ async def apart(
         addresses = tuple(address for address, _ in found)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(httpx.AsyncClient(base_url=each, timeout=30, event_hooks=hooks) for each in addresses)
-        yield Twins(addresses, clients, clock, house, url, folder)
+        yield Twins(addresses, clients, clock, services, url, folder)
         for client in clients:
             await client.aclose()
-        await house.close()
+        await services.close()
     await postgres.drop(name)
 
 

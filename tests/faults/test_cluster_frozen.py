@@ -37,15 +37,15 @@ def node() -> Iterator[Node]:
 @asynccontextmanager
 async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services, subprocess.Popen[str]]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
-    house = build_services(
+    services = build_services(
         quick_settings(url),
         SystemClock(),
     )
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, address, process, folder)
         async with httpx.AsyncClient(base_url=address, timeout=60) as api:
-            yield api, house, process
-    await house.close()
+            yield api, services, process
+    await services.close()
 
 
 async def timed(call: "asyncio.Future[httpx.Response] | asyncio.Task[httpx.Response]") -> tuple[int, float]:
@@ -55,10 +55,10 @@ async def timed(call: "asyncio.Future[httpx.Response] | asyncio.Task[httpx.Respo
 
 
 async def test_a_frozen_postgres_is_a_503_within_seconds_and_right_again_at_once(node: Node, tmp_path: Path) -> None:
-    async with service(node.url, tmp_path) as (api, house, _):
-        account = await an_account(house, "frozen@example.com")
+    async with service(node.url, tmp_path) as (api, services, _):
+        account = await an_account(services, "frozen@example.com")
         token = (await log_in(api, account.address)).json()["access_token"]
-        async with at_work(api, house) as (ledger, _):
+        async with at_work(api, services) as (ledger, _):
             for _ in range(ROUNDS):
                 await asyncio.sleep(0.5)
                 with node.frozen():
@@ -81,8 +81,8 @@ async def test_a_frozen_postgres_is_a_503_within_seconds_and_right_again_at_once
 async def test_connections_that_fell_silent_are_replaced_by_the_first_that_notices(node: Node, tmp_path: Path) -> None:
     async with CuttingProxy(node.port).running() as proxy:
         url = f"postgresql://{SUPERUSER}@127.0.0.1:{proxy.port}/postgres"
-        async with service(url, tmp_path) as (api, house, _):
-            account = await an_account(house, "silent@example.com")
+        async with service(url, tmp_path) as (api, services, _):
+            account = await an_account(services, "silent@example.com")
             token = (await log_in(api, account.address)).json()["access_token"]
             # So that the pool is full of connections that are about to fall silent.
             await asyncio.gather(*(log_in(api, account.address) for _ in range(20)))
@@ -98,8 +98,8 @@ async def test_connections_that_fell_silent_are_replaced_by_the_first_that_notic
 
 @only_long
 async def test_being_told_to_end_while_postgres_stands_still_is_no_failure(node: Node, tmp_path: Path) -> None:
-    async with service(node.url, tmp_path) as (api, house, served):
-        account = await an_account(house, "ending@example.com")
+    async with service(node.url, tmp_path) as (api, services, served):
+        account = await an_account(services, "ending@example.com")
         token = (await log_in(api, account.address)).json()["access_token"]
         await asyncio.gather(*(log_in(api, account.address) for _ in range(20)))
         with node.frozen():

@@ -50,10 +50,10 @@ _BACK = {
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[Services]:
-    house = build_services(settings, SystemClock())
-    yield house
-    await house.close()
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    services = build_services(settings, SystemClock())
+    yield services
+    await services.close()
 
 
 def next_release(folder: Path, database_url: str) -> Config:
@@ -75,7 +75,7 @@ def next_release(folder: Path, database_url: str) -> Config:
 
 
 async def test_the_version_before_serves_through_the_migrations_of_the_next(
-    database_url: str, rooms: Services, tmp_path: Path
+    database_url: str, services: Services, tmp_path: Path
 ) -> None:
     port, env, release = free_port(), over(database_url, **TRUSTED), next_release(tmp_path, database_url)
     address = f"http://127.0.0.1:{port}"
@@ -90,7 +90,7 @@ async def test_the_version_before_serves_through_the_migrations_of_the_next(
         await asyncio.to_thread(wait_until_ready, address, process, tmp_path)
         async with httpx.AsyncClient(base_url=address, timeout=30) as api:
             watching = asyncio.create_task(watch(api))
-            async with at_work(api, rooms) as (ledger, _):
+            async with at_work(api, services) as (ledger, _):
                 for _ in range(ROUNDS):
                     await asyncio.sleep(0.2)
                     await asyncio.to_thread(command.upgrade, release, "head")
@@ -112,7 +112,7 @@ async def test_the_version_before_serves_through_the_migrations_of_the_next(
 
 @only_long
 async def test_a_migration_that_has_to_wait_lets_everybody_else_through(
-    database_url: str, rooms: Services, tmp_path: Path
+    database_url: str, services: Services, tmp_path: Path
 ) -> None:
     """A report that reads for long stands in its way. Whoever waits for a table in Postgres holds up all after it."""
     port, env, release = free_port(), over(database_url, **TRUSTED), next_release(tmp_path, database_url)
@@ -121,7 +121,7 @@ async def test_a_migration_that_has_to_wait_lets_everybody_else_through(
         await asyncio.to_thread(wait_until_ready, address, process, tmp_path)
         async with httpx.AsyncClient(base_url=address, timeout=30) as api:
             report = await asyncpg.connect(database_url)
-            async with at_work(api, rooms) as (ledger, _):
+            async with at_work(api, services) as (ledger, _):
                 async with report.transaction():
                     await report.execute("SELECT count(*) FROM accounts")
                     migrating = asyncio.create_task(asyncio.to_thread(command.upgrade, release, "head"))

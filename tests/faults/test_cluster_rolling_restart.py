@@ -38,10 +38,10 @@ _KEPT = 20
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[Services]:
-    house = build_services(settings, SystemClock())
-    yield house
-    await house.close()
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    services = build_services(settings, SystemClock())
+    yield services
+    await services.close()
 
 
 class Regular(Worker):
@@ -92,9 +92,11 @@ class Regular(Worker):
             await self.ask("GET", "/v1/me", token)
 
 
-async def test_replicas_restarted_in_turn_fail_no_request(database_url: str, rooms: Services, tmp_path: Path) -> None:
+async def test_replicas_restarted_in_turn_fail_no_request(
+    database_url: str, services: Services, tmp_path: Path
+) -> None:
     """Both proxies stand before the same two replicas, each with people of its own."""
-    made = await rooms.clients.create("checker", (Role.INTROSPECT,))
+    made = await services.clients.create("checker", (Role.INTROSPECT,))
     checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
     env = over(database_url, TWOKEYS_DRAIN_SECONDS=DRAIN, **UNLIMITED)
     # The second has workers of its own, which share one socket.
@@ -113,7 +115,7 @@ async def test_replicas_restarted_in_turn_fail_no_request(database_url: str, roo
             kind = type("Regular", (Regular,), {"checker": checker})
             for proxy, api in zip(proxies, clients, strict=True):
                 await asyncio.to_thread(proxy.wait)
-                ledger, _ = await work.enter_async_context(at_work(api, rooms, people=PEOPLE, kind=kind))
+                ledger, _ = await work.enter_async_context(at_work(api, services, people=PEOPLE, kind=kind))
                 ledgers.append(ledger)
             for _ in range(ROUNDS):
                 for replica in replicas:

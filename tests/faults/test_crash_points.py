@@ -82,7 +82,7 @@ async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) ->
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
     clock, port = SteppedClock(folder / "clock"), free_port()
     settings = quick_settings(url)
-    house = build_services(settings, clock)
+    services = build_services(settings, clock)
     async with MailSink().running() as sink:
         env = over(
             url,
@@ -103,8 +103,8 @@ async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) ->
         with _serving(port, env, folder) as process:
             await asyncio.to_thread(wait_until_ready, address, process, folder)
             async with client:
-                yield Mortals(Twins((address,), (client,), clock, house, url, folder), sink)
-    await house.close()
+                yield Mortals(Twins((address,), (client,), clock, services, url, folder), sink)
+    await services.close()
     await postgres.drop(name)
 
 

@@ -70,17 +70,17 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     address = f"http://127.0.0.1:{(port := free_port())}"
     cheap = {"argon2_memory_kib": 8, "argon2_time_cost": 1}
     settings = Settings.model_validate({"database_url": url, "secret_keys": (SecretStr(KEY),)} | cheap)
-    house = build_services(settings, SystemClock())
+    services = build_services(settings, SystemClock())
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8")
     with running("serve", "--port", str(port), env=env, cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, address, process, folder)
         async with httpx.AsyncClient(base_url=address, timeout=30) as api:
-            yield api, house
-    await house.close()
+            yield api, services
+    await services.close()
 
 
 async def write_much(url: str) -> None:
-    """Some megabytes of write-ahead log; more than there is room for, so this ends with an error."""
+    """Some megabytes of write-ahead log; more than there is space for, so this ends with an error."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("CREATE TABLE much AS SELECT repeat('x', 1000) FROM generate_series(1, 50000)")
@@ -97,14 +97,14 @@ async def until(condition: Callable[[], bool]) -> None:
 @needs_a_small_disk
 async def test_a_full_disk_is_a_503_until_there_is_room(small: tuple[Node, SmallDisk], tmp_path: Path) -> None:
     node, disk = small
-    async with service(node.url, tmp_path) as (api, house):
-        account = await an_account(house, "reader@example.com")
+    async with service(node.url, tmp_path) as (api, services):
+        account = await an_account(services, "reader@example.com")
         token = await a_session(api, account.address)
-        async with at_work(api, house) as (ledger, _):
+        async with at_work(api, services) as (ledger, _):
             await until(lambda: ledger.statuses[200] > 0)
             disk.fill()
             await until(lambda: ledger.statuses[503] >= 20)
-            # What needs no room is answered all the while.
+            # What needs no space is answered all the while.
             assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
             assert (await api.get("/readyz")).status_code == 200
             disk.free()
@@ -120,10 +120,10 @@ async def test_a_full_disk_is_a_503_until_there_is_room(small: tuple[Node, Small
 async def test_no_room_for_the_write_ahead_log_ends_postgres_and_nothing_more(
     small: tuple[Node, SmallDisk], tmp_path: Path
 ) -> None:
-    """Postgres gives up there, and goes on where it was once somebody has made room and started it."""
+    """Postgres gives up there, and goes on where it was once somebody has freed space and started it."""
     node, disk = small
-    async with service(node.url, tmp_path) as (api, house):
-        async with at_work(api, house) as (ledger, _):
+    async with service(node.url, tmp_path) as (api, services):
+        async with at_work(api, services) as (ledger, _):
             await until(lambda: ledger.statuses[200] > 0)
             disk.fill()
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -184,8 +184,8 @@ def test_workers_count_on_where_the_disk_of_their_counters_is_full(database_url:
         small_disk(counters, megabytes=8) as disk,
         two_workers(database_url, counters, tmp_path) as (api, process),
     ):
-        # Both have taken their room.
-        wait_for(lambda: rooms(counters) == sorted([*FILE_BYTES.values()] * 2))
+        # Both have reserved their space.
+        wait_for(lambda: sizes_of(counters) == sorted([*FILE_BYTES.values()] * 2))
         disk.fill()
         at_first = set(workers_of(process))
         for route in _ROUTES:
@@ -194,7 +194,7 @@ def test_workers_count_on_where_the_disk_of_their_counters_is_full(database_url:
         assert counted(api, "/v1/me") == len(_METHODS)
         assert set(workers_of(process)) == at_first
         # What all routes and methods need was there from the beginning.
-        assert rooms(counters) == sorted([*FILE_BYTES.values()] * 2)
+        assert sizes_of(counters) == sorted([*FILE_BYTES.values()] * 2)
 
         os.kill(at_first.pop(), signal.SIGKILL)
         wait_for(lambda: bool(set(workers_of(process)) - at_first))
@@ -215,7 +215,7 @@ def test_workers_that_find_no_room_for_their_counters_serve_and_say_so(database_
     assert "worker_died" not in result
 
 
-def rooms(counters: Path) -> list[int]:
+def sizes_of(counters: Path) -> list[int]:
     return sorted(file.stat().st_size for file in counters.glob("*/*.db"))
 
 

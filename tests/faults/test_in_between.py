@@ -30,10 +30,10 @@ TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[Services]:
-    house = build_services(settings, SystemClock())
-    yield house
-    await house.close()
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    services = build_services(settings, SystemClock())
+    yield services
+    await services.close()
 
 
 @asynccontextmanager
@@ -43,11 +43,11 @@ async def served(env: dict[str, str], folder: Path, port: int) -> AsyncIterator[
         yield process
 
 
-async def test_a_process_killed_at_random_loses_nothing(database_url: str, rooms: Services, tmp_path: Path) -> None:
+async def test_a_process_killed_at_random_loses_nothing(database_url: str, services: Services, tmp_path: Path) -> None:
     port = free_port()
     env = over(database_url, **TRUSTED)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
-        async with served(env, tmp_path, port) as first, at_work(api, rooms, drops=True) as (ledger, _):
+        async with served(env, tmp_path, port) as first, at_work(api, services, drops=True) as (ledger, _):
             await asyncio.sleep(1)
             first.kill()
             for number in range(ROUNDS):
@@ -59,10 +59,10 @@ async def test_a_process_killed_at_random_loses_nothing(database_url: str, rooms
             await check(api, ledger, database_url)
 
 
-async def test_sigterm_under_load_breaks_no_request_off(database_url: str, rooms: Services, tmp_path: Path) -> None:
+async def test_sigterm_under_load_breaks_no_request_off(database_url: str, services: Services, tmp_path: Path) -> None:
     port, env = free_port(), over(database_url, **TRUSTED)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
-        async with served(env, tmp_path, port) as process, at_work(api, rooms, drops=True) as (ledger, _):
+        async with served(env, tmp_path, port) as process, at_work(api, services, drops=True) as (ledger, _):
             await asyncio.sleep(1)
             process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(process.wait, 10) == 0
@@ -78,12 +78,12 @@ async def test_a_commit_that_nobody_heard_back_from_is_a_503_and_safe_to_repeat(
         async with CuttingProxy(node.port).running() as proxy:
             url = f"postgresql://{SUPERUSER}@127.0.0.1:{proxy.port}/postgres"
             port = free_port()
-            house = build_services(_settings(url), SystemClock())
+            services = build_services(_settings(url), SystemClock())
             async with (
                 served(over(url, TWOKEYS_RUN_WORKER="false", **TRUSTED), tmp_path, port),
                 httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,
             ):
-                account = await an_account(house)
+                account = await an_account(services)
                 enrolled = await enroll(api, await a_session(api), SystemClock().now())
                 body = {"email": account.address, "password": PASSWORD, "code": enrolled.recovery_codes[0]}
                 proxy.armed = True
@@ -100,7 +100,7 @@ async def test_a_commit_that_nobody_heard_back_from_is_a_503_and_safe_to_repeat(
                 token = enrolled.token
                 assert (await api.post("/v1/logout", headers=bearer(token))).status_code == 503
                 assert (await api.post("/v1/logout", headers=bearer(token))).status_code == 401
-            await house.close()
+            await services.close()
 
 
 @pytest.mark.system
@@ -109,17 +109,17 @@ async def test_everything_works_through_pgbouncer_in_transaction_mode(tmp_path: 
     with _migrated_node() as node, _pgbouncer(node) as bouncer_port:
         url = f"postgresql://{SUPERUSER}@127.0.0.1:{bouncer_port}/postgres"
         port = free_port()
-        house = build_services(_settings(url, pgbouncer=True), SystemClock())
+        services = build_services(_settings(url, pgbouncer=True), SystemClock())
         async with (
             served(over(url, TWOKEYS_PGBOUNCER="true", **TRUSTED), tmp_path, port),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,
         ):
-            async with at_work(api, house, people=8) as (ledger, _):
+            async with at_work(api, services, people=8) as (ledger, _):
                 await asyncio.sleep(3)
             assert ledger.statuses[503] == 0
             assert ledger.used
             await check(api, ledger, node.url)
-        await house.close()
+        await services.close()
 
 
 def _settings(url: str, **more: Any) -> Settings:

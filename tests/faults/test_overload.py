@@ -92,10 +92,10 @@ class Watch:
 
 
 @pytest.fixture
-async def rooms(settings: Settings) -> AsyncIterator[Services]:
-    house = build_services(settings, SystemClock())
-    yield house
-    await house.close()
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    services = build_services(settings, SystemClock())
+    yield services
+    await services.close()
 
 
 def message(seconds: list[float]) -> str:
@@ -115,7 +115,7 @@ async def test_no_refusal_waits_for_a_thread(api: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("connections", CONNECTIONS)
 async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
-    database_url: str, rooms: Services, tmp_path: Path, connections: int
+    database_url: str, services: Services, tmp_path: Path, connections: int
 ) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -128,8 +128,8 @@ async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
         TWOKEYS_HASH_QUEUE=str(QUEUE),
         TWOKEYS_METRICS="true",
     )
-    await an_account(rooms)
-    made = await rooms.clients.create("checker", (Role.INTROSPECT,))
+    await an_account(services)
+    made = await services.clients.create("checker", (Role.INTROSPECT,))
     checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
     with running("serve", "--port", str(port), env=env, cwd=tmp_path) as process:
         await asyncio.to_thread(wait_until_ready, address, process, tmp_path)

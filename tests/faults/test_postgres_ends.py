@@ -33,25 +33,25 @@ def node() -> Iterator[Node]:
 
 @asynccontextmanager
 async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
-    """`twokeys serve` as a process, and the rooms to make accounts with."""
+    """`twokeys serve` as a process, and the services to create accounts with."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    house = build_services(
+    services = build_services(
         quick_settings(url),
         SystemClock(),
     )
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
         wait_until_ready(address, process, folder)
         async with httpx.AsyncClient(base_url=address, timeout=20) as api:
-            yield api, house
+            yield api, services
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    await house.close()
+    await services.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGINT], ids=["immediate", "fast"])
 async def test_a_restart_under_load_loses_nothing(node: Node, tmp_path: Path, how: signal.Signals) -> None:
-    async with service(node.url, tmp_path) as (api, house):
-        async with at_work(api, house) as (ledger, _):
+    async with service(node.url, tmp_path) as (api, services):
+        async with at_work(api, services) as (ledger, _):
             for _ in range(ROUNDS):
                 await asyncio.sleep(1)
                 node.stop(how)
@@ -64,9 +64,9 @@ async def test_a_restart_under_load_loses_nothing(node: Node, tmp_path: Path, ho
 
 
 async def test_a_lock_held_by_a_silent_peer_is_a_503_and_no_hang(node: Node, tmp_path: Path) -> None:
-    async with service(node.url, tmp_path) as (api, house):
-        account = await an_account(house, "held@example.com")
-        other = await an_account(house, "free@example.com")
+    async with service(node.url, tmp_path) as (api, services):
+        account = await an_account(services, "held@example.com")
+        other = await an_account(services, "free@example.com")
         peer = await asyncpg.connect(node.url)
         try:
             async with peer.transaction():
@@ -82,8 +82,8 @@ async def test_a_lock_held_by_a_silent_peer_is_a_503_and_no_hang(node: Node, tmp
 
 
 async def test_a_read_only_database_answers_questions_and_refuses_log_ins(node: Node, tmp_path: Path) -> None:
-    async with service(node.url, tmp_path) as (api, house):
-        account = await an_account(house, "reader@example.com")
+    async with service(node.url, tmp_path) as (api, services):
+        account = await an_account(services, "reader@example.com")
         token = (await log_in(api, account.address)).json()["access_token"]
         peer = await asyncpg.connect(node.url)
         try:
@@ -104,8 +104,8 @@ async def test_a_read_only_database_answers_questions_and_refuses_log_ins(node: 
 
 
 async def test_every_connection_taken_is_a_503_within_seconds(node: Node, tmp_path: Path) -> None:
-    async with service(node.url, tmp_path) as (api, house):
-        account = await an_account(house, "crowded@example.com")
+    async with service(node.url, tmp_path) as (api, services):
+        account = await an_account(services, "crowded@example.com")
         peer = await asyncpg.connect(node.url)
         try:
             async with peer.transaction():
@@ -131,8 +131,8 @@ async def test_a_synchronous_standby_takes_over_and_nothing_ended_lives_again(tm
         await _replicate_synchronously(primary)
         both = f"{primary.host},{standby.host}"
         url = f"postgresql://{SUPERUSER}@{both}/postgres?target_session_attrs=read-write"
-        async with service(url, tmp_path) as (api, house):
-            async with at_work(api, house) as (ledger, _):
+        async with service(url, tmp_path) as (api, services):
+            async with at_work(api, services) as (ledger, _):
                 await asyncio.sleep(1.5)
                 primary.stop(signal.SIGQUIT)
                 died = time.monotonic()

@@ -34,24 +34,24 @@ BY = Operator(name="test")
 
 
 async def test_disabling_an_account_ends_its_challenges(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    account = await an_account(house)
+    account = await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     challenge = granted(await log_in(api))["challenge"]
     clock.advance(STEP)
     code = totp_code(device.secret, clock.now())
-    await house.admin.disable(account.id, BY, NO_REQUESTER)
+    await services.admin.disable(account.id, BY, NO_REQUESTER)
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
-    await house.admin.enable(account.id, BY, NO_REQUESTER)
+    await services.admin.enable(account.id, BY, NO_REQUESTER)
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
 
 
 async def test_a_code_with_a_challenge_locks_the_account_before_the_challenge(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
     """As a deletion does: the other way round the two would wait for each other."""
-    account = await an_account(house)
+    account = await an_account(services)
     await enroll(api, await a_session(api), clock.now())
     challenge = granted(await log_in(api))["challenge"]
     deletion, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
@@ -69,9 +69,9 @@ async def test_a_code_with_a_challenge_locks_the_account_before_the_challenge(
 
 
 async def test_turning_it_off_and_beginning_anew_ends_a_challenge(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     challenge = granted(await log_in(api))["challenge"]
     off = await api.post("/v1/me/2fa/disable", json={"password": PASSWORD}, headers=bearer(device.token))
@@ -82,8 +82,8 @@ async def test_turning_it_off_and_beginning_anew_ends_a_challenge(
         refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
 
 
-async def test_a_personal_token_changes_no_password(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_personal_token_changes_no_password(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session = bearer(await a_session(api))
     made = granted(await api.post("/v1/me/tokens", json={"description": "Backup"}, headers=session), 201)
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
@@ -92,10 +92,10 @@ async def test_a_personal_token_changes_no_password(api: httpx.AsyncClient, hous
     granted(await log_in(api))
 
 
-async def test_events_are_ones_own(api: httpx.AsyncClient, house: Services) -> None:
+async def test_events_are_ones_own(api: httpx.AsyncClient, services: Services) -> None:
     seen: list[set[str]] = []
     for email in (EMAIL, "eve@example.com"):
-        await an_account(house, email)
+        await an_account(services, email)
         token = await a_session(api, email)
         page = granted(await api.get("/v1/me/events", params={"limit": 200}, headers=bearer(token)))
         seen.append({event["id"] for event in page["items"]})
@@ -103,14 +103,14 @@ async def test_events_are_ones_own(api: httpx.AsyncClient, house: Services) -> N
     assert not seen[0] & seen[1]
 
 
-async def test_an_unknown_field_is_refused(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_an_unknown_field_is_refused(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     answer = refused(await log_in(api, remember_me=True), 422, "invalid_request")
     assert answer["errors"] == [{"pointer": "/remember_me", "message": "There is no such field here."}]
 
 
-async def test_a_user_agent_is_kept_short_and_printable(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_user_agent_is_kept_short_and_printable(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     headers = [(b"user-agent", b"Agent\t\x9b31m\x85Smith " + b"x" * 400)]
     body = {"email": EMAIL, "password": PASSWORD}
     kept = granted(await api.post("/v1/login", json=body, headers=headers))["token"]["user_agent"]
@@ -118,12 +118,12 @@ async def test_a_user_agent_is_kept_short_and_printable(api: httpx.AsyncClient, 
     assert len(kept) == 256
 
 
-async def test_each_asker_gets_the_answer_to_its_own_question(api: httpx.AsyncClient, house: Services) -> None:
+async def test_each_asker_gets_the_answer_to_its_own_question(api: httpx.AsyncClient, services: Services) -> None:
     """Questions of one moment share a statement."""
-    gate = await a_client(house, Role.INTROSPECT)
+    gate = await a_client(services, Role.INTROSPECT)
     tokens = {}
     for number in range(4):
-        account = await an_account(house, f"person{number}@example.com")
+        account = await an_account(services, f"person{number}@example.com")
         tokens[await a_session(api, f"person{number}@example.com")] = str(account.id)
     response = [*tokens, "tks_" + "x" * 43] * 8
     answers = await asyncio.gather(*(api.post("/v1/introspect", data={"token": each}, auth=gate) for each in response))

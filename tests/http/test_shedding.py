@@ -22,15 +22,15 @@ def shed() -> float:
     return REGISTRY.get_sample_value("twokeys_requests_total", labels) or 0
 
 
-def fill(house: Services, places: ExitStack) -> None:
-    for _ in range(house.settings.hash_threads + house.settings.hash_queue):
-        places.enter_context(house.hasher.slot())
+def fill(services: Services, places: ExitStack) -> None:
+    for _ in range(services.settings.hash_threads + services.settings.hash_queue):
+        places.enter_context(services.hasher.slot())
 
 
-async def test_a_log_in_without_room_is_refused_before_it_is_read(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_log_in_without_a_free_slot_is_refused_unread(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     with ExitStack() as places:
-        fill(house, places)
+        fill(services, places)
         for body in ({"email": EMAIL, "password": PASSWORD}, {}, {"email": "@"}):
             answer = await api.post("/v1/login", json=body)
             refused(answer, 503, "overloaded")
@@ -41,20 +41,20 @@ async def test_a_log_in_without_room_is_refused_before_it_is_read(api: httpx.Asy
     granted(await log_in(api))
 
 
-async def test_without_room_everything_else_goes_on(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_without_room_everything_else_goes_on(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
     with ExitStack() as places:
-        fill(house, places)
+        fill(services, places)
         assert (await api.get("/v1/me", headers=bearer(token))).status_code == 200
         refused(await api.get("/v1/login"), 405, "method_not_allowed")
         refused(await api.post("/v1/login/two-factor", json={}), 422, "invalid_request")
         refused(await api.post("/v1/login/", json={}), 404, "not_found")
 
 
-async def test_what_is_shed_stands_in_the_metrics_under_its_route(api: httpx.AsyncClient, house: Services) -> None:
+async def test_what_is_shed_stands_in_the_metrics_under_its_route(api: httpx.AsyncClient, services: Services) -> None:
     with ExitStack() as places:
-        fill(house, places)
+        fill(services, places)
         before = shed()
         await log_in(api)
         assert shed() == before + 1

@@ -41,10 +41,10 @@ def with_id(path: str, id: str = ID) -> str:
     return "/".join(id if part.startswith("{") else part for part in path.split("/"))
 
 
-async def proofs(api: httpx.AsyncClient, house: Services) -> dict[str, str]:
+async def proofs(api: httpx.AsyncClient, services: Services) -> dict[str, str]:
     """A whole `Authorization` header for each scheme."""
-    await an_account(house)
-    client = await a_client(house, Role.INTROSPECT, Role.ADMIN)
+    await an_account(services)
+    client = await a_client(services, Role.INTROSPECT, Role.ADMIN)
     request = next(client.auth_flow(httpx.Request("GET", "http://test")))
     return {"token": f"Bearer {await a_session(api)}", "client": request.headers["authorization"]}
 
@@ -53,9 +53,9 @@ def sent_twice(value: str, other: str = "Bearer x") -> list[tuple[str, str]]:
     return [("Authorization", value), ("Authorization", other)]
 
 
-async def test_two_proofs_are_none_at_every_call(api: httpx.AsyncClient, house: Services) -> None:
+async def test_two_proofs_are_none_at_every_call(api: httpx.AsyncClient, services: Services) -> None:
     """Two readers may each take another of the two."""
-    known = await proofs(api, house)
+    known = await proofs(api, services)
     for method, path, operation in calls():
         scheme = next((name for one in operation["security"] for name in one), "token")
         code = "invalid_client" if scheme == "client" else "invalid_token"
@@ -67,8 +67,8 @@ async def test_two_proofs_are_none_at_every_call(api: httpx.AsyncClient, house: 
             refused(await api.request(method, with_id(path), headers=headers), 401, code)
 
 
-async def test_a_no_break_space_is_no_part_of_a_proof(api: httpx.AsyncClient, house: Services) -> None:
-    known = await proofs(api, house)
+async def test_a_no_break_space_is_no_part_of_a_proof(api: httpx.AsyncClient, services: Services) -> None:
+    known = await proofs(api, services)
     for padded in ("Bearer \xa0{}", "Bearer {}\xa0", "Bearer\xa0{}", "\xa0Bearer {}", "Bearer \x85{}"):
         value = padded.format(known["token"].removeprefix("Bearer ")).encode("latin-1")
         refused(await api.get("/v1/me", headers=[(b"authorization", value)]), 401, "invalid_token")
@@ -77,8 +77,8 @@ async def test_a_no_break_space_is_no_part_of_a_proof(api: httpx.AsyncClient, ho
         refused(await api.get("/v1/admin/accounts", headers=[(b"authorization", value)]), 401, "invalid_client")
 
 
-async def test_an_unknown_parameter_is_422_at_every_call(api: httpx.AsyncClient, house: Services) -> None:
-    known = await proofs(api, house)
+async def test_an_unknown_parameter_is_422_at_every_call(api: httpx.AsyncClient, services: Services) -> None:
+    known = await proofs(api, services)
     for method, path, operation in calls():
         scheme = next((name for one in operation["security"] for name in one), None)
         headers = {"Authorization": known[scheme]} if scheme else {}
@@ -88,8 +88,8 @@ async def test_an_unknown_parameter_is_422_at_every_call(api: httpx.AsyncClient,
             assert body["errors"] == [{"pointer": pointer, "message": "There is no such parameter here."}]
 
 
-async def test_a_repeated_parameter_is_422_at_every_call(api: httpx.AsyncClient, house: Services) -> None:
-    known = await proofs(api, house)
+async def test_a_repeated_parameter_is_422_at_every_call(api: httpx.AsyncClient, services: Services) -> None:
+    known = await proofs(api, services)
     found = 0
     for method, path, operation in calls():
         for parameter in operation.get("parameters", ()):
@@ -108,9 +108,9 @@ async def test_a_repeated_parameter_is_422_at_every_call(api: httpx.AsyncClient,
     "query", ["ACR=aal2", "acr[]=aal2", "foo=1", "acr=aal2&acr=aal1", "acr=aal1&acr=aal2", "acr=aal2;acr=aal1",
               "acr=aal2&", "%61cr=aal2&acr=aal1", "acr%00=aal2", "acr=aal2%26", "acr=", "acr"]
 )  # fmt: skip
-async def test_a_slip_at_forward_auth_lets_nobody_in(api: httpx.AsyncClient, house: Services, query: str) -> None:
+async def test_a_slip_at_forward_auth_lets_nobody_in(api: httpx.AsyncClient, services: Services, query: str) -> None:
     """Each was answered with 204 for a session of one factor, or as if it had not been asked."""
-    await an_account(house)
+    await an_account(services)
     answer = await api.get(f"/v1/forward-auth?{query}", headers=bearer(await a_session(api)))
     if query == "acr=aal2&":
         refused(answer, 403, "insufficient_authentication")
@@ -124,16 +124,16 @@ async def test_a_long_query_is_not_read(api: httpx.AsyncClient, path: str, query
     refused(await api.get(f"{path}?{query}"), 414, "target_too_long")
 
 
-async def test_an_id_has_one_spelling_in_a_path(api: httpx.AsyncClient, house: Services) -> None:
-    known = await proofs(api, house)
+async def test_an_id_has_one_spelling_in_a_path(api: httpx.AsyncClient, services: Services) -> None:
+    known = await proofs(api, services)
     for method, path, operation in calls(only="{"):
         headers = {"Authorization": known[next(iter(operation["security"][0]))]}
         for spelling in OTHER_SPELLINGS:
             refused(await api.request(method, with_id(path, spelling), headers=headers), 404, "not_found")
 
 
-async def test_an_account_answers_to_its_id_alone(api: httpx.AsyncClient, house: Services) -> None:
-    known = await proofs(api, house)
+async def test_an_account_answers_to_its_id_alone(api: httpx.AsyncClient, services: Services) -> None:
+    known = await proofs(api, services)
     headers = {"Authorization": known["client"]}
     account = (await api.get("/v1/admin/accounts", headers=headers)).json()["items"][0]["id"]
     assert (await api.get(f"/v1/admin/accounts/{account}", headers=headers)).status_code == 200
@@ -153,9 +153,9 @@ async def test_a_path_with_percent_encoding_is_404(api: httpx.AsyncClient, path:
         mannered(answer)
 
 
-async def test_head_is_answered_where_get_is(api: httpx.AsyncClient, house: Services) -> None:
+async def test_head_is_answered_where_get_is(api: httpx.AsyncClient, services: Services) -> None:
     """With the same status and headers, and no body."""
-    known = await proofs(api, house)
+    known = await proofs(api, services)
     paths = {path: methods for path, methods in DOCUMENT["paths"].items() if "{" not in path}
     for path, methods in {**paths, "/metrics": {"get": {}}, "/openapi.json": {"get": {}}}.items():
         scheme = next((name for one in methods.get("get", {}).get("security", ()) for name in one), "token")

@@ -22,8 +22,8 @@ class Known:
         return self.id, self.secret
 
 
-async def a_client(house: Services, *roles: Role) -> Known:
-    made = await house.clients.create("Shop", roles or [Role.INTROSPECT])
+async def a_client(services: Services, *roles: Role) -> Known:
+    made = await services.clients.create("Shop", roles or [Role.INTROSPECT])
     return Known(str(made.client.id), made.secret.get_secret_value())
 
 

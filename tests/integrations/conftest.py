@@ -29,11 +29,11 @@ _MAIL_WITHIN = 15.0
 
 @dataclass(frozen=True)
 class Service:
-    """Served by a process of its own, with the clock of the wall."""
+    """Served by a process of its own, with the system's clock."""
 
     address: str
-    house: Services
-    """The same rooms in this process, over the same database."""
+    services: Services
+    """The same services in this process, over the same database."""
     sink: MailSink
     introspector: Known
     operator: Known
@@ -55,7 +55,7 @@ async def service(postgres: Server) -> AsyncIterator[Service]:
     name = f"integrations_{os.getpid()}"
     url = await postgres.clone(name)
     settings = Settings(_env_file=None, database_url=SecretStr(url), secret_keys=(SecretStr(KEY),), argon2_memory_kib=8)
-    house = build_services(settings, SystemClock())
+    services = build_services(settings, SystemClock())
     home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="twokeys-integrations-"))
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -68,8 +68,8 @@ async def service(postgres: Server) -> AsyncIterator[Service]:
         }
         with running("serve", "--port", str(port), env=over(url, **params), cwd=home) as process:
             await asyncio.to_thread(wait_until_ready, address, process, home)
-            yield Service(address, house, sink, await a_client(house), await a_client(house, Role.ADMIN))
-    await house.close()
+            yield Service(address, services, sink, await a_client(services), await a_client(services, Role.ADMIN))
+    await services.close()
     await postgres.drop(name)
 
 

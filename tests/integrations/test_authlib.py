@@ -64,7 +64,7 @@ async def holder(service: Service, response: dict[str, str], client: Known | Non
 
 async def test_its_resource_protector_lets_in_who_may(service: Service, served: httpx.AsyncClient) -> None:
     email = "authlib-resource@example.com"
-    account = await an_account(service.house, email)
+    account = await an_account(service.services, email)
     token = await a_session(served, email)
     found = await holder(service, bearer(token))
     assert (found["sub"], found["username"], found["acr"]) == (str(account.id), email, "aal1")
@@ -77,7 +77,7 @@ async def test_its_resource_protector_lets_in_who_may(service: Service, served: 
 
 async def test_its_client_revokes(service: Service, served: httpx.AsyncClient) -> None:
     email = "authlib-revoke@example.com"
-    await an_account(service.house, email)
+    await an_account(service.services, email)
     token = await a_session(served, email)
     with library(service.introspector) as client:
         for hint in ("access_token", None):

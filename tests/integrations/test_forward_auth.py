@@ -44,8 +44,10 @@ def passed(answer: httpx.Response) -> tuple[str, ...]:
     return tuple(answer.headers[name] for name in _HEADERS)
 
 
-async def test_a_live_token_passes_with_whose_it_is(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    account = await an_account(house)
+async def test_a_live_token_passes_with_whose_it_is(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    account = await an_account(services)
     session = await a_session(api)
     made = await api.post("/v1/me/tokens", json={"description": "Backup"}, headers=bearer(session))
     for token in (session, granted(made, 201)["access_token"]):
@@ -54,8 +56,8 @@ async def test_a_live_token_passes_with_whose_it_is(api: httpx.AsyncClient, hous
         refused(await ask(api, token, acr="aal2"), 403, "insufficient_authentication")
 
 
-async def test_two_factors_pass_everywhere(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    account = await an_account(house)
+async def test_two_factors_pass_everywhere(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    account = await an_account(services)
     session = await a_session(api)
     device = await enroll(api, session, clock.now())
     for query in ({}, {"acr": "aal1"}, {"acr": "aal2"}):
@@ -64,9 +66,9 @@ async def test_two_factors_pass_everywhere(api: httpx.AsyncClient, house: Servic
 
 
 @pytest.mark.parametrize("acr", ["aal3", "", "AAL2", "aal2 ", "urn:aal2"])
-async def test_an_unheard_of_assurance_is_422(api: httpx.AsyncClient, house: Services, acr: str) -> None:
+async def test_an_unheard_of_assurance_is_422(api: httpx.AsyncClient, services: Services, acr: str) -> None:
     """Passing it as none would let everybody in."""
-    await an_account(house)
+    await an_account(services)
     body = refused(await ask(api, await a_session(api), acr=acr), 422, "invalid_request")
     assert body["errors"][0]["pointer"] == "/acr"
 
@@ -78,8 +80,8 @@ async def test_without_a_live_token_nobody_passes(api: httpx.AsyncClient, values
         refused(answer, 401, "invalid_token")
 
 
-async def test_a_dead_session_passes_no_more(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_a_dead_session_passes_no_more(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     token = await a_session(api)
     clock.advance(timedelta(hours=1))
     refused(await ask(api, token), 401, "invalid_token")
@@ -172,7 +174,7 @@ async def front(
 async def a_person(front: Front) -> tuple[str, str, str]:
     """Somebody's id, address and session."""
     email = f"forward-{time.monotonic_ns()}@example.com"
-    account = await an_account(front.service.house, email)
+    account = await an_account(front.service.services, email)
     return str(account.id), email, await a_session(front.api, email)
 
 
@@ -215,7 +217,7 @@ async def test_admin_needs_two_factors(front: Front) -> None:
     _, _, token = await a_person(front)
     for path in ("/admin", "/admin/", "/admin/x", "//admin/", "/x/../admin/", "/%61dmin/", "/x/..%2fadmin/"):
         assert front.status_of(path, token) == 403, path
-    device = await enroll(front.api, token, front.service.house.clock.now())
+    device = await enroll(front.api, token, front.service.services.clock.now())
     seen = granted_by_application(await front.get("/admin/x", device.token))
     assert seen["headers"]["HTTP_X_AUTH_ACR"] == "aal2"
     assert (await front.get("/", device.token)).status_code == 200

@@ -37,8 +37,10 @@ class Guarded:
 
 
 @pytest.fixture
-async def guarded(api: httpx.AsyncClient, house: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
-    client = await a_client(house)
+async def guarded(
+    api: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Guarded]:
+    client = await a_client(services)
     monkeypatch.setenv("TWOKEYS_URL", "http://twokeys.internal")
     monkeypatch.setenv("TWOKEYS_CLIENT_ID", client.id)
     monkeypatch.setenv("TWOKEYS_CLIENT_SECRET", client.secret)
@@ -57,15 +59,15 @@ def seen(answer: httpx.Response) -> Any:
     return answer.json()
 
 
-async def test_it_knows_who_calls(guarded: Guarded, api: httpx.AsyncClient, house: Services) -> None:
-    account = await an_account(house)
+async def test_it_knows_who_calls(guarded: Guarded, api: httpx.AsyncClient, services: Services) -> None:
+    account = await an_account(services)
     assert seen(await guarded.get("/orders", await a_session(api))) == {"orders_of": str(account.id)}
 
 
 async def test_it_lets_nobody_in_without_a_live_token(
-    guarded: Guarded, api: httpx.AsyncClient, house: Services
+    guarded: Guarded, api: httpx.AsyncClient, services: Services
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     seen(await guarded.get("/orders", token))
     await api.post("/v1/logout", headers=bearer(token))
@@ -76,17 +78,17 @@ async def test_it_lets_nobody_in_without_a_live_token(
 
 
 async def test_it_asks_for_two_factors_where_it_wants(
-    guarded: Guarded, api: httpx.AsyncClient, house: Services, clock: SetClock
+    guarded: Guarded, api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     assert (await guarded.get("/refunds", token)).status_code == 403
     device = await enroll(api, token, clock.now())
     assert seen(await guarded.get("/refunds", device.token)) == {"refunds_by": EMAIL}
 
 
-async def test_it_lets_nobody_in_when_we_are_away(guarded: Guarded, api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_it_lets_nobody_in_when_we_are_away(guarded: Guarded, api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
 
     def away(request: httpx.Request) -> httpx.Response:

@@ -35,8 +35,8 @@ INACTIVE = {"active": False}
 
 
 @pytest.fixture
-async def shop(house: Services) -> Known:
-    return await a_client(house)
+async def shop(services: Services) -> Known:
+    return await a_client(services)
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ async def a_personal_token(api: httpx.AsyncClient, session: str, **more: Any) ->
     return granted(await api.post("/v1/me/tokens", json=values, headers=bearer(session)), 201)
 
 
-async def test_a_session_by_password(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
-    account = await an_account(house)
+async def test_a_session_by_password(api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Known) -> None:
+    account = await an_account(services)
     grant = granted(await log_in(api))
     assert await introspect(api, shop, grant["access_token"]) == {
         "active": True,
@@ -79,8 +79,10 @@ async def test_a_session_by_password(api: httpx.AsyncClient, house: Services, cl
     }
 
 
-async def test_a_session_by_two_factors(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
-    await an_account(house)
+async def test_a_session_by_two_factors(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Known
+) -> None:
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     confirmed = await introspect(api, shop, device.token)
     assert (confirmed["amr"], confirmed["acr"]) == (["pwd", "otp", "mfa"], "aal2")
@@ -92,8 +94,8 @@ async def test_a_session_by_two_factors(api: httpx.AsyncClient, house: Services,
     assert (found["amr"], found["acr"]) == (["pwd", "recovery_code", "mfa"], "aal2")
 
 
-async def test_a_personal_token(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
-    await an_account(house)
+async def test_a_personal_token(api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Known) -> None:
+    await an_account(services)
     logged_in_at, session = clock.now(), await a_session(api)
     clock.advance(timedelta(minutes=10))
     endless = await a_personal_token(api, session)
@@ -105,13 +107,15 @@ async def test_a_personal_token(api: httpx.AsyncClient, house: Services, clock: 
     assert (await introspect(api, shop, short["access_token"]))["exp"] == seconds(clock.now()) + 60
 
 
-async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known) -> None:
-    await an_account(house)
+async def test_exp_is_the_earliest_end(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Known
+) -> None:
+    await an_account(services)
     began, token = clock.now(), await a_session(api)
     for _ in range(47):
         clock.advance(timedelta(minutes=30))
         await introspect(api, shop, token)
-        await until_use_is_written(house, token)
+        await until_use_is_written(services, token)
     found = await introspect(api, shop, token)
     assert found["exp"] == seconds(began + timedelta(days=1))
     clock.advance(timedelta(seconds=found["exp"] - seconds(clock.now()) - 1))
@@ -121,9 +125,9 @@ async def test_exp_is_the_earliest_end(api: httpx.AsyncClient, house: Services, 
 
 
 async def test_exp_counts_the_use_that_the_question_is(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known
+    api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Known
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     body = {"description": "Backup", "max_age_seconds": 60, "extend_when_used": True}
     personal = granted(await api.post("/v1/me/tokens", json=body, headers=bearer(session)), 201)["access_token"]
@@ -133,9 +137,9 @@ async def test_exp_counts_the_use_that_the_question_is(
 
 
 async def test_at_exp_an_idle_session_is_dead(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, shop: Known
+    api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Known
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     end = (await introspect(api, shop, token))["exp"]
     clock.advance(datetime.fromtimestamp(end, UTC) - clock.now())
@@ -158,52 +162,52 @@ async def test_a_clients_own_secret_is_no_token(api: httpx.AsyncClient, shop: Kn
 Ending = Callable[[httpx.AsyncClient, Services, str, Known], Any]
 
 
-async def _revokes(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
+async def _revokes(api: httpx.AsyncClient, services: Services, token: str, shop: Known) -> None:
     granted(await api.post("/v1/revoke", data={"token": token}, auth=shop.basic))
 
 
-async def _logs_out(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
+async def _logs_out(api: httpx.AsyncClient, services: Services, token: str, shop: Known) -> None:
     assert (await api.post("/v1/logout", headers=bearer(token))).status_code == 204
 
 
-async def _changes_the_password(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
+async def _changes_the_password(api: httpx.AsyncClient, services: Services, token: str, shop: Known) -> None:
     values = {"current_password": PASSWORD, "new_password": "walnut-harbour-sixteen-kites"}
     granted(await api.post("/v1/me/password", json=values, headers=bearer(token)))
 
 
-async def _is_disabled(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
-    operator = await a_client(house, Role.ADMIN)
+async def _is_disabled(api: httpx.AsyncClient, services: Services, token: str, shop: Known) -> None:
+    operator = await a_client(services, Role.ADMIN)
     account = granted(await api.get("/v1/me", headers=bearer(token)))["id"]
     values = {"status": "disabled"}
     granted(await api.patch(f"/v1/admin/accounts/{account}", json=values, auth=operator.basic))
 
 
-async def _revokes_all(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
+async def _revokes_all(api: httpx.AsyncClient, services: Services, token: str, shop: Known) -> None:
     granted(await api.post("/v1/me/tokens/revoke-all", json={"keep_current": False}, headers=bearer(token)))
 
 
-async def _confirms(api: httpx.AsyncClient, house: Services, token: str, shop: Known) -> None:
-    await enroll(api, token, house.clock.now())
+async def _confirms(api: httpx.AsyncClient, services: Services, token: str, shop: Known) -> None:
+    await enroll(api, token, services.clock.now())
 
 
 @pytest.mark.parametrize("end", [_revokes, _logs_out, _changes_the_password, _is_disabled, _revokes_all, _confirms])
 async def test_the_first_answer_after_a_revocation_is_right_on_every_process(
-    api: httpx.AsyncClient, other: httpx.AsyncClient, house: Services, shop: Known, end: Ending
+    api: httpx.AsyncClient, other: httpx.AsyncClient, services: Services, shop: Known, end: Ending
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     for process in (api, other):
         assert (await introspect(process, shop, token))["active"]
-    await end(api, house, token, shop)
+    await end(api, services, token, shop)
     assert await introspect(other, shop, token) == INACTIVE
     assert await introspect(api, shop, token) == INACTIVE
     refused(await other.get("/v1/me", headers=bearer(token)), 401, "invalid_token")
 
 
 async def test_a_revoked_token_is_dead_and_its_siblings_live(
-    api: httpx.AsyncClient, house: Services, shop: Known
+    api: httpx.AsyncClient, services: Services, shop: Known
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session, kept = await a_session(api), await a_session(api)
     personal = (await a_personal_token(api, kept))["access_token"]
     for token in (session, personal):
@@ -216,9 +220,9 @@ async def test_a_revoked_token_is_dead_and_its_siblings_live(
 
 
 async def test_revoking_what_is_no_live_token_is_done_already(
-    api: httpx.AsyncClient, house: Services, shop: Known
+    api: httpx.AsyncClient, services: Services, shop: Known
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     for text in (token, token, "tks_" + "A" * 43, shop.secret, "nonsense"):
         answer = await api.post("/v1/revoke", data={"token": text, "token_type_hint": "unheard_of"}, auth=shop.basic)
@@ -309,9 +313,9 @@ async def test_what_is_not_basic_is_401(api: httpx.AsyncClient, shop: Known, pat
     ],
 )
 async def test_a_wrong_client_is_401(
-    api: httpx.AsyncClient, house: Services, shop: Known, path: str, values: str
+    api: httpx.AsyncClient, services: Services, shop: Known, path: str, values: str
 ) -> None:
-    others = (await a_client(house)).secret
+    others = (await a_client(services)).secret
     facts = {"id": shop.id, "upper": shop.id.upper(), "secret": shop.secret, "bare": shop.secret[4:], "others": others}
     headers = {"Authorization": _encoded(values.format(**facts))}
     answer = await api.post(path, data={"token": "x"}, headers=headers)
@@ -322,12 +326,12 @@ async def test_a_wrong_client_is_401(
 @BOTH
 @pytest.mark.parametrize("body", [b"", b"token=a&token=b", b"{}"])
 async def test_who_asks_comes_before_what(
-    api: httpx.AsyncClient, house: Services, shop: Known, path: str, body: bytes
+    api: httpx.AsyncClient, services: Services, shop: Known, path: str, body: bytes
 ) -> None:
     """Nobody learns anything about the call without being a client."""
-    wrong = (shop.id, (await a_client(house)).secret)
+    wrong = (shop.id, (await a_client(services)).secret)
     the_error(await api.post(path, content=body, headers=FORM, auth=wrong), 401, "invalid_client", "invalid_client")
-    operator = await a_client(house, Role.ADMIN)
+    operator = await a_client(services, Role.ADMIN)
     answer = await api.post(path, content=body, headers=FORM, auth=operator.basic)
     the_error(answer, 403, "insufficient_role", "unauthorized_client")
 
@@ -340,18 +344,18 @@ async def test_the_scheme_is_known_in_any_case(api: httpx.AsyncClient, shop: Kno
 
 
 @BOTH
-async def test_the_role_admin_alone_is_not_enough(api: httpx.AsyncClient, house: Services, path: str) -> None:
-    operator = await a_client(house, Role.ADMIN)
+async def test_the_role_admin_alone_is_not_enough(api: httpx.AsyncClient, services: Services, path: str) -> None:
+    operator = await a_client(services, Role.ADMIN)
     answer = await api.post(path, data={"token": "x"}, auth=operator.basic)
     the_error(answer, 403, "insufficient_role", "unauthorized_client")
 
 
 @BOTH
 async def test_a_deleted_client_is_refused_at_once(
-    api: httpx.AsyncClient, other: httpx.AsyncClient, house: Services, shop: Known, path: str
+    api: httpx.AsyncClient, other: httpx.AsyncClient, services: Services, shop: Known, path: str
 ) -> None:
     await introspect(other, shop, "x")
-    await house.clients.delete(UUID(shop.id))
+    await services.clients.delete(UUID(shop.id))
     for process in (other, api):
         answer = await process.post(path, data={"token": "x"}, auth=shop.basic)
         the_error(answer, 401, "invalid_client", "invalid_client")

@@ -318,7 +318,7 @@ UNDOCUMENTED = {
 @pytest.mark.anyio
 @pytest.mark.parametrize("what", UNDOCUMENTED)
 async def test_an_answer_that_the_document_does_not_know_is_noticed(what: str) -> None:
-    """As `must_be_documented` does it with every answer that a test of tests/rooms gets."""
+    """As `must_be_documented` does it with every answer that a test in this process gets."""
     with pytest.raises(AssertionError, match=re.escape(what)):
         await must_be_documented(UNDOCUMENTED[what])
     await must_be_documented(_answer(200, _ME))

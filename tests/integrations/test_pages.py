@@ -23,15 +23,15 @@ every_list = pytest.mark.parametrize("path", LISTS)
 
 
 @pytest.fixture
-async def operator(house: Services) -> Known:
-    return await a_client(house, Role.ADMIN)
+async def operator(services: Services) -> Known:
+    return await a_client(services, Role.ADMIN)
 
 
 class Lists:
     """The four lists of the API, and a way to make each one longer."""
 
-    def __init__(self, api: httpx.AsyncClient, house: Services, operator: Known, token: str) -> None:
-        self._api, self._house, self._operator, self._token = api, house, operator, token
+    def __init__(self, api: httpx.AsyncClient, services: Services, operator: Known, token: str) -> None:
+        self._api, self._services, self._operator, self._token = api, services, operator, token
         self._number = 0
 
     async def ask(self, path: str, **query: Any) -> httpx.Response:
@@ -48,16 +48,16 @@ class Lists:
         """One more in each list: a personal token is an event too, and so is an account."""
         self._number += 1
         if path == "/v1/admin/accounts":
-            await an_account(self._house, f"number-{self._number}@example.com")
+            await an_account(self._services, f"number-{self._number}@example.com")
         else:
             values = {"description": f"Number {self._number}"}
             granted(await self._api.post("/v1/me/tokens", json=values, headers=bearer(self._token)), 201)
 
 
 @pytest.fixture
-async def lists(api: httpx.AsyncClient, house: Services, operator: Known) -> Lists:
-    await an_account(house)
-    return Lists(api, house, operator, await a_session(api))
+async def lists(api: httpx.AsyncClient, services: Services, operator: Known) -> Lists:
+    await an_account(services)
+    return Lists(api, services, operator, await a_session(api))
 
 
 @every_list

@@ -18,17 +18,17 @@ pytestmark = pytest.mark.anyio
 async def test_the_device_is_lost_and_another_one_enrolled(settings: Settings, clock: SetClock) -> None:
     async with MailSink().running() as sink:
         app = create_app(settings.model_copy(update={"smtp_url": SecretStr(sink.url)}), clock)
-        house = app.state.services
+        services = app.state.services
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://test") as api,
         ):
-            await an_account(house)
+            await an_account(services)
             lost = await enroll(api, await a_session(api), clock.now())
 
             assert (await api.post("/v1/password-reset", json={"email": EMAIL})).status_code == 202
-            await house.worker.send_mail()
+            await services.worker.send_mail()
             plain = sink.messages[-1].get_body(("plain",))
             assert plain
             link = re.search(r"http://127\.0\.0\.1:8000/console/#/password-reset/(tkr_\S+)", plain.get_content())

@@ -12,8 +12,8 @@ from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll
 pytestmark = pytest.mark.anyio
 
 
-async def test_enable_log_in_disable(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_enable_log_in_disable(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     before = await a_session(api)
     enrolled = await enroll(api, before, clock.now())
     assert enrolled.confirmed["revoked"] == {"sessions": 1, "personal_tokens": 0}

@@ -1,4 +1,4 @@
-"""The words that all rooms share: time, pages, refusals, secrets, origins."""
+"""The words that all modules share: time, pages, refusals, secrets, requesters."""
 
 import hashlib
 import re
@@ -102,7 +102,7 @@ def test_a_secret_is_its_kind_and_256_bits() -> None:
 
 
 def test_a_digest_is_the_sha_256_of_the_whole_secret() -> None:
-    """It stands in the databases of every house: another one would end all tokens."""
+    """It stands in every existing database: another one would end all tokens."""
     text = "tks_" + "a" * 43
     assert digest(SecretStr(text)) == digest_if(text, SecretKind.SESSION) == hashlib.sha256(text.encode()).digest()
 

@@ -19,22 +19,22 @@ def test_there_are_domains() -> None:
     assert {"accounts", "tokens", "two_factor", "login"} <= set(DOMAINS)
 
 
-def values_of(room: str) -> Iterator[type]:
-    module = import_module(f"app.{room}.domain")
+def values_of(module: str) -> Iterator[type]:
+    domain = import_module(f"app.{module}.domain")
     for value in vars(module).values():
         if isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__:
             yield value
 
 
-@pytest.mark.parametrize("room", DOMAINS)
-def test_every_value_is_frozen(room: str) -> None:
-    for value in values_of(room):
+@pytest.mark.parametrize("module", DOMAINS)
+def test_every_value_is_frozen(module: str) -> None:
+    for value in values_of(module):
         assert value.__dataclass_params__.frozen, value.__name__  # type: ignore[attr-defined] # typeshed has no name for it
 
 
-@pytest.mark.parametrize("room", DOMAINS)
-def test_no_value_prints_a_secret(room: str) -> None:
-    for value in values_of(room):
+@pytest.mark.parametrize("module", DOMAINS)
+def test_no_value_prints_a_secret(module: str) -> None:
+    for value in values_of(module):
         kinds = typing.get_type_hints(value)
         for each in fields(value):
             if kinds[each.name] is bytes or each.name in SECRET_NAMES:

@@ -67,7 +67,7 @@ def test_an_older_key_opens_and_the_newest_seals() -> None:
 
 
 def test_a_seal_begins_with_the_name_of_its_key() -> None:
-    """Names stand in the databases of every house: other ones would make every seal unreadable."""
+    """Names stand in every existing database: other ones would make every seal unreadable."""
     key = bytes(range(32))
     name = hashlib.sha256(b"twokeys key id" + key).digest()[:4]
     secret_box = SecretBox((key,))

@@ -52,71 +52,71 @@ async def reports(steps: AsyncIterator[Resealing]) -> list[Resealing]:
     return [progress async for progress in steps]
 
 
-async def test_every_secret_is_sealed_anew_and_reported_in_batches(house: Services) -> None:
-    await enrollments(house.database, 250, SecretBox((OLD,)))
-    rotation = Rotation(house.database, SecretBox((NEW, OLD)), house.outbox)
+async def test_every_secret_is_sealed_anew_and_reported_in_batches(services: Services) -> None:
+    await enrollments(services.database, 250, SecretBox((OLD,)))
+    rotation = Rotation(services.database, SecretBox((NEW, OLD)), services.outbox)
     assert await reports(rotation.secrets()) == [
         Resealing(total=250, seen=100, resealed=100),
         Resealing(total=250, seen=200, resealed=200),
         Resealing(total=250, seen=250, resealed=250),
     ]
     only_new = SecretBox((NEW,))
-    for owner, sealed in (await sealed_secrets(house.database)).items():
+    for owner, sealed in (await sealed_secrets(services.database)).items():
         assert only_new.open(sealed, owner=owner) == SECRET
 
 
-async def test_another_start_passes_over_what_is_done(house: Services) -> None:
-    await enrollments(house.database, 3, SecretBox((OLD,)))
-    rotation = Rotation(house.database, SecretBox((NEW, OLD)), house.outbox)
+async def test_another_start_passes_over_what_is_done(services: Services) -> None:
+    await enrollments(services.database, 3, SecretBox((OLD,)))
+    rotation = Rotation(services.database, SecretBox((NEW, OLD)), services.outbox)
     await reports(rotation.secrets())
-    before = await sealed_secrets(house.database)
+    before = await sealed_secrets(services.database)
     assert await reports(rotation.secrets()) == [Resealing(total=3, seen=3)]
-    assert await sealed_secrets(house.database) == before
+    assert await sealed_secrets(services.database) == before
 
 
-async def test_what_no_key_opens_is_counted_and_left_alone(house: Services) -> None:
-    await enrollments(house.database, 2, SecretBox((OLD,)))
-    before = await sealed_secrets(house.database)
-    rotation = Rotation(house.database, SecretBox((NEW,)), house.outbox)
+async def test_what_no_key_opens_is_counted_and_left_alone(services: Services) -> None:
+    await enrollments(services.database, 2, SecretBox((OLD,)))
+    before = await sealed_secrets(services.database)
+    rotation = Rotation(services.database, SecretBox((NEW,)), services.outbox)
     assert await reports(rotation.secrets()) == [Resealing(total=2, seen=2, unreadable=2)]
-    assert await sealed_secrets(house.database) == before
+    assert await sealed_secrets(services.database) == before
 
 
-async def test_a_secret_that_changed_meanwhile_is_not_overwritten(house: Services) -> None:
+async def test_a_secret_that_changed_meanwhile_is_not_overwritten(services: Services) -> None:
     old = SecretBox((OLD,))
-    (owner,) = await enrollments(house.database, 1, old)
-    before = await sealed_secrets(house.database)
-    async with house.database.autocommit() as connection:
+    (owner,) = await enrollments(services.database, 1, old)
+    before = await sealed_secrets(services.database)
+    async with services.database.autocommit() as connection:
         stale, fresh = old.seal(b"read before", owner=owner), SecretBox((NEW, OLD)).seal(b"read before", owner=owner)
         assert not await SealedSecrets(connection).reseal(owner, stale, fresh)
-    assert await sealed_secrets(house.database) == before
+    assert await sealed_secrets(services.database) == before
 
 
-async def test_letters_that_wait_are_sealed_anew_as_well(house: Services) -> None:
-    await an_account(house, password=None)
+async def test_letters_that_wait_are_sealed_anew_as_well(services: Services) -> None:
+    await an_account(services, password=None)
     secret_box = SecretBox((NEW, OLD))
-    rotation = Rotation(house.database, secret_box, Outbox(secret_box))
+    rotation = Rotation(services.database, secret_box, Outbox(secret_box))
     assert await reports(rotation.mails()) == [Resealing(total=1, seen=1, resealed=1)]
-    async with house.database.autocommit() as connection:
+    async with services.database.autocommit() as connection:
         assert await count_unknown_seals(connection, SecretBox((NEW,))) == 0
 
 
-async def test_secrets_of_keys_that_are_gone_are_counted_before_the_start(house: Services) -> None:
-    await an_account(house, password=None)
-    await enrollments(house.database, 3, SecretBox((OLD,)))
-    async with house.database.autocommit() as connection:
+async def test_secrets_of_keys_that_are_gone_are_counted_before_the_start(services: Services) -> None:
+    await an_account(services, password=None)
+    await enrollments(services.database, 3, SecretBox((OLD,)))
+    async with services.database.autocommit() as connection:
         counted = [await count_unknown_seals(connection, SecretBox(keys)) for keys in ((NEW,), (NEW, OLD))]
     assert counted == [4, 0]
 
 
 async def test_a_device_whose_key_is_not_ours_lets_nobody_in_until_it_is_back(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     code = totp_code(device.secret, clock.now(), steps=1)
-    await reports(Rotation(house.database, SecretBox((NEW, OLD)), house.outbox).secrets())
+    await reports(Rotation(services.database, SecretBox((NEW, OLD)), services.outbox).secrets())
     gone = refused(await log_in(api, code=code), 503, "unavailable")
     assert gone["detail"]
-    await reports(Rotation(house.database, SecretBox((OLD, NEW)), house.outbox).secrets())
+    await reports(Rotation(services.database, SecretBox((OLD, NEW)), services.outbox).secrets())
     granted(await log_in(api, code=code))

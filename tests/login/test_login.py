@@ -39,8 +39,8 @@ async def challenge_of(api: httpx.AsyncClient) -> str:
     return str(response["challenge"])
 
 
-async def test_a_grant_says_what_the_contract_says(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    account = await an_account(house)
+async def test_a_grant_says_what_the_contract_says(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    account = await an_account(services)
 
     grant = granted(await log_in(api))
 
@@ -80,25 +80,25 @@ async def test_a_grant_says_what_the_contract_says(api: httpx.AsyncClient, house
     }
 
 
-async def test_without_two_factor_a_code_is_ignored(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_without_two_factor_a_code_is_ignored(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
 
     for code in ("123456", None, "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"):
         assert granted(await log_in(api, code=code))["status"] == "authenticated"
 
 
-async def test_the_case_of_an_address_does_not_matter(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_the_case_of_an_address_does_not_matter(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
 
     assert granted(await log_in(api, "ADA@Example.COM"))["account"]["email"] == EMAIL
 
 
 async def test_every_wrong_credential_gets_the_same_bytes(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
-    other = await an_account(house, "disabled@example.com")
-    await house.admin.disable(other.id, Operator(name="test"), NO_REQUESTER)
+    device = await enrolled_account(api, services, clock)
+    other = await an_account(services, "disabled@example.com")
+    await services.admin.disable(other.id, Operator(name="test"), NO_REQUESTER)
     right_code = totp_code(device.secret, clock.now())
 
     answers = [
@@ -120,9 +120,9 @@ async def test_every_wrong_credential_gets_the_same_bytes(
 
 
 async def test_a_challenge_says_what_the_contract_says(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await enrolled_account(api, house, clock)
+    await enrolled_account(api, services, clock)
 
     response = granted(await log_in(api))
 
@@ -131,8 +131,8 @@ async def test_a_challenge_says_what_the_contract_says(
     assert response == {"status": "two_factor_required", "expires_in": 300, "methods": ["totp", "recovery_code"]}
 
 
-async def test_log_in_takes_two_steps(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_log_in_takes_two_steps(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
 
     answer = await answer_challenge(api, await challenge_of(api), totp_code(device.secret, clock.now()))
 
@@ -142,8 +142,8 @@ async def test_log_in_takes_two_steps(api: httpx.AsyncClient, house: Services, c
     assert (await api.get("/v1/me", headers=bearer(grant["access_token"]))).status_code == 200
 
 
-async def test_log_in_takes_one_call_with_the_code(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_log_in_takes_one_call_with_the_code(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
 
     grant = granted(await log_in(api, code=totp_code(device.secret, clock.now())))
 
@@ -152,9 +152,9 @@ async def test_log_in_takes_one_call_with_the_code(api: httpx.AsyncClient, house
 
 @pytest.mark.parametrize("written", [str, str.lower, lambda code: code.replace("-", ""), lambda code: f"{code}-"])
 async def test_a_recovery_code_logs_in_once(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, written: Any
+    api: httpx.AsyncClient, services: Services, clock: SetClock, written: Any
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     code = written(device.recovery_codes[3])
 
     grant = granted(await answer_challenge(api, await challenge_of(api), code))
@@ -167,18 +167,18 @@ async def test_a_recovery_code_logs_in_once(
 
 
 async def test_a_right_password_with_a_wrong_code_says_so(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
 
     refused(await log_in(api, code=wrong_code(device.secret, clock)), 401, "invalid_code")
     refused(await log_in(api, code="AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"), 401, "invalid_code")
 
 
 async def test_a_challenge_ends_with_its_fifth_wrong_code(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     challenge, wrong = await challenge_of(api), wrong_code(device.secret, clock)
 
     left = [
@@ -193,8 +193,8 @@ async def test_a_challenge_ends_with_its_fifth_wrong_code(
     assert granted(await answer_challenge(api, await challenge_of(api), right))["status"] == "authenticated"
 
 
-async def test_a_challenge_lives_five_minutes(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_a_challenge_lives_five_minutes(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
     in_time, too_late = await challenge_of(api), await challenge_of(api)
 
     clock.advance(timedelta(seconds=299))
@@ -204,8 +204,8 @@ async def test_a_challenge_lives_five_minutes(api: httpx.AsyncClient, house: Ser
     refused(await answer_challenge(api, too_late, code), 401, "challenge_expired")
 
 
-async def test_a_challenge_is_used_once(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_a_challenge_is_used_once(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
     challenge = await challenge_of(api)
     granted(await answer_challenge(api, challenge, totp_code(device.secret, clock.now())))
 
@@ -228,9 +228,9 @@ async def test_what_is_no_challenge_has_expired(api: httpx.AsyncClient, challeng
 
 
 async def test_a_code_counts_once_whatever_accepted_it(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     confirming = totp_code(device.secret, clock.now())
 
@@ -244,8 +244,8 @@ async def test_a_code_counts_once_whatever_accepted_it(
     refused(await log_in(api, code=code), 401, "invalid_code")
 
 
-async def test_the_window_is_one_step_either_side(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_the_window_is_one_step_either_side(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
     clock.advance(10 * STEP)
 
     for steps in (-2, 2):
@@ -258,9 +258,9 @@ async def test_the_window_is_one_step_either_side(api: httpx.AsyncClient, house:
 
 
 async def test_after_the_newest_step_no_older_one_counts(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     clock.advance(10 * STEP)
 
     granted(await log_in(api, code=totp_code(device.secret, clock.now(), steps=1)))
@@ -292,8 +292,8 @@ async def test_after_the_newest_step_no_older_one_counts(
         ["123456"],
     ],
 )
-async def test_a_code_of_neither_shape_is_unprocessable(api: httpx.AsyncClient, house: Services, code: Any) -> None:
-    await an_account(house)
+async def test_a_code_of_neither_shape_is_unprocessable(api: httpx.AsyncClient, services: Services, code: Any) -> None:
+    await an_account(services)
 
     body = refused(await log_in(api, code=code), 422, "invalid_request")
 
@@ -306,8 +306,8 @@ async def test_the_second_step_needs_a_code(api: httpx.AsyncClient) -> None:
         assert refused(answer, 422, "invalid_request")["errors"][0]["pointer"] == "/code"
 
 
-async def test_log_out_ends_the_calling_token_alone(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_log_out_ends_the_calling_token_alone(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     leaving, staying = await a_session(api), await a_session(api)
 
     answer = await api.post("/v1/logout", headers=bearer(leaving))
@@ -340,32 +340,32 @@ async def test_what_is_no_live_token_is_unauthorised(api: httpx.AsyncClient, hea
         refused(answer, 401, "invalid_token")
 
 
-async def test_a_token_in_a_cookie_or_a_query_proves_nothing(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_token_in_a_cookie_or_a_query_proves_nothing(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
 
     refused(await api.get("/v1/me", params={"access_token": token, "token": token}), 401, "invalid_token")
     refused(await api.get("/v1/me", headers={"Cookie": f"access_token={token}; token={token}"}), 401, "invalid_token")
 
 
-async def test_the_hash_is_renewed_at_log_in_when_its_costs_change(api: httpx.AsyncClient, house: Services) -> None:
-    account = await an_account(house)
-    with_other_costs = Hasher.of(house.settings.model_copy(update={"argon2_time_cost": 2}))
+async def test_the_hash_is_renewed_at_log_in_when_its_costs_change(api: httpx.AsyncClient, services: Services) -> None:
+    account = await an_account(services)
+    with_other_costs = Hasher.of(services.settings.model_copy(update={"argon2_time_cost": 2}))
     old = await with_other_costs.hash(SecretStr(PASSWORD))
     with_other_costs.close()
-    async with house.database.autocommit() as connection:
+    async with services.database.autocommit() as connection:
         await AccountRows(connection).rehash(account, old)
 
     granted(await log_in(api))
 
-    renewed = await house.accounts.with_address(EMAIL)
+    renewed = await services.accounts.with_address(EMAIL)
     assert renewed is not None
     assert renewed.password_hash not in {old, None}
     granted(await log_in(api))
 
 
-async def test_events_tell_how_a_log_in_went(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_events_tell_how_a_log_in_went(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
     await log_in(api, password=WRONG)
     await log_in(api, code=wrong_code(device.secret, clock))
     token = await token_by(api, device.recovery_codes[0])
@@ -384,9 +384,9 @@ async def test_events_tell_how_a_log_in_went(api: httpx.AsyncClient, house: Serv
 
 
 async def test_the_second_wrong_code_in_a_row_hints_at_the_clock(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     challenge = granted(await log_in(api))["challenge"]
     wrong = wrong_code(device.secret, clock)
     first = refused(await answer_challenge(api, challenge, wrong), 401, "invalid_code")
@@ -398,9 +398,9 @@ async def test_the_second_wrong_code_in_a_row_hints_at_the_clock(
 
 
 async def test_the_hint_counts_over_both_ways_to_log_in(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     wrong = wrong_code(device.secret, clock)
     assert "check_device_clock" not in refused(await log_in(api, code=wrong), 401, "invalid_code")
     assert refused(await log_in(api, code=wrong), 401, "invalid_code")["check_device_clock"] is True

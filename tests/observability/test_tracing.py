@@ -40,9 +40,9 @@ async def serving(url: str, folder: Path, endpoint: str, **more: str) -> AsyncIt
 
 async def somebody(url: str) -> None:
     settings = quick_settings(url)
-    house = build_services(settings, SystemClock())
-    await an_account(house)
-    await house.close()
+    services = build_services(settings, SystemClock())
+    await an_account(services)
+    await services.close()
 
 
 def children(spans: list[SpanSeen], parent: SpanSeen) -> list[str]:

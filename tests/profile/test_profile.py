@@ -32,9 +32,9 @@ async def change(
 
 
 async def test_a_new_password_ends_everything_older_and_keeps_two_factor(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     enrolled = await enroll(api, await a_session(api), clock.now())
     changed = granted(await change(api, enrolled.token))
     assert changed["revoked"] == {"sessions": 1, "personal_tokens": 0}
@@ -47,9 +47,9 @@ async def test_a_new_password_ends_everything_older_and_keeps_two_factor(
 
 
 async def test_a_new_password_drops_a_pending_enrollment(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     secret = (await begin(api, session))["secret"]
     fresh = granted(await change(api, session))["grant"]["access_token"]
@@ -57,8 +57,8 @@ async def test_a_new_password_drops_a_pending_enrollment(
     refused(await api.post("/v1/me/2fa/confirm", json=code, headers=bearer(fresh)), 409, "no_pending_enrollment")
 
 
-async def test_a_wrong_or_a_weak_password_changes_nothing(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_wrong_or_a_weak_password_changes_nothing(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session = await a_session(api)
     refused(await change(api, session, current="not-the-password-at-all"), 403, "wrong_password")
     for weak in ("short", "password1234", EMAIL, "x" * 257):
@@ -68,9 +68,9 @@ async def test_a_wrong_or_a_weak_password_changes_nothing(api: httpx.AsyncClient
 
 
 async def test_a_right_password_before_a_weak_one_is_no_guess(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     for _ in range(12):
         refused(await change(api, session, new="short"), 422, "weak_password")
@@ -79,9 +79,9 @@ async def test_a_right_password_before_a_weak_one_is_no_guess(
 
 
 async def test_a_right_password_before_a_wrong_code_is_no_guess(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     enrolled = await enroll(api, await a_session(api), clock.now())
     wrong = {"password": PASSWORD, "code": "000000"}
     for _ in range(10):
@@ -90,16 +90,16 @@ async def test_a_right_password_before_a_wrong_code_is_no_guess(
     granted(await api.post("/v1/me/2fa/disable", json={"password": PASSWORD}, headers=bearer(enrolled.token)))
 
 
-async def test_the_password_that_one_has_is_no_new_one(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_the_password_that_one_has_is_no_new_one(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session = await a_session(api)
     refused(await change(api, session, new=PASSWORD), 422, "weak_password")
     assert granted(await api.get("/v1/me", headers=bearer(session)))["email"] == EMAIL
 
 
-async def test_the_same_password_in_another_form_is_no_new_one(api: httpx.AsyncClient, house: Services) -> None:
+async def test_the_same_password_in_another_form_is_no_new_one(api: httpx.AsyncClient, services: Services) -> None:
     composed, decomposed = "gr\u00fcne-t\u00fcr-am-fl\u00fcsschen", "gru\u0308ne-tu\u0308r-am-flu\u0308sschen"
-    await an_account(house, password=composed)
+    await an_account(services, password=composed)
     session = await a_session(api, password=decomposed)
     refused(await change(api, session, decomposed, composed), 422, "weak_password")
     refused(await change(api, session, composed, decomposed), 422, "weak_password")

@@ -30,19 +30,21 @@ def hashes() -> float:
 
 
 @given_settings(argon2_memory_kib=64, argon2_time_cost=3, argon2_parallelism=2)
-async def test_a_password_is_kept_as_argon2id_at_the_configured_cost(api: httpx.AsyncClient, house: Services) -> None:
-    account = await an_account(house)
+async def test_a_password_is_kept_as_argon2id_at_the_configured_cost(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    account = await an_account(services)
     assert account.password_hash is not None
     assert account.password_hash.startswith("$argon2id$v=19$m=64,t=3,p=2$")
     granted(await log_in(api))
 
 
-async def test_every_refused_password_costs_one_hash(api: httpx.AsyncClient, house: Services) -> None:
+async def test_every_refused_password_costs_one_hash(api: httpx.AsyncClient, services: Services) -> None:
     """Whether there is an account or not, disabled or without a password, and however long the password is."""
-    await an_account(house)
-    await an_account(house, "invited@example.com", None)
-    disabled = await an_account(house, "disabled@example.com")
-    await house.admin.disable(disabled.id, Operator(name="test"), NO_REQUESTER)
+    await an_account(services)
+    await an_account(services, "invited@example.com", None)
+    disabled = await an_account(services, "disabled@example.com")
+    await services.admin.disable(disabled.id, Operator(name="test"), NO_REQUESTER)
     for email in (EMAIL, "invited@example.com", "disabled@example.com", "nobody@example.com"):
         for password in ("a wrong one entirely", "x" * (LONGEST_PASSWORD + 1), "x" * 60_000):
             before = hashes()
@@ -68,9 +70,9 @@ async def test_an_over_long_password_is_cut_before_it_is_hashed(settings: Settin
     assert hashed == [len(PASSWORD)] * 2 + [LONGEST_PASSWORD] * 4
 
 
-async def test_a_password_counts_to_its_last_character(api: httpx.AsyncClient, house: Services) -> None:
+async def test_a_password_counts_to_its_last_character(api: httpx.AsyncClient, services: Services) -> None:
     """Okta's bcrypt read the first 72 bytes and let in whoever knew those."""
-    await an_account(house, password=LONG)
+    await an_account(services, password=LONG)
     refused(await log_in(api, password=LONG[:-1] + "!"), 401, "invalid_credentials")
     refused(await log_in(api, password=LONG[:-1]), 401, "invalid_credentials")
     granted(await log_in(api, password=LONG))
@@ -96,7 +98,7 @@ async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]
 
 @given_settings(breached_passwords=True)
 async def test_a_breached_password_will_not_do_where_that_is_asked(
-    house: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
     result = {
@@ -108,6 +110,6 @@ async def test_a_breached_password_will_not_do_where_that_is_asked(
     for case, (status, body) in result.items():
         async with breaches(status, body) as (address, response):
             monkeypatch.setattr(password_rules, "_BREACH_API", address)
-            weakness = await house.rules.weakness(SecretStr(PASSWORD), address=EMAIL)
+            weakness = await services.rules.weakness(SecretStr(PASSWORD), address=EMAIL)
             assert (weakness is not None) == (case == "known"), case
-            assert response == [digest[:5]], "five characters leave the house"
+            assert response == [digest[:5]], "five characters leave the service"

@@ -16,10 +16,10 @@ DECOMPOSED = "gru\u0308ne-tu\u0308r-am-flu\u0308sschen"
 HASH = argon2.using(type="ID", memory_cost=8, time_cost=1, parallelism=1)  # type: ignore[no-untyped-call]
 
 
-async def an_account_hashed_before(house: Services, password: str) -> None:
+async def an_account_hashed_before(services: Services, password: str) -> None:
     """Its hash is of the text as it was sent."""
-    account = await an_account(house)
-    async with house.database.transaction() as connection:
+    account = await an_account(services)
+    async with services.database.transaction() as connection:
         changed = update(accounts).where(accounts.c.id == account.id).values(password_hash=HASH.hash(password))
         await connection.execute(changed)
 
@@ -35,9 +35,9 @@ async def an_account_hashed_before(house: Services, password: str) -> None:
     ids=["composed", "decomposed", "spaces", "angstrom"],
 )
 async def test_a_password_is_the_same_in_each_form(
-    api: httpx.AsyncClient, house: Services, chosen: str, typed: str
+    api: httpx.AsyncClient, services: Services, chosen: str, typed: str
 ) -> None:
-    await an_account(house, password=chosen)
+    await an_account(services, password=chosen)
     for password in (typed, chosen):
         granted(await log_in(api, password=password))
 
@@ -53,16 +53,16 @@ async def test_a_password_is_the_same_in_each_form(
     ids=["case", "width", "space around", "ligature"],
 )
 async def test_what_looks_alike_is_another_password(
-    api: httpx.AsyncClient, house: Services, chosen: str, typed: str
+    api: httpx.AsyncClient, services: Services, chosen: str, typed: str
 ) -> None:
-    await an_account(house, password=chosen)
+    await an_account(services, password=chosen)
     refused(await log_in(api, password=typed), 401, "invalid_credentials")
 
 
 async def test_a_hash_of_the_text_as_sent_goes_on_working_and_is_renewed(
-    api: httpx.AsyncClient, house: Services
+    api: httpx.AsyncClient, services: Services
 ) -> None:
-    await an_account_hashed_before(house, DECOMPOSED)
+    await an_account_hashed_before(services, DECOMPOSED)
     refused(await log_in(api, password=COMPOSED), 401, "invalid_credentials")
 
     granted(await log_in(api, password=DECOMPOSED))
@@ -71,12 +71,12 @@ async def test_a_hash_of_the_text_as_sent_goes_on_working_and_is_renewed(
     granted(await log_in(api, password=DECOMPOSED))
 
 
-async def test_a_hash_from_before_proves_its_owner_again(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account_hashed_before(house, DECOMPOSED)
+async def test_a_hash_from_before_proves_its_owner_again(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account_hashed_before(services, DECOMPOSED)
     session = await a_session(api, password=DECOMPOSED)
     granted(await api.post("/v1/me/2fa/enrollment", json={"password": DECOMPOSED}, headers=bearer(session)), 201)
 
 
-async def test_a_password_is_as_long_as_it_is_compared(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account_hashed_before(house, "\u0958" * 200)
+async def test_a_password_is_as_long_as_it_is_compared(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account_hashed_before(services, "\u0958" * 200)
     granted(await log_in(api, password="\u0958" * 200))

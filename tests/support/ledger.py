@@ -110,13 +110,13 @@ class Worker:
 
 @asynccontextmanager
 async def at_work(
-    api: httpx.AsyncClient, house: Services, *, people: int = 4, drops: bool = False, kind: type[Worker] = Worker
+    api: httpx.AsyncClient, services: Services, *, people: int = 4, drops: bool = False, kind: type[Worker] = Worker
 ) -> AsyncIterator[tuple[Ledger, list[Worker]]]:
     """Half of the people have two-factor authentication on, with ten recovery codes each."""
     ledger, workers = Ledger(), []
     for number in range(people):
         email = f"worker{next(_numbers)}@example.com"
-        await an_account(house, email)
+        await an_account(services, email)
         codes: list[str] = []
         if number % 2:
             token = (await log_in(api, email)).json()["access_token"]

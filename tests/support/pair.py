@@ -47,7 +47,7 @@ class Pair:
     folder: Path
     env: dict[str, str]
     clock: SteppedClock
-    house: Services
+    services: Services
     restarts: int
     """How many are left: each takes seconds."""
     client: httpx.BasicAuth
@@ -111,7 +111,7 @@ class Pair:
         owner = UUID(account_id)
 
         async def read() -> list[str]:
-            while await self.house.password_reset.answer_requests():
+            while await self.services.password_reset.answer_requests():
                 pass
             connection = await asyncpg.connect(self.database_url)
             try:
@@ -119,7 +119,7 @@ class Pair:
                 rows = await connection.fetch(f"{query} ORDER BY id", owner)
             finally:
                 await connection.close()
-            mails = [unpack(self.house.secret_box.open(row[0], owner=owner), at=row[1]) for row in rows]
+            mails = [unpack(self.services.secret_box.open(row[0], owner=owner), at=row[1]) for row in rows]
             return [str(kind.facts["token"]) for kind in mails]
 
         return self.portal.call(read)
@@ -158,14 +158,14 @@ def pair(database_url: str, folder: Path, settings: dict[str, str], *, restarts:
         **params,
     )
     with start_blocking_portal() as portal:
-        house = build_services(ours, clock)
-        made = portal.call(house.clients.create, "model", tuple(Role))
+        services = build_services(ours, clock)
+        made = portal.call(services.clients.create, "model", tuple(Role))
         auth = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
-        found = Pair(portal, database_url, folder, env, clock, house, restarts, auth)
+        found = Pair(portal, database_url, folder, env, clock, services, restarts, auth)
         try:
             for _ in range(2):
                 found.start()
             yield found
         finally:
             found.close()
-            portal.call(house.close)
+            portal.call(services.close)

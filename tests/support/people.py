@@ -61,13 +61,13 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def an_account(house: Services, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
+async def an_account(services: Services, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
     params = SecretStr(password) if password else None
-    return (await house.admin.create(email, params, Operator(name="test"), NO_REQUESTER)).account
+    return (await services.admin.create(email, params, Operator(name="test"), NO_REQUESTER)).account
 
 
-async def a_client(house: Services, *roles: Role) -> httpx.BasicAuth:
-    made = await house.clients.create("Support desk", roles)
+async def a_client(services: Services, *roles: Role) -> httpx.BasicAuth:
+    made = await services.clients.create("Support desk", roles)
     return httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
 
 
@@ -106,9 +106,9 @@ async def enroll(api: httpx.AsyncClient, token: str, at: datetime, password: str
     return Enrolled(secret, body["grant"]["access_token"], body["recovery_codes"], body)
 
 
-async def enrolled_account(api: httpx.AsyncClient, house: Services, clock: "SetClock") -> Enrolled:
+async def enrolled_account(api: httpx.AsyncClient, services: Services, clock: "SetClock") -> Enrolled:
     """An account with 2FA on, a step after the confirming code was used."""
-    await an_account(house)
+    await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(STEP)
     return device
@@ -118,11 +118,11 @@ async def answer_challenge(api: httpx.AsyncClient, challenge: str, code: str) ->
     return await api.post("/v1/login/two-factor", json={"challenge": challenge, "code": code})
 
 
-async def until_use_is_written(house: Services, token: str) -> None:
+async def until_use_is_written(services: Services, token: str) -> None:
     """The loop beside the requests may have taken this moment's use with it, and be on its way to the database."""
-    await house.tokens.note_uses()
+    await services.tokens.note_uses()
     written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")
-    params = {"at": house.clock.now(), "digest": digest(SecretStr(token))}
-    async with asyncio.timeout(60), house.database.autocommit() as connection:
+    params = {"at": services.clock.now(), "digest": digest(SecretStr(token))}
+    async with asyncio.timeout(60), services.database.autocommit() as connection:
         while not await connection.scalar(written, params):  # noqa: ASYNC110 - the database has no event
             await asyncio.sleep(0.01)

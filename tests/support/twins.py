@@ -78,7 +78,7 @@ class Twins:
     addresses: tuple[str, ...]
     clients: tuple[httpx.AsyncClient, ...]
     clock: SteppedClock
-    house: Services
+    services: Services
     database_url: str
     logs: Path
     seen: set[str] = field(default_factory=set)
@@ -119,7 +119,7 @@ class Twins:
     async def someone(self, *, two_factor: bool = False, session: bool = True) -> Person:
         """A new account with a session; with 2FA on, two steps after the confirming code was used."""
         email = f"person{next(_numbers)}@example.com"
-        person = Person((await an_account(self.house, email)).id, email)
+        person = Person((await an_account(self.services, email)).id, email)
         if not session and not two_factor:
             return person
         person = replace(person, token=await self.session(person))
@@ -164,7 +164,7 @@ class Twins:
         """Out of the mail that the worker would send."""
         response = await self.post("/v1/password-reset", {"email": person.email})
         assert response.status_code == 202, response.text
-        while await self.house.password_reset.answer_requests():
+        while await self.services.password_reset.answer_requests():
             continue  # Other attacks may have left wishes in front of this one.
         return (await self.reset_tokens(person))[-1]
 
@@ -173,11 +173,11 @@ class Twins:
             "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = 'password_reset' ORDER BY id",
             person.id,
         )
-        opened = [unpack(self.house.secret_box.open(row[0], owner=person.id), at=row[1]) for row in rows]
+        opened = [unpack(self.services.secret_box.open(row[0], owner=person.id), at=row[1]) for row in rows]
         return [str(each.facts["token"]) for each in opened]
 
     async def client(self, *roles: Role) -> httpx.BasicAuth:
-        made = await self.house.clients.create("attacker's view", roles)
+        made = await self.services.clients.create("attacker's view", roles)
         return httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
 
     async def alive(self, token: str) -> bool:
@@ -282,7 +282,7 @@ def replica(
 
 @asynccontextmanager
 async def twins(database_url: str, folder: Path, settings: Settings, **changes: str) -> AsyncIterator[Twins]:
-    """`settings` are those of the house in this process, which shares the clock; `changes` go to the others."""
+    """`settings` are those of the services in this process, which shares the clock; `changes` go to the others."""
     clock = SteppedClock(folder / "clock")
     env = over(
         database_url,
@@ -293,7 +293,7 @@ async def twins(database_url: str, folder: Path, settings: Settings, **changes: 
         TWOKEYS_METRICS="true",
         **changes,
     )
-    house = build_services(settings, clock)
+    services = build_services(settings, clock)
     with ExitStack() as stack:
         found = [stack.enter_context(replica(each, folder / "clock", env, folder))[0] for each in range(2)]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
@@ -302,11 +302,11 @@ async def twins(database_url: str, folder: Path, settings: Settings, **changes: 
             httpx.AsyncClient(base_url=each, timeout=30, limits=limits, event_hooks=hooks) for each in found
         )
         try:
-            yield Twins(tuple(found), clients, clock, house, database_url, folder)
+            yield Twins(tuple(found), clients, clock, services, database_url, folder)
         finally:
             for client in clients:
                 await client.aclose()
-            await house.close()
+            await services.close()
 
 
 def statuses(answers: Answers) -> dict[int, int]:

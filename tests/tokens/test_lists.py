@@ -23,9 +23,9 @@ async def create(api: httpx.AsyncClient, session: str, description: str) -> str:
     return str(granted(answer, 201)["access_token"])
 
 
-async def test_a_kind_is_listed_alone_and_both_are_counted(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
-    await an_account(house, "bob@example.com")
+async def test_a_kind_is_listed_alone_and_both_are_counted(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    await an_account(services, "bob@example.com")
     await a_session(api, "bob@example.com")
     sessions = [await a_session(api) for _ in range(3)]
     for number in range(2):
@@ -40,9 +40,9 @@ async def test_a_kind_is_listed_alone_and_both_are_counted(api: httpx.AsyncClien
 
 
 async def test_the_calling_token_is_told_on_every_page(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     first = await a_session(api)
     me = (await listed(api, first))["current"]
     for _ in range(3):
@@ -58,8 +58,8 @@ async def test_the_calling_token_is_told_on_every_page(
     assert page["counts"] == {"sessions": 4, "personal_tokens": 0}
 
 
-async def test_a_personal_token_sees_itself_in_a_list_of_sessions(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_personal_token_sees_itself_in_a_list_of_sessions(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     personal = await create(api, await a_session(api), "Backup")
 
     page = await listed(api, personal, kind="session")
@@ -68,8 +68,8 @@ async def test_a_personal_token_sees_itself_in_a_list_of_sessions(api: httpx.Asy
     assert page["current"]["description"] == "Backup"
 
 
-async def test_pages_of_a_kind_hold_each_token_once(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_pages_of_a_kind_hold_each_token_once(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session = await a_session(api)
     for number in range(5):
         await create(api, session, f"Number {number}")
@@ -87,8 +87,8 @@ async def test_pages_of_a_kind_hold_each_token_once(api: httpx.AsyncClient, hous
 
 
 @pytest.mark.parametrize("kind", ["", "Session", "client", "session,personal"])
-async def test_a_kind_that_is_none_is_refused(api: httpx.AsyncClient, house: Services, kind: str) -> None:
-    await an_account(house)
+async def test_a_kind_that_is_none_is_refused(api: httpx.AsyncClient, services: Services, kind: str) -> None:
+    await an_account(services)
     session = await a_session(api)
 
     answer = await api.get("/v1/me/tokens", headers=bearer(session), params={"kind": kind})

@@ -26,69 +26,71 @@ async def a_personal_token(api: httpx.AsyncClient, session: str, **more: Any) ->
     return granted(await api.post("/v1/me/tokens", json=body, headers=bearer(session)), 201)
 
 
-async def lives(api: httpx.AsyncClient, house: Services, token: str) -> bool:
+async def lives(api: httpx.AsyncClient, services: Services, token: str) -> bool:
     """Asks with the token, and lets the use be written."""
     answer = await api.get("/v1/me", headers=bearer(token))
     if answer.status_code == 200:
-        await until_use_is_written(house, token)
+        await until_use_is_written(services, token)
     return answer.status_code == 200
 
 
 async def test_a_session_dies_after_an_hour_without_use(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     clock.advance(timedelta(minutes=59, seconds=59))
-    assert await lives(api, house, session)
+    assert await lives(api, services, session)
     clock.advance(timedelta(minutes=59, seconds=59))
-    assert await lives(api, house, session)
+    assert await lives(api, services, session)
     clock.advance(timedelta(hours=1))
-    assert not await lives(api, house, session)
+    assert not await lives(api, services, session)
 
 
 async def test_a_session_dies_a_day_after_login_however_busy(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     for _ in range(47):
         clock.advance(timedelta(minutes=30))
-        assert await lives(api, house, session)
+        assert await lives(api, services, session)
     clock.advance(timedelta(minutes=30))
-    assert not await lives(api, house, session)
+    assert not await lives(api, services, session)
 
 
 @given_settings(session_idle_seconds=2)
 async def test_a_session_of_seconds_lives_while_it_is_used(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     """A use that moves a near end is written before its answer, so that no other process takes the token for dead."""
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     for _ in range(5):
         clock.advance(timedelta(seconds=1.5))
         assert (await api.get("/v1/me", headers=bearer(session))).status_code == 200
-        house.tokens.uses.clear()
+        services.tokens.uses.clear()
     clock.advance(timedelta(seconds=2))
     assert (await api.get("/v1/me", headers=bearer(session))).status_code == 401
 
 
 async def test_a_session_that_ended_before_its_use_was_written_stays_dead(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = granted(await log_in(api))
     clock.advance(timedelta(minutes=59, seconds=30))
     late = {UUID(session["token"]["id"]): Use(clock.now(), None)}
     clock.advance(timedelta(seconds=30))
-    async with house.database.autocommit() as connection:
-        await house.tokens.rows(connection).note_uses(late, clock.now())
-    assert not await lives(api, house, session["access_token"])
+    async with services.database.autocommit() as connection:
+        await services.tokens.rows(connection).note_uses(late, clock.now())
+    assert not await lives(api, services, session["access_token"])
 
 
-async def test_the_list_shows_the_uses_of_this_moment(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_the_list_shows_the_uses_of_this_moment(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
     session = await a_session(api)
     made = await a_personal_token(api, session)
     clock.advance(timedelta(minutes=1))
@@ -97,48 +99,50 @@ async def test_the_list_shows_the_uses_of_this_moment(api: httpx.AsyncClient, ho
     assert [moment(each["last_used_at"]) for each in listed] == [clock.now().replace(microsecond=0)] * 2
 
 
-async def test_a_personal_token_lives_its_age(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_a_personal_token_lives_its_age(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     made = await a_personal_token(api, await a_session(api), max_age_seconds=60)
     assert moment(made["token"]["expires_at"]) == clock.now().replace(microsecond=0) + timedelta(seconds=60)
     clock.advance(timedelta(seconds=59))
-    assert await lives(api, house, made["access_token"])
+    assert await lives(api, services, made["access_token"])
     clock.advance(timedelta(seconds=1))
-    assert not await lives(api, house, made["access_token"])
+    assert not await lives(api, services, made["access_token"])
 
 
-async def test_use_extends_a_token_that_says_so(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_use_extends_a_token_that_says_so(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     made = await a_personal_token(api, await a_session(api), max_age_seconds=60, extend_when_used=True)
     for _ in range(3):
         clock.advance(timedelta(seconds=59))
-        assert await lives(api, house, made["access_token"])
+        assert await lives(api, services, made["access_token"])
     clock.advance(timedelta(seconds=60))
-    assert not await lives(api, house, made["access_token"])
+    assert not await lives(api, services, made["access_token"])
 
 
 async def test_without_an_age_a_personal_token_does_not_expire(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     made = await a_personal_token(api, await a_session(api))
     assert made["token"]["expires_at"] is None
     clock.advance(timedelta(days=3650))
-    assert await lives(api, house, made["access_token"])
+    assert await lives(api, services, made["access_token"])
 
 
 @pytest.mark.parametrize("age", [0, -1, 315_360_001, 1.5, "60", True])
-async def test_an_age_is_between_a_second_and_ten_years(api: httpx.AsyncClient, house: Services, age: object) -> None:
-    await an_account(house)
+async def test_an_age_is_between_a_second_and_ten_years(
+    api: httpx.AsyncClient, services: Services, age: object
+) -> None:
+    await an_account(services)
     body = {"description": "Backup", "max_age_seconds": age}
     answer = await api.post("/v1/me/tokens", json=body, headers=bearer(await a_session(api)))
     assert refused(answer, 422, "invalid_request")["errors"][0]["pointer"] == "/max_age_seconds"
 
 
 async def test_a_personal_token_is_proved_as_its_session_was(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = await a_session(api)
     assert (await a_personal_token(api, session))["token"]["amr"] == ["pwd"]
     enrolled = await enroll(api, session, clock.now())
@@ -160,16 +164,16 @@ async def test_a_personal_token_is_proved_as_its_session_was(
     ],
 )
 async def test_a_personal_token_changes_nothing(
-    api: httpx.AsyncClient, house: Services, method: str, path: str, body: object
+    api: httpx.AsyncClient, services: Services, method: str, path: str, body: object
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     made = await a_personal_token(api, await a_session(api))
     answer = await api.request(method, path, json=body, headers=bearer(made["access_token"]))
     refused(answer, 403, "session_required")
 
 
-async def test_a_personal_token_reads_and_logs_itself_out(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_personal_token_reads_and_logs_itself_out(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = (await a_personal_token(api, await a_session(api)))["access_token"]
     for path in ("/v1/me", "/v1/me/2fa", "/v1/me/tokens", "/v1/me/events"):
         granted(await api.get(path, headers=bearer(token)))
@@ -178,8 +182,8 @@ async def test_a_personal_token_reads_and_logs_itself_out(api: httpx.AsyncClient
 
 
 @given_settings(personal_tokens_per_account=2)
-async def test_there_are_only_so_many_personal_tokens(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_there_are_only_so_many_personal_tokens(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session = await a_session(api)
     first = await a_personal_token(api, session)
     await a_personal_token(api, session)
@@ -192,87 +196,87 @@ async def test_there_are_only_so_many_personal_tokens(api: httpx.AsyncClient, ho
 
 @given_settings(sessions_per_account=2)
 async def test_over_the_limit_the_least_recently_used_session_dies(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     first = await a_session(api)
     clock.advance(timedelta(seconds=1))
     second = await a_session(api)
     clock.advance(timedelta(seconds=1))
-    assert await lives(api, house, first)
+    assert await lives(api, services, first)
     clock.advance(timedelta(seconds=1))
     third = await a_session(api)
-    assert [await lives(api, house, token) for token in (first, second, third)] == [True, False, True]
+    assert [await lives(api, services, token) for token in (first, second, third)] == [True, False, True]
 
 
-async def test_the_list_marks_the_calling_token_and_shows_no_secret(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_the_list_marks_the_calling_token_and_shows_no_secret(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     other, session = await a_session(api), await a_session(api)
     answer = await api.get("/v1/me/tokens", headers=bearer(session))
     assert [token["current"] for token in granted(answer)["items"]] == [True, False]
     assert other not in answer.text
 
 
-async def test_revoking_all_but_this_one(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_revoking_all_but_this_one(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     other, session = await a_session(api), await a_session(api)
     personal = (await a_personal_token(api, session))["access_token"]
     answer = await api.post("/v1/me/tokens/revoke-all", headers=bearer(session))
     assert granted(answer) == {"revoked": {"sessions": 1, "personal_tokens": 1}}
-    assert [await lives(api, house, token) for token in (other, personal, session)] == [False, False, True]
+    assert [await lives(api, services, token) for token in (other, personal, session)] == [False, False, True]
 
 
-async def test_revoking_all_and_this_one(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_revoking_all_and_this_one(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     other, session = await a_session(api), await a_session(api)
     answer = await api.post("/v1/me/tokens/revoke-all", json={"keep_current": False}, headers=bearer(session))
     assert granted(answer) == {"revoked": {"sessions": 2, "personal_tokens": 0}}
-    assert [await lives(api, house, token) for token in (other, session)] == [False, False]
+    assert [await lives(api, services, token) for token in (other, session)] == [False, False]
 
 
-async def test_a_null_for_a_body_that_may_be_left_out_ends_nothing(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_a_null_for_a_body_that_may_be_left_out_ends_nothing(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session, other = await a_session(api), await a_session(api)
     headers = bearer(session) | {"Content-Type": "application/json"}
     problem = refused(
         await api.post("/v1/me/tokens/revoke-all", content=b"null", headers=headers), 422, "invalid_request"
     )
     assert problem["errors"] == [{"pointer": "", "message": "Must be an object."}]
-    assert await lives(api, house, other)
+    assert await lives(api, services, other)
 
 
-async def test_another_accounts_token_is_not_there(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
-    await an_account(house, "bob@example.com")
+async def test_another_accounts_token_is_not_there(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    await an_account(services, "bob@example.com")
     theirs = await a_session(api, "bob@example.com")
     listed = granted(await api.get("/v1/me/tokens", headers=bearer(theirs)))["items"]
     answer = await api.delete(f"/v1/me/tokens/{listed[0]['id']}", headers=bearer(await a_session(api)))
     refused(answer, 404, "not_found")
-    assert await lives(api, house, theirs)
+    assert await lives(api, services, theirs)
 
 
 async def test_uses_that_could_not_be_written_are_written_the_next_time(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, database_url: str
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     session = granted(await log_in(api))
     clock.advance(timedelta(minutes=59))
     id = UUID(session["token"]["id"])
-    house.tokens.uses[id] = Use(clock.now(), "192.0.2.9")
+    services.tokens.uses[id] = Use(clock.now(), "192.0.2.9")
     await end_connections(database_url)
     with pytest.raises(Unavailable):
-        await house.tokens.note_uses()
-    assert house.tokens.uses == {id: Use(clock.now(), "192.0.2.9")}
+        await services.tokens.note_uses()
+    assert services.tokens.uses == {id: Use(clock.now(), "192.0.2.9")}
 
-    await house.tokens.note_uses()
-    assert house.tokens.uses == {}
+    await services.tokens.note_uses()
+    assert services.tokens.uses == {}
     clock.advance(timedelta(minutes=59))
-    used = (await house.tokens.check(session["access_token"], NO_REQUESTER)).token
+    used = (await services.tokens.check(session["access_token"], NO_REQUESTER)).token
     assert (used.last_used_at, used.last_used_ip) == (clock.now() - timedelta(minutes=59), "192.0.2.9")
 
 
-async def test_tokens_come_in_pages_newest_first(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_tokens_come_in_pages_newest_first(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     session = await a_session(api)
     made = [(await a_personal_token(api, session))["token"]["id"] for _ in range(3)]
     first = granted(await api.get("/v1/me/tokens", params={"limit": 2}, headers=bearer(session)))

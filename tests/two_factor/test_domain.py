@@ -117,7 +117,7 @@ def test_other_letters_and_spaced_digits_are_no_code(typed: str) -> None:
 
 
 def test_a_recovery_code_is_kept_as_the_sha_256_of_its_plain_capitals() -> None:
-    """It stands in the databases of every house: another one would end all recovery codes."""
+    """It stands in every existing database: another one would end all recovery codes."""
     kept = recovery_code_digest("vwk4-7qzd-XN2M-3RBT-H5YC-6ALE")
     assert kept == hashlib.sha256(b"VWK47QZDXN2M3RBTH5YC6ALE").digest()
 

@@ -61,8 +61,8 @@ async def a_personal_token(api: httpx.AsyncClient, token: str) -> str:
     return str(granted(answer, 201)["access_token"])
 
 
-async def rows_of(house: Services, table: str) -> int:
-    async with house.database.autocommit() as connection:
+async def rows_of(services: Services, table: str) -> int:
+    async with services.database.autocommit() as connection:
         found = await connection.scalar(select(func.count()).select_from(metadata.tables[table]))
     return int(found or 0)
 
@@ -71,9 +71,9 @@ async def rows_of(house: Services, table: str) -> int:
 
 
 async def test_an_enrollment_says_what_the_contract_says(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     assert await state(api, token) == DISABLED
 
@@ -109,9 +109,9 @@ async def test_an_enrollment_says_what_the_contract_says(
     ids=["plain", "ampersand", "punctuation", "long", "emoji", "encoded already"],
 )
 async def test_both_pictures_carry_the_label_to_another_app(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, email: str, changes: dict[str, Any]
+    api: httpx.AsyncClient, services: Services, clock: SetClock, email: str, changes: dict[str, Any]
 ) -> None:
-    account = await an_account(house, email)
+    account = await an_account(services, email)
     token = await a_session(api, email)
 
     issued = await begin(api, token)
@@ -123,9 +123,9 @@ async def test_both_pictures_carry_the_label_to_another_app(
 
 
 async def test_a_new_enrollment_replaces_the_pending_one(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     first, second = await begin(api, token), await begin(api, token)
     assert first["secret"] != second["secret"]
@@ -134,8 +134,8 @@ async def test_a_new_enrollment_replaces_the_pending_one(
     granted(await confirm(api, token, totp_code(second["secret"], clock.now())))
 
 
-async def test_a_pending_enrollment_can_be_dropped(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_a_pending_enrollment_can_be_dropped(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     token = await a_session(api)
     issued = await begin(api, token)
 
@@ -148,17 +148,17 @@ async def test_a_pending_enrollment_can_be_dropped(api: httpx.AsyncClient, house
 
 
 async def test_dropping_leaves_an_enabled_device_alone(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
 
     assert (await api.delete("/v1/me/2fa/enrollment", headers=bearer(device.token))).status_code == 204
 
     assert (await state(api, device.token))["status"] == "enabled"
 
 
-async def test_enrolling_asks_for_the_password(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_enrolling_asks_for_the_password(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
 
     answer = await api.post("/v1/me/2fa/enrollment", json={"password": WRONG}, headers=bearer(token))
@@ -167,8 +167,8 @@ async def test_enrolling_asks_for_the_password(api: httpx.AsyncClient, house: Se
     assert await state(api, token) == DISABLED
 
 
-async def test_one_device_at_a_time(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_one_device_at_a_time(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
 
     answer = await api.post("/v1/me/2fa/enrollment", json={"password": PASSWORD}, headers=bearer(device.token))
 
@@ -179,9 +179,9 @@ async def test_one_device_at_a_time(api: httpx.AsyncClient, house: Services, clo
 
 
 async def test_a_confirmation_says_what_the_contract_says(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     others = [await a_session(api), await a_session(api)]
     token = await a_session(api)
     personal = await a_personal_token(api, token)
@@ -211,9 +211,9 @@ async def test_a_confirmation_says_what_the_contract_says(
 
 @pytest.mark.parametrize("steps", [-1, 0, 1])
 async def test_confirming_takes_the_window_of_a_log_in(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, steps: int
+    api: httpx.AsyncClient, services: Services, clock: SetClock, steps: int
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     issued = await begin(api, token)
 
@@ -222,9 +222,9 @@ async def test_confirming_takes_the_window_of_a_log_in(
 
 @pytest.mark.parametrize(("steps", "skew"), [(-10, -300), (-2, -60), (2, 60), (10, 300)])
 async def test_a_clock_that_is_off_is_told_how_far(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, steps: int, skew: int
+    api: httpx.AsyncClient, services: Services, clock: SetClock, steps: int, skew: int
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     issued = await begin(api, token)
 
@@ -238,9 +238,9 @@ async def test_a_clock_that_is_off_is_told_how_far(
 
 @pytest.mark.parametrize("steps", [-11, 11, None])
 async def test_no_skew_is_told_beyond_five_minutes(
-    api: httpx.AsyncClient, house: Services, clock: SetClock, steps: int | None
+    api: httpx.AsyncClient, services: Services, clock: SetClock, steps: int | None
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     issued = await begin(api, token)
     code = NO_CODE if steps is None else totp_code(issued["secret"], clock.now(), steps=steps)
@@ -251,8 +251,8 @@ async def test_no_skew_is_told_beyond_five_minutes(
     assert not body.keys() & {"clock_skew_seconds", "server_time"}
 
 
-async def test_an_enrollment_lives_ten_minutes(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_an_enrollment_lives_ten_minutes(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     token = await a_session(api)
     issued = await begin(api, token)
 
@@ -265,8 +265,8 @@ async def test_an_enrollment_lives_ten_minutes(api: httpx.AsyncClient, house: Se
     granted(await confirm(api, token, totp_code(again["secret"], clock.now())))
 
 
-async def test_there_must_be_something_to_confirm(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    await an_account(house)
+async def test_there_must_be_something_to_confirm(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    await an_account(services)
     refused(await confirm(api, await a_session(api), "123456"), 409, "no_pending_enrollment")
 
     device = await enroll(api, await a_session(api), clock.now())
@@ -279,9 +279,9 @@ async def test_there_must_be_something_to_confirm(api: httpx.AsyncClient, house:
 
 
 async def test_a_disabling_says_what_the_contract_says(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     other = granted(await log_in(api, code=totp_code(device.secret, clock.now())))["access_token"]
     personal = await a_personal_token(api, other)
     challenge = granted(await log_in(api))["challenge"]
@@ -300,25 +300,25 @@ async def test_a_disabling_says_what_the_contract_says(
     assert granted(await log_in(api))["status"] == "authenticated"
 
 
-async def test_disabling_leaves_no_residue(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_disabling_leaves_no_residue(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
 
     granted(await disable(api, device.token))
 
-    assert await rows_of(house, "authenticators") == 0
-    assert await rows_of(house, "recovery_codes") == 0
+    assert await rows_of(services, "authenticators") == 0
+    assert await rows_of(services, "recovery_codes") == 0
 
 
-async def test_disabling_asks_for_the_password(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_disabling_asks_for_the_password(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
 
     refused(await disable(api, device.token, password=WRONG), 403, "wrong_password")
 
     assert (await state(api, device.token))["status"] == "enabled"
 
 
-async def test_nothing_to_disable(api: httpx.AsyncClient, house: Services) -> None:
-    await an_account(house)
+async def test_nothing_to_disable(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
     token = await a_session(api)
     refused(await disable(api, token), 409, "two_factor_not_enabled")
 
@@ -329,9 +329,9 @@ async def test_nothing_to_disable(api: httpx.AsyncClient, house: Services) -> No
 
 
 async def test_a_code_that_is_sent_to_disable_must_be_right(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
 
     refused(await disable(api, device.token, code=NO_CODE), 403, "invalid_code")
     old = totp_code(device.secret, clock.now(), steps=-1)
@@ -342,16 +342,18 @@ async def test_a_code_that_is_sent_to_disable_must_be_right(
 
 
 async def test_no_code_and_null_are_the_same_for_disabling(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
 
     granted(await disable(api, device.token, code=None))
 
 
 @given_settings(disable_requires_code=True)
-async def test_a_house_may_ask_for_a_code_to_disable(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_a_house_may_ask_for_a_code_to_disable(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    device = await enrolled_account(api, services, clock)
 
     for body in ({}, {"code": None}):
         answer = refused(await disable(api, device.token, **body), 422, "invalid_request")
@@ -362,8 +364,8 @@ async def test_a_house_may_ask_for_a_code_to_disable(api: httpx.AsyncClient, hou
     granted(await disable(api, device.token, code=device.recovery_codes[0]))
 
 
-async def test_a_new_device_has_a_new_secret(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_a_new_device_has_a_new_secret(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
     token = granted(await disable(api, device.token))["grant"]["access_token"]
 
     again = await enroll(api, token, clock.now())
@@ -379,8 +381,8 @@ async def test_a_new_device_has_a_new_secret(api: httpx.AsyncClient, house: Serv
 # Recovery codes
 
 
-async def test_new_recovery_codes_end_the_old_set(api: httpx.AsyncClient, house: Services, clock: SetClock) -> None:
-    device = await enrolled_account(api, house, clock)
+async def test_new_recovery_codes_end_the_old_set(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    device = await enrolled_account(api, services, clock)
     granted(await log_in(api, code=device.recovery_codes[0]))
 
     fresh = granted(await replace_codes(api, device.token), 201)
@@ -393,9 +395,9 @@ async def test_new_recovery_codes_end_the_old_set(api: httpx.AsyncClient, house:
 
 
 async def test_new_recovery_codes_ask_for_the_password_and_a_device(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     refused(await replace_codes(api, token), 409, "two_factor_not_enabled")
     await begin(api, token)
@@ -411,9 +413,9 @@ async def test_new_recovery_codes_ask_for_the_password_and_a_device(
 
 
 async def test_a_personal_token_may_read_and_nothing_else(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     personal = bearer(await a_personal_token(api, device.token))
     token_id = granted(await api.get("/v1/me/tokens", headers=personal))["items"][0]["id"]
 
@@ -439,9 +441,9 @@ async def test_a_personal_token_may_read_and_nothing_else(
 
 
 async def test_events_and_letters_tell_of_every_change(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    device = await enrolled_account(api, house, clock)
+    device = await enrolled_account(api, services, clock)
     granted(await replace_codes(api, device.token), 201)
     refused(await disable(api, device.token, password=WRONG), 403, "wrong_password")
     token = granted(await disable(api, device.token))["grant"]["access_token"]
@@ -463,16 +465,16 @@ async def test_events_and_letters_tell_of_every_change(
         "revoked": {"sessions": 1, "personal_tokens": 0},
     }
     assert disabled["details"]["revoked"] == {"sessions": 1, "personal_tokens": 0}
-    async with house.database.autocommit() as connection:
+    async with services.database.autocommit() as connection:
         outbox = metadata.tables["outbox"]
         mails = list(await connection.scalars(select(outbox.c.letter).order_by(outbox.c.id)))
     assert mails == ["two_factor_enabled", "recovery_codes_replaced", "two_factor_disabled"]
 
 
 async def test_a_code_for_a_replaced_enrollment_counts_as_no_attempt(
-    api: httpx.AsyncClient, house: Services, clock: SetClock
+    api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
-    await an_account(house)
+    await an_account(services)
     token = await a_session(api)
     old = await begin(api, token)
     new = await begin(api, token)
@@ -489,8 +491,8 @@ async def test_a_code_for_a_replaced_enrollment_counts_as_no_attempt(
 
 
 @pytest.mark.parametrize("id", ["", "nonsense", "{0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6}", 7])
-async def test_an_enrollment_id_that_is_none_is_refused(api: httpx.AsyncClient, house: Services, id: object) -> None:
-    await an_account(house)
+async def test_an_enrollment_id_that_is_none_is_refused(api: httpx.AsyncClient, services: Services, id: object) -> None:
+    await an_account(services)
     token = await a_session(api)
     await begin(api, token)
     answer = await api.post("/v1/me/2fa/confirm", json={"code": "123456", "enrollment_id": id}, headers=bearer(token))
