@@ -23,7 +23,7 @@ from app.services import Services
 from app.settings import Settings
 from tests.support.people import KEY, PASSWORD, an_account
 from tests.support.postgres import start_server
-from tests.support.twins import Twins, new_address, twins
+from tests.support.processes import Processes, new_address, processes
 
 WRONG = "a wrong one entirely"
 REAL_COSTS = {"TWOKEYS_ARGON2_MEMORY_KIB": "19456", "TWOKEYS_ARGON2_TIME_COST": "2"}
@@ -74,7 +74,7 @@ PAIRS = [
 ]
 
 
-async def measure(attacked: Twins, rounds: int) -> dict[str, list[float]]:
+async def measure(attacked: Processes, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each kind of question, one after the other in a fresh random order each round."""
     known, disabled = await _populate(attacked.services)
     took: dict[str, list[float]] = {}
@@ -116,7 +116,7 @@ async def _run(url: str, rounds: int, folder: Path) -> bool:
         argon2_time_cost=2,
         run_worker=False,
     )
-    async with twins(url, folder, settings, **REAL_COSTS) as attacked:
+    async with processes(url, folder, settings, **REAL_COSTS) as attacked:
         return report(await measure(attacked, rounds))
 
 

@@ -18,6 +18,7 @@ from app.kernel.refusal import NotFound
 from app.services import Services
 from app.tables import metadata
 from tests.conftest import SetClock
+from tests.support.overtaking import overtaken
 from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
@@ -30,7 +31,6 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
-from tests.support.rival import overtaken
 
 pytestmark = pytest.mark.anyio
 

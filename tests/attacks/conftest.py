@@ -10,8 +10,8 @@ import pytest
 from app.settings import PasswordResetPolicy, Settings
 from tests.support.people import quick_settings
 from tests.support.postgres import Server
-from tests.support.twins import Twins
-from tests.support.twins import twins as start_twins
+from tests.support.processes import Processes
+from tests.support.processes import processes as start_processes
 
 LONG = bool(os.environ.get("TWOKEYS_TEST_LONG"))
 
@@ -31,23 +31,23 @@ def _settings(database_url: str, policy: PasswordResetPolicy) -> Settings:
 
 
 @pytest.fixture(scope="session")
-async def twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Twins]:
+async def processes(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     name = f"attacks_{os.getpid()}"
     url = await postgres.clone(name)
     folder = tmp_path_factory.mktemp("twins")
-    async with start_twins(url, folder, _settings(url, PasswordResetPolicy.CLEARS_TWO_FACTOR)) as started:
+    async with start_processes(url, folder, _settings(url, PasswordResetPolicy.CLEARS_TWO_FACTOR)) as started:
         yield started
     await postgres.drop(name)
 
 
 @pytest.fixture(scope="session")
-async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Twins]:
+async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     """The same with the careful choices: a reset and a disable need a code."""
     name = f"attacks_strict_{os.getpid()}"
     url = await postgres.clone(name)
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "strict")
     settings = _settings(url, PasswordResetPolicy.REQUIRES_SECOND_FACTOR)
     strict = {"TWOKEYS_PASSWORD_RESET_POLICY": "requires_second_factor", "TWOKEYS_DISABLE_REQUIRES_CODE": "true"}
-    async with start_twins(url, folder, settings, **strict) as started:
+    async with start_processes(url, folder, settings, **strict) as started:
         yield started
     await postgres.drop(name)

@@ -15,7 +15,7 @@ from app.clients.domain import Role
 from app.kernel.randomness import new_id
 from app.mail.domain import MailKind, unpack
 from tests.support.people import PASSWORD
-from tests.support.twins import Person, Twins, new_address
+from tests.support.processes import Person, Processes, new_address
 
 pytestmark = pytest.mark.anyio
 JSON = {"content-type": "application/json"}
@@ -87,8 +87,8 @@ MALFORMED: dict[str, bytes] = {
 
 
 @pytest.fixture(scope="module")
-async def victim(twins: Twins) -> Person:
-    return await twins.someone()
+async def victim(processes: Processes) -> Person:
+    return await processes.someone()
 
 
 def bounded(answer: Any, mark: str = MARK) -> None:
@@ -99,90 +99,90 @@ def bounded(answer: Any, mark: str = MARK) -> None:
 
 
 @pytest.mark.parametrize("path", BODIES)
-async def test_no_text_breaks_a_field(twins: Twins, path: str) -> None:
-    person = await twins.someone()
+async def test_no_text_breaks_a_field(processes: Processes, path: str) -> None:
+    person = await processes.someone()
     calls = []
     for field, text in product(BODIES[path], TEXTS.values()):
         content = json.dumps({**BODIES[path], field: text}).encode()
-        calls.append(twins.call("POST", path, content=content, token=person.token, headers=JSON))
-    for answer in await twins.race(calls):
+        calls.append(processes.call("POST", path, content=content, token=person.token, headers=JSON))
+    for answer in await processes.race(calls):
         if answer.status_code != 503:
             bounded(answer)
 
 
 @pytest.mark.parametrize("path", BODIES)
-async def test_no_value_of_another_type_is_taken(twins: Twins, path: str) -> None:
-    person = await twins.someone()
+async def test_no_value_of_another_type_is_taken(processes: Processes, path: str) -> None:
+    person = await processes.someone()
     for field, value in product(BODIES[path], VALUES):
         if isinstance(value, type(BODIES[path][field])) or (value is None and field in {"code", "max_age_seconds"}):
             continue
-        answer = await twins.post(path, {**BODIES[path], field: value}, token=person.token)
+        answer = await processes.post(path, {**BODIES[path], field: value}, token=person.token)
         bounded(answer)
         assert answer.status_code in {400, 422}, (field, value, answer.text)
-    answer = await twins.post(path, {**BODIES[path], MARK: 1}, token=person.token)
+    answer = await processes.post(path, {**BODIES[path], MARK: 1}, token=person.token)
     bounded(answer)
     assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("path", BODIES)
-async def test_what_is_not_json_is_400(twins: Twins, victim: Person, path: str) -> None:
+async def test_what_is_not_json_is_400(processes: Processes, victim: Person, path: str) -> None:
     for name, content in MALFORMED.items():
-        answer = await twins.call("POST", path, content=content, token=victim.token, headers=JSON)
+        answer = await processes.call("POST", path, content=content, token=victim.token, headers=JSON)
         bounded(answer)
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json"), name
-    assert await twins.alive(victim.token)
+    assert await processes.alive(victim.token)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "\xff"])
-async def test_another_content_type_is_415(twins: Twins, kind: str) -> None:
+async def test_another_content_type_is_415(processes: Processes, kind: str) -> None:
     headers = {b"content-type": kind.encode("latin-1"), b"x-forwarded-for": new_address().encode()}
-    answer = await twins.clients[0].post("/v1/login", content=b'{"email":"a","password":"b"}', headers=headers)
+    answer = await processes.clients[0].post("/v1/login", content=b'{"email":"a","password":"b"}', headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
-async def test_an_array_of_addresses_is_no_address(twins: Twins) -> None:
+async def test_an_array_of_addresses_is_no_address(processes: Processes) -> None:
     """GitLab sent the reset link to each of them (CVE-2023-7028)."""
-    person = await twins.someone(session=False)
+    person = await processes.someone(session=False)
     for email in ([person.email, "eve@example.com"], {"0": person.email}, f"{person.email},eve@example.com"):
-        assert (await twins.post("/v1/password-reset", {"email": email})).status_code == 422
+        assert (await processes.post("/v1/password-reset", {"email": email})).status_code == 422
     double = f'{{"email":"{person.email}","email":"eve@example.com"}}'.encode()
-    answer = await twins.call("POST", "/v1/password-reset", content=double, headers=JSON)
+    answer = await processes.call("POST", "/v1/password-reset", content=double, headers=JSON)
     assert answer.status_code == 400
-    await twins.services.password_reset.answer_requests()
-    assert not await twins.reset_tokens(person)
+    await processes.services.password_reset.answer_requests()
+    assert not await processes.reset_tokens(person)
 
 
-async def test_letters_that_look_alike_reach_nobody_elses_mailbox(twins: Twins) -> None:
+async def test_letters_that_look_alike_reach_nobody_elses_mailbox(processes: Processes) -> None:
     """Django folded a dotless i to an i and mailed the link to the address that was asked for (CVE-2019-19844)."""
-    person = await twins.someone(session=False)
+    person = await processes.someone(session=False)
     number = person.email.removeprefix("person").partition("@")[0]
     for email in (f"pers\u043en{number}@example.com", f"person{number}@ex\u0430mple.com"):
-        await twins.post("/v1/password-reset", {"email": email})
+        await processes.post("/v1/password-reset", {"email": email})
     for fold in ("\u0131", "\u0130", "\u212a", "\u017f"):
-        answer = await twins.post("/v1/password-reset", {"email": f"per{fold}on@example.com"})
+        answer = await processes.post("/v1/password-reset", {"email": f"per{fold}on@example.com"})
         assert answer.status_code == 422
-    await twins.services.password_reset.answer_requests()
-    assert not await twins.reset_tokens(person)
+    await processes.services.password_reset.answer_requests()
+    assert not await processes.reset_tokens(person)
 
 
-async def test_links_are_built_from_the_configured_address(twins: Twins) -> None:
+async def test_links_are_built_from_the_configured_address(processes: Processes) -> None:
     """couch-auth and mailcow built theirs from the Host header."""
-    person = await twins.someone(session=False)
+    person = await processes.someone(session=False)
     for name in ("Host", "X-Forwarded-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Proto", "Origin", "Referer"):
-        answer = await twins.post("/v1/password-reset", {"email": person.email}, headers={name: "evil.example.net"})
+        answer = await processes.post("/v1/password-reset", {"email": person.email}, headers={name: "evil.example.net"})
         assert answer.status_code == 202
         assert "evil" not in answer.text + str(answer.headers)
-    await twins.services.password_reset.answer_requests()
-    rows = await twins.rows("SELECT sealed, created_at FROM outbox WHERE account_id = $1", person.id)
+    await processes.services.password_reset.answer_requests()
+    rows = await processes.rows("SELECT sealed, created_at FROM outbox WHERE account_id = $1", person.id)
     for sealed, at in rows:
-        context = unpack(twins.services.secret_box.open(sealed, owner=person.id), at=at)
+        context = unpack(processes.services.secret_box.open(sealed, owner=person.id), at=at)
         assert context.to == person.email
-        mail = str(twins.services.delivery.templates.render(MailKind.PASSWORD_RESET, context, id=new_id()))
-        assert f"{twins.services.settings.public_url}/console/" in mail
+        mail = str(processes.services.delivery.templates.render(MailKind.PASSWORD_RESET, context, id=new_id()))
+        assert f"{processes.services.settings.public_url}/console/" in mail
         assert "evil" not in mail
 
 
-async def test_no_redirect_follows_a_slash(twins: Twins) -> None:
+async def test_no_redirect_follows_a_slash(processes: Processes) -> None:
     for path in (
         "/v1/login/",
         "/v1/password-reset/",
@@ -192,7 +192,7 @@ async def test_no_redirect_follows_a_slash(twins: Twins) -> None:
         "/v1/login/..",
         "/v1/%6cogin/",
     ):
-        answer = await twins.post(path, {}, headers={"Host": "evil.example.net"})
+        answer = await processes.post(path, {}, headers={"Host": "evil.example.net"})
         assert answer.status_code in {404, 405}, path
         assert "location" not in answer.headers
 
@@ -200,8 +200,8 @@ async def test_no_redirect_follows_a_slash(twins: Twins) -> None:
 @pytest.mark.parametrize(
     "header", ["User-Agent", "X-Forwarded-For", "Authorization", "X-Request-Id", "Accept", "Cookie"]
 )
-async def test_no_header_breaks_anything(twins: Twins, header: str) -> None:
-    person = await twins.someone(session=False)
+async def test_no_header_breaks_anything(processes: Processes, header: str) -> None:
+    person = await processes.someone(session=False)
     nasty = [
         b"\xff\xfe", b"x" * 8000, b",,,,,", b"fe80::1%" + b"z" * 400, b"::ffff:999.1.1.1", b"[::1", b"Bearer",
         b"Bearer  x", b"Basic ====", b"Basic \xff", b"Basic " + b"Og==", b"bearer tks_" + b"a" * 43,
@@ -211,32 +211,32 @@ async def test_no_header_breaks_anything(twins: Twins, header: str) -> None:
         for method, path in (("GET", "/v1/me"), ("POST", "/v1/login"), ("GET", "/v1/admin/accounts")):
             headers = {b"x-forwarded-for": new_address().encode(), header.lower().encode(): value}
             body = {"email": person.email, "password": PASSWORD} if method == "POST" else None
-            answer = await twins.clients[0].request(method, path, json=body, headers=headers)
+            answer = await processes.clients[0].request(method, path, json=body, headers=headers)
             assert answer.status_code < 500, (value, answer.text)
-    events = await twins.rows("SELECT user_agent, ip FROM events WHERE account_id = $1", person.id)
+    events = await processes.rows("SELECT user_agent, ip FROM events WHERE account_id = $1", person.id)
     assert all(agent is None or (len(agent) <= 256 and agent.isprintable()) for agent, _ in events)
     assert all(ip is None or len(ip) <= 45 for _, ip in events)
 
 
 @pytest.mark.parametrize("path", ["/v1/me/tokens", "/v1/me/events"])
-async def test_no_query_breaks_a_page(twins: Twins, path: str) -> None:
-    person = await twins.someone()
+async def test_no_query_breaks_a_page(processes: Processes, path: str) -> None:
+    person = await processes.someone()
     queries = [
         "limit=0", "limit=201", "limit=-1", "limit=1e3", "limit=%00", "limit=\u0661", "limit=99999999999999999999999",
         "cursor=",
         "cursor=%00", "cursor=" + "A" * 24, "cursor=" + "A" * 5000, "cursor=%ff%fe", "cursor='--", "cursor=\u00e9",
     ]  # fmt: skip
     for query in queries:
-        answer = await twins.get(f"{path}?{query}", token=person.token)
+        answer = await processes.get(f"{path}?{query}", token=person.token)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), query
 
 
-async def test_no_id_or_filter_breaks_the_admin(twins: Twins) -> None:
-    admin = await twins.client(Role.ADMIN)
+async def test_no_id_or_filter_breaks_the_admin(processes: Processes) -> None:
+    admin = await processes.client(Role.ADMIN)
     for id in ("x", "%00", "0", "..", "%2e%2e", "\u0661" * 32, "f" * 33, str(UUID(int=0)), "%ff"):
         for method, rest in (("GET", ""), ("DELETE", ""), ("POST", "/password-reset"), ("PATCH", "")):
             body = {"status": "disabled"} if method == "PATCH" else None
-            answer = await twins.call(method, f"/v1/admin/accounts/{id}{rest}", body, auth=admin)
+            answer = await processes.call(method, f"/v1/admin/accounts/{id}{rest}", body, auth=admin)
             assert answer.status_code in {404, 405, 415, 422}, (method, id, answer.text)
     for query in (
         "email=%00",
@@ -248,45 +248,45 @@ async def test_no_id_or_filter_breaks_the_admin(twins: Twins) -> None:
         "email=" + "a" * 9000,
     ):
         for path in ("/v1/admin/accounts", "/v1/admin/events"):
-            answer = await twins.get(f"{path}?{query}", auth=admin)
+            answer = await processes.get(f"{path}?{query}", auth=admin)
             assert answer.status_code in {200, 422}, (path, query, answer.text)
     for text in TEXTS.values():
         content = json.dumps({"email": text, "password": text}).encode()
-        answer = await twins.call("POST", "/v1/admin/accounts", content=content, auth=admin, headers=JSON)
+        answer = await processes.call("POST", "/v1/admin/accounts", content=content, auth=admin, headers=JSON)
         bounded(answer)
 
 
-async def test_no_form_breaks_introspection(twins: Twins) -> None:
-    client = await twins.client(Role.INTROSPECT)
+async def test_no_form_breaks_introspection(processes: Processes) -> None:
+    client = await processes.client(Role.INTROSPECT)
     form = {"content-type": "application/x-www-form-urlencoded"}
     for content in (b"", b"token", b"token=", b"token=a&token=b", b"&" * 3000, b"token=%ff", b"token=%", b"\xff=\xfe",
                     b"a=1&" * 1000 + b"token=x", b"token=" + b"%F0%9F%98%80" * 4000):  # fmt: skip
         for path in ("/v1/introspect", "/v1/revoke"):
-            answer = await twins.call("POST", path, content=content, auth=client, headers=form)
+            answer = await processes.call("POST", path, content=content, auth=client, headers=form)
             assert answer.status_code in {200, 400}, (content[:40], answer.text)
 
 
-async def test_a_line_end_reaches_no_mail(twins: Twins) -> None:
+async def test_a_line_end_reaches_no_mail(processes: Processes) -> None:
     """Whatever ends up in a letter is one printable line."""
-    person = await twins.someone()
+    person = await processes.someone()
     agent = {
         b"user-agent": b"Moz\xc2\x85illa\tBcc: eve@example.com",
         b"x-forwarded-for": b"10.9.9.9",
         b"authorization": f"Bearer {person.token}".encode(),
     }
     for description in ("a\r\nBcc: eve@example.com", "a\nb", "a\u2028b", "a\x85b", "a\x0bb", "a\u202eb"):
-        answer = await twins.post("/v1/me/tokens", {"description": description}, token=person.token)
+        answer = await processes.post("/v1/me/tokens", {"description": description}, token=person.token)
         assert answer.status_code == 422
-    made = await twins.clients[0].post(
+    made = await processes.clients[0].post(
         "/v1/me/tokens",
         json={"description": "<b>{{7*7}}</b>"},
         headers=agent,
     )
     assert made.status_code == 201
-    rows = await twins.rows("SELECT sealed, created_at, letter FROM outbox WHERE account_id = $1", person.id)
+    rows = await processes.rows("SELECT sealed, created_at, letter FROM outbox WHERE account_id = $1", person.id)
     [(sealed, at, kind)] = rows
-    context = unpack(twins.services.secret_box.open(sealed, owner=person.id), at=at)
-    message = twins.services.delivery.templates.render(MailKind(kind), context, id=person.id)
+    context = unpack(processes.services.secret_box.open(sealed, owner=person.id), at=at)
+    message = processes.services.delivery.templates.render(MailKind(kind), context, id=person.id)
     assert [name for name in message if name.lower() in {"bcc", "cc"}] == []
     text = message.as_string()
     assert "49" not in [part.get_content() for part in message.walk() if part.get_content_type() == "text/plain"]
@@ -322,23 +322,25 @@ def head(*lines: str) -> bytes:
     ).encode()
 
 
-async def test_a_declared_gigabyte_is_413_before_it_comes(twins: Twins) -> None:
-    got = await exchange(twins.addresses[0], head("Content-Length: 1073741824", "Connection: close"), b"{" * 1000)
+async def test_a_declared_gigabyte_is_413_before_it_comes(processes: Processes) -> None:
+    got = await exchange(processes.addresses[0], head("Content-Length: 1073741824", "Connection: close"), b"{" * 1000)
     assert got.startswith(b"HTTP/1.1 413 "), got[:200]
 
 
-async def test_a_gigabyte_without_a_length_ends_early(twins: Twins) -> None:
+async def test_a_gigabyte_without_a_length_ends_early(processes: Processes) -> None:
     chunk = b"10000\r\n" + b"a" * 65536 + b"\r\n"
-    got = await exchange(twins.addresses[0], head("Transfer-Encoding: chunked", "Connection: close"), *[chunk] * 100)
+    got = await exchange(
+        processes.addresses[0], head("Transfer-Encoding: chunked", "Connection: close"), *[chunk] * 100
+    )
     assert got.startswith(b"HTTP/1.1 413 ") or got == b"", got[:200]
 
 
-async def test_bodies_around_the_limit(twins: Twins) -> None:
+async def test_bodies_around_the_limit(processes: Processes) -> None:
     for size, expected in ((64 * 1024, {401, 422}), (64 * 1024 + 1, {413}), (300_000, {413})):
         frame = len(json.dumps({"email": "a@example.com", "password": ""}).replace(" ", ""))
         body = json.dumps({"email": "a@example.com", "password": "x" * (size - frame)}).replace(" ", "").encode()
         assert len(body) == size
-        answer = await twins.call("POST", "/v1/login", content=body, headers=JSON)
+        answer = await processes.call("POST", "/v1/login", content=body, headers=JSON)
         assert answer.status_code in expected
 
 
@@ -375,29 +377,29 @@ async def test_bodies_around_the_limit(twins: Twins) -> None:
     ],
     ids=range(27),
 )  # fmt: skip
-async def test_bytes_that_are_hardly_http_do_no_harm(twins: Twins, request_bytes: bytes) -> None:
-    got = await exchange(twins.addresses[0], request_bytes, seconds=8)
+async def test_bytes_that_are_hardly_http_do_no_harm(processes: Processes, request_bytes: bytes) -> None:
+    got = await exchange(processes.addresses[0], request_bytes, seconds=8)
     for line in got.split(b"\r\n"):
         if line.startswith(b"HTTP/1.1 "):
             assert int(line[9:12]) < 500, got[:300]
-    assert (await twins.clients[0].get("/healthz")).status_code == 200
+    assert (await processes.clients[0].get("/healthz")).status_code == 200
 
 
-async def test_a_gzip_bomb_is_not_opened(twins: Twins) -> None:
+async def test_a_gzip_bomb_is_not_opened(processes: Processes) -> None:
     bomb = gzip.compress(b" " * 40_000_000)
     headers = JSON | {"content-encoding": "gzip"}
-    answer = await twins.call("POST", "/v1/login", content=bomb, headers=headers)
+    answer = await processes.call("POST", "/v1/login", content=bomb, headers=headers)
     assert answer.status_code in {400, 413}
 
 
-def resident_kib(twins: Twins) -> int:
+def resident_kib(processes: Processes) -> int:
     """What both processes hold; Linux only."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if b"tests.support.replica" not in (folder / "cmdline").read_bytes():
                 continue
-            if str(twins.logs).encode() not in (folder / "cmdline").read_bytes():
+            if str(processes.logs).encode() not in (folder / "cmdline").read_bytes():
                 continue
             status = (folder / "status").read_text()
         except OSError:
@@ -406,27 +408,29 @@ def resident_kib(twins: Twins) -> int:
     return total
 
 
-async def test_memory_does_not_grow_with_hostile_bodies(twins: Twins) -> None:
+async def test_memory_does_not_grow_with_hostile_bodies(processes: Processes) -> None:
     chunk = b"10000\r\n" + b"a" * 65536 + b"\r\n"
 
     async def flood() -> None:
         await asyncio.gather(
             *(
-                exchange(twins.addresses[n % 2], head("Transfer-Encoding: chunked", "Connection: close"), *[chunk] * 40)
+                exchange(
+                    processes.addresses[n % 2], head("Transfer-Encoding: chunked", "Connection: close"), *[chunk] * 40
+                )
                 for n in range(20)
             )
         )
 
     await flood()
-    before = resident_kib(twins)
+    before = resident_kib(processes)
     assert before
     for _ in range(3):
         await flood()
-    assert resident_kib(twins) - before < 30_000
+    assert resident_kib(processes) - before < 30_000
 
 
-async def test_a_name_of_digits_alone_is_not_repeated(twins: Twins) -> None:
+async def test_a_name_of_digits_alone_is_not_repeated(processes: Processes) -> None:
     """It may be a code that slid into the wrong place."""
-    answer = await twins.post("/v1/password-reset", {"email": "nobody@example.com", "4929123456": None})
+    answer = await processes.post("/v1/password-reset", {"email": "nobody@example.com", "4929123456": None})
     assert answer.status_code == 422
     assert "4929123456" not in answer.text

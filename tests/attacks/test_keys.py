@@ -22,8 +22,8 @@ from app.services import build_services
 from app.settings import new_key, read_key
 from app.two_factor import totp
 from tests.support.people import KEY, NEW_PASSWORD, an_account, quick_settings
+from tests.support.processes import STEP, Person, Processes, SteppedClock, processes
 from tests.support.service import TWOKEYS, over, twokeys
-from tests.support.twins import STEP, Person, SteppedClock, Twins, twins
 
 pytestmark = pytest.mark.anyio
 OLD, NEW = KEY, new_key()
@@ -148,12 +148,12 @@ def start_rotation(env: dict[str, str], folder: Path) -> subprocess.Popen[bytes]
     return subprocess.Popen(command, env=env, cwd=folder, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
-def both_run(sealed: Sealed, folder: Path, keys: str) -> AbstractAsyncContextManager[Twins]:
+def both_run(sealed: Sealed, folder: Path, keys: str) -> AbstractAsyncContextManager[Processes]:
     folder.mkdir()
-    return twins(sealed.url, folder, quick_settings(sealed.url, *keys.split(",")), TWOKEYS_SECRET_KEYS=keys)
+    return processes(sealed.url, folder, quick_settings(sealed.url, *keys.split(",")), TWOKEYS_SECRET_KEYS=keys)
 
 
-async def everybody_logs_in(running: Twins, people: Sequence[Person]) -> None:
+async def everybody_logs_in(running: Processes, people: Sequence[Person]) -> None:
     """One code each, in one step or in two, on both processes at once; then the next step begins."""
 
     async def log_in(number: int, person: Person) -> httpx.Response:

@@ -7,7 +7,7 @@ import pytest
 from app.clients.domain import Role
 from app.main import create_app
 from tests.support.people import NEW_PASSWORD, PASSWORD
-from tests.support.twins import Person, Twins
+from tests.support.processes import Person, Processes
 
 pytestmark = pytest.mark.anyio
 KINDS = [
@@ -17,20 +17,20 @@ KINDS = [
 READS = {"/v1/me", "/v1/me/2fa", "/v1/me/tokens", "/v1/me/events"}
 
 
-async def everything(twins: Twins) -> tuple[Person, dict[str, str]]:
+async def everything(processes: Processes) -> tuple[Person, dict[str, str]]:
     """One account's secrets of every kind, all of them live."""
-    person = await twins.someone(two_factor=True)
-    made = await twins.post("/v1/me/tokens", {"description": "for the matrix"}, token=person.token)
+    person = await processes.someone(two_factor=True)
+    made = await processes.post("/v1/me/tokens", {"description": "for the matrix"}, token=person.token)
     personal = made.json()["access_token"]
-    client = await twins.services.clients.create("matrix", [Role.INTROSPECT, Role.ADMIN])
+    client = await processes.services.clients.create("matrix", [Role.INTROSPECT, Role.ADMIN])
     return person, {
         "session": person.token,
         "personal": personal,
-        "challenge": await twins.challenge(person),
-        "reset": await twins.reset_token(person),
+        "challenge": await processes.challenge(person),
+        "reset": await processes.reset_token(person),
         "client": client.secret.get_secret_value(),
         "recovery code": person.recovery_codes[0],
-        "totp code": twins.code(person),
+        "totp code": processes.code(person),
         "totp secret": person.secret,
         "password": PASSWORD,
         "session in capitals": person.token.upper(),
@@ -41,9 +41,9 @@ async def everything(twins: Twins) -> tuple[Person, dict[str, str]]:
     }
 
 
-def bearer_calls(twins: Twins) -> list[tuple[str, str]]:
+def bearer_calls(processes: Processes) -> list[tuple[str, str]]:
     """Every call of the service that is made under a bearer token, out of its own description."""
-    paths = create_app(twins.services.settings).openapi()["paths"]
+    paths = create_app(processes.services.settings).openapi()["paths"]
     found = [
         (method.upper(), path)
         for path, item in paths.items()
@@ -66,12 +66,12 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_only_tokens_bear_a_request(twins: Twins, kind: str) -> None:
-    person, secrets = await everything(twins)
-    for method, path in bearer_calls(twins):
+async def test_only_tokens_bear_a_request(processes: Processes, kind: str) -> None:
+    person, secrets = await everything(processes)
+    for method, path in bearer_calls(processes):
         body = BODIES.get(path) if method == "POST" else None
         url = path.replace("{id}", str(person.id))
-        answer = await twins.call(method, url, body, token=secrets[kind])
+        answer = await processes.call(method, url, body, token=secrets[kind])
         where = f"{kind} at {method} {path}: {answer.status_code}"
         if kind == "session":
             assert answer.status_code != 401, where
@@ -84,110 +84,110 @@ async def test_only_tokens_bear_a_request(twins: Twins, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_only_a_challenge_is_answered(twins: Twins, kind: str) -> None:
-    person, secrets = await everything(twins)
-    body = {"challenge": secrets[kind], "code": twins.code(person)}
-    answer = await twins.post("/v1/login/two-factor", body)
+async def test_only_a_challenge_is_answered(processes: Processes, kind: str) -> None:
+    person, secrets = await everything(processes)
+    body = {"challenge": secrets[kind], "code": processes.code(person)}
+    answer = await processes.post("/v1/login/two-factor", body)
     assert answer.status_code == (200 if kind == "challenge" else 401)
     assert answer.is_success or answer.json()["code"] == "challenge_expired"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_only_a_reset_link_resets(twins: Twins, kind: str) -> None:
-    _, secrets = await everything(twins)
-    answer = await twins.post("/v1/password-reset/confirm", {"token": secrets[kind], "new_password": NEW_PASSWORD})
+async def test_only_a_reset_link_resets(processes: Processes, kind: str) -> None:
+    _, secrets = await everything(processes)
+    answer = await processes.post("/v1/password-reset/confirm", {"token": secrets[kind], "new_password": NEW_PASSWORD})
     assert answer.status_code == (200 if kind == "reset" else 410)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_only_codes_are_codes_and_passwords_passwords(twins: Twins, kind: str) -> None:
-    person, secrets = await everything(twins)
-    answer = await twins.log_in(person, code=secrets[kind])
+async def test_only_codes_are_codes_and_passwords_passwords(processes: Processes, kind: str) -> None:
+    person, secrets = await everything(processes)
+    answer = await processes.log_in(person, code=secrets[kind])
     assert answer.is_success == (kind in {"recovery code", "totp code"}), answer.text
     if kind != "password":
-        answer = await twins.log_in(person, secrets[kind], code=person.recovery_codes[1])
+        answer = await processes.log_in(person, secrets[kind], code=person.recovery_codes[1])
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
-        assert (await twins.log_in(person, code=person.recovery_codes[1])).is_success, "and burned nothing"
+        assert (await processes.log_in(person, code=person.recovery_codes[1])).is_success, "and burned nothing"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_only_tokens_are_introspected_and_revoked(twins: Twins, kind: str) -> None:
-    person, secrets = await everything(twins)
-    client = await twins.client(Role.INTROSPECT)
+async def test_only_tokens_are_introspected_and_revoked(processes: Processes, kind: str) -> None:
+    person, secrets = await everything(processes)
+    client = await processes.client(Role.INTROSPECT)
     form = {"content-type": "application/x-www-form-urlencoded"}
-    response = await twins.call("POST", "/v1/introspect", data={"token": secrets[kind]}, auth=client, headers=form)
+    response = await processes.call("POST", "/v1/introspect", data={"token": secrets[kind]}, auth=client, headers=form)
     assert response.json()["active"] == (kind in {"session", "personal"})
     if kind not in {"session", "personal"}:
         assert response.json() == {"active": False}
-    revoked = await twins.call("POST", "/v1/revoke", data={"token": secrets[kind]}, auth=client, headers=form)
+    revoked = await processes.call("POST", "/v1/revoke", data={"token": secrets[kind]}, auth=client, headers=form)
     assert revoked.status_code == 200
-    assert await twins.alive(secrets["session"]) == (kind != "session")
-    assert await twins.alive(secrets["personal"]) == (kind != "personal")
+    assert await processes.alive(secrets["session"]) == (kind != "session")
+    assert await processes.alive(secrets["personal"]) == (kind != "personal")
     assert person.email not in revoked.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_only_a_client_secret_makes_a_client(twins: Twins, kind: str) -> None:
-    person, secrets = await everything(twins)
-    client = await twins.client(Role.ADMIN, Role.INTROSPECT)
+async def test_only_a_client_secret_makes_a_client(processes: Processes, kind: str) -> None:
+    person, secrets = await everything(processes)
+    client = await processes.client(Role.ADMIN, Role.INTROSPECT)
     for name in (str(person.id), person.email, client._auth_header[:10]):
         for path in ("/v1/admin/accounts", "/v1/admin/events"):
-            answer = await twins.get(path, auth=(name, secrets[kind]))
+            answer = await processes.get(path, auth=(name, secrets[kind]))
             assert (answer.status_code, answer.json()["code"]) == (401, "invalid_client")
-        answer = await twins.get("/v1/admin/accounts", token=secrets[kind])
+        answer = await processes.get("/v1/admin/accounts", token=secrets[kind])
         assert answer.status_code == 401
 
 
-async def test_roles_are_not_each_other(twins: Twins) -> None:
-    person = await twins.someone()
-    admin, introspector = await twins.client(Role.ADMIN), await twins.client(Role.INTROSPECT)
+async def test_roles_are_not_each_other(processes: Processes) -> None:
+    person = await processes.someone()
+    admin, introspector = await processes.client(Role.ADMIN), await processes.client(Role.INTROSPECT)
     for path in ("/v1/introspect", "/v1/revoke"):
-        answer = await twins.call("POST", path, data={"token": person.token}, auth=admin)
+        answer = await processes.call("POST", path, data={"token": person.token}, auth=admin)
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_role")
     for method, path in (("GET", "/v1/admin/accounts"), ("DELETE", f"/v1/admin/accounts/{person.id}")):
-        answer = await twins.call(method, path, auth=introspector)
+        answer = await processes.call(method, path, auth=introspector)
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_role")
-    assert await twins.alive(person.token)
+    assert await processes.alive(person.token)
 
 
-async def test_one_accounts_challenge_takes_no_code_of_another(twins: Twins) -> None:
-    ada, eve = await twins.someone(two_factor=True), await twins.someone(two_factor=True)
-    challenge = await twins.challenge(ada)
-    for code in (twins.code(eve), eve.recovery_codes[0]):
-        answer = await twins.post("/v1/login/two-factor", {"challenge": challenge, "code": code})
+async def test_one_accounts_challenge_takes_no_code_of_another(processes: Processes) -> None:
+    ada, eve = await processes.someone(two_factor=True), await processes.someone(two_factor=True)
+    challenge = await processes.challenge(ada)
+    for code in (processes.code(eve), eve.recovery_codes[0]):
+        answer = await processes.post("/v1/login/two-factor", {"challenge": challenge, "code": code})
         assert answer.json()["code"] == "invalid_code"
-    assert (await twins.log_in(eve, code=eve.recovery_codes[0])).is_success, "eve's code was not burned"
+    assert (await processes.log_in(eve, code=eve.recovery_codes[0])).is_success, "eve's code was not burned"
 
 
-async def test_one_accounts_ids_are_nothing_to_another(twins: Twins) -> None:
-    ada, eve = await twins.someone(), await twins.someone()
-    listed = (await twins.get("/v1/me/tokens", token=ada.token)).json()["items"]
-    answer = await twins.call("DELETE", f"/v1/me/tokens/{listed[0]['id']}", token=eve.token)
+async def test_one_accounts_ids_are_nothing_to_another(processes: Processes) -> None:
+    ada, eve = await processes.someone(), await processes.someone()
+    listed = (await processes.get("/v1/me/tokens", token=ada.token)).json()["items"]
+    answer = await processes.call("DELETE", f"/v1/me/tokens/{listed[0]['id']}", token=eve.token)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert await twins.alive(ada.token)
-    began = await twins.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=ada.token)
+    assert await processes.alive(ada.token)
+    began = await processes.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=ada.token)
     mine = Person(ada.id, ada.email, ada.token, began.json()["secret"])
-    answer = await twins.post("/v1/me/2fa/confirm", {"code": twins.code(mine)}, token=eve.token)
+    answer = await processes.post("/v1/me/2fa/confirm", {"code": processes.code(mine)}, token=eve.token)
     assert (answer.status_code, answer.json()["code"]) == (409, "no_pending_enrollment")
-    cancelled = await twins.call("DELETE", "/v1/me/2fa/enrollment", token=eve.token)
+    cancelled = await processes.call("DELETE", "/v1/me/2fa/enrollment", token=eve.token)
     assert cancelled.status_code == 204
-    assert (await twins.get("/v1/me/2fa", token=ada.token)).json()["status"] == "pending"
+    assert (await processes.get("/v1/me/2fa", token=ada.token)).json()["status"] == "pending"
 
 
-async def test_a_cursor_shows_only_ones_own(twins: Twins) -> None:
-    ada, eve = await twins.someone(), await twins.someone()
-    await twins.session(ada)
-    page = (await twins.get("/v1/me/tokens", token=ada.token, params={"limit": 1})).json()
-    seen = await twins.get("/v1/me/tokens", token=eve.token, params={"cursor": page["next_cursor"]})
-    ids = {item["id"] for item in (await twins.get("/v1/me/tokens", token=ada.token)).json()["items"]}
+async def test_a_cursor_shows_only_ones_own(processes: Processes) -> None:
+    ada, eve = await processes.someone(), await processes.someone()
+    await processes.session(ada)
+    page = (await processes.get("/v1/me/tokens", token=ada.token, params={"limit": 1})).json()
+    seen = await processes.get("/v1/me/tokens", token=eve.token, params={"cursor": page["next_cursor"]})
+    ids = {item["id"] for item in (await processes.get("/v1/me/tokens", token=ada.token)).json()["items"]}
     assert not ids & {item["id"] for item in seen.json()["items"]}
 
 
-async def test_a_pending_login_is_told_nothing(twins: Twins) -> None:
+async def test_a_pending_login_is_told_nothing(processes: Processes) -> None:
     """FileRise handed the live secret to whoever held the first step; CoPilot took the first step for a session."""
-    person = await twins.someone(two_factor=True)
-    challenge = await twins.challenge(person)
-    for method, path in bearer_calls(twins):
-        answer = await twins.call(method, path.replace("{id}", str(person.id)), {}, token=challenge)
+    person = await processes.someone(two_factor=True)
+    challenge = await processes.challenge(person)
+    for method, path in bearer_calls(processes):
+        answer = await processes.call(method, path.replace("{id}", str(person.id)), {}, token=challenge)
         assert answer.status_code == 401
         assert person.secret not in answer.text

@@ -30,8 +30,8 @@ from app.services import build_services
 from tests.attacks.conftest import LONG
 from tests.support.people import NEW_PASSWORD, PASSWORD, quick_settings
 from tests.support.postgres import Server
+from tests.support.processes import SteppedClock, replica
 from tests.support.service import over
-from tests.support.twins import SteppedClock, replica
 
 DOCUMENT = schemathesis.openapi.from_path(Path(__file__).resolve().parents[2] / "openapi" / "openapi.json")
 OPERATIONS = [found.ok() for found in DOCUMENT.get_all_operations() if isinstance(found, Ok)]

@@ -19,6 +19,7 @@ from app.tokens.domain import Caller
 from app.two_factor.domain import WrongCode
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
+from tests.support.overtaking import overtaken
 from tests.support.people import (
     NEW_PASSWORD,
     PASSWORD,
@@ -30,7 +31,6 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
-from tests.support.rival import overtaken
 
 pytestmark = pytest.mark.anyio
 

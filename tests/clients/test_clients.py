@@ -13,8 +13,8 @@ from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
+from tests.support.overtaking import end_connections, holding, overtaken
 from tests.support.people import EMAIL, a_client, a_session, an_account, bearer, enroll, log_in
-from tests.support.rival import end_connections, holding, overtaken
 
 pytestmark = pytest.mark.anyio
 
@@ -144,9 +144,9 @@ async def test_a_fault_of_the_database_is_told_to_each_asker(
     api: httpx.AsyncClient, shop: httpx.BasicAuth, database_url: str
 ) -> None:
     assert granted(await ask(api, shop, UNKNOWN)) == {"active": False}
-    async with holding(database_url, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE") as rival:
+    async with holding(database_url, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE") as writer:
         asking = [asyncio.create_task(ask(api, shop, UNKNOWN)) for _ in range(3)]
-        await rival.until_waiting(asking[0])
+        await writer.until_waiting(asking[0])
         await end_connections(database_url)
         for answer in await asyncio.gather(*asking):
             refused(answer, 503, "unavailable")
@@ -160,9 +160,9 @@ async def test_who_goes_away_while_others_ask_takes_no_answer_with_it(
     fault: bool,  # noqa: FBT001 - one of the two ways
 ) -> None:
     command_line, question = services.clients.batcher, IntrospectionRequest(new_id(), b"x" * 32, b"y" * 32)
-    async with holding(database_url, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE") as rival:
+    async with holding(database_url, "LOCK TABLE clients IN ACCESS EXCLUSIVE MODE") as writer:
         leaving, staying = (asyncio.create_task(command_line.ask(question)) for _ in range(2))
-        await rival.until_waiting(staying)
+        await writer.until_waiting(staying)
         leaving.cancel()
         if fault:
             await end_connections(database_url)

@@ -14,8 +14,8 @@ from app.services import build_services
 from tests.support.documented import must_be_documented
 from tests.support.people import NEW_PASSWORD, quick_settings, totp_code
 from tests.support.postgres import Server
+from tests.support.processes import BEGIN, STEP, Processes, SteppedClock, replica, statuses
 from tests.support.service import over
-from tests.support.twins import BEGIN, STEP, SteppedClock, Twins, replica, statuses
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 APART = timedelta(seconds=25)
@@ -38,7 +38,7 @@ class TwoClocks(SteppedClock):
 @pytest.fixture(scope="module", params=[APART, -APART], ids=["ahead", "behind"])
 async def apart(
     request: pytest.FixtureRequest, postgres: Server, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Twins]:
+) -> AsyncIterator[Processes]:
     folder, name = tmp_path_factory.mktemp("apart"), f"apart_{os.getpid()}"
     url = await postgres.clone(name)
     first, second = folder / "first", folder / "second"
@@ -53,14 +53,16 @@ async def apart(
         addresses = tuple(address for address, _ in found)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(httpx.AsyncClient(base_url=each, timeout=30, event_hooks=hooks) for each in addresses)
-        yield Twins(addresses, clients, clock, services, url, folder)
+        yield Processes(addresses, clients, clock, services, url, folder)
         for client in clients:
             await client.aclose()
         await services.close()
     await postgres.drop(name)
 
 
-async def test_a_code_of_either_time_is_taken_by_either_and_once(apart: Twins, request: pytest.FixtureRequest) -> None:
+async def test_a_code_of_either_time_is_taken_by_either_and_once(
+    apart: Processes, request: pytest.FixtureRequest
+) -> None:
     ahead: timedelta = request.node.callspec.params["apart"]
     for within in MOMENTS:
         for device, taker in ((timedelta(), 1), (ahead, 0), (timedelta(), 0), (ahead, 1)):
@@ -77,7 +79,7 @@ async def test_a_code_of_either_time_is_taken_by_either_and_once(apart: Twins, r
             assert (await apart.log_in(person, code=older, at=1 - taker)).status_code == 401
 
 
-async def test_a_race_over_both_is_won_once(apart: Twins) -> None:
+async def test_a_race_over_both_is_won_once(apart: Processes) -> None:
     for within in MOMENTS:
         apart.clock.set(BEGIN)
         person = await apart.someone(two_factor=True)
@@ -87,7 +89,7 @@ async def test_a_race_over_both_is_won_once(apart: Twins) -> None:
         assert statuses(answers) == {200: 1, 401: 5}
 
 
-async def test_tokens_live_and_die_on_both_at_once(apart: Twins) -> None:
+async def test_tokens_live_and_die_on_both_at_once(apart: Processes) -> None:
     for maker in (0, 1):
         person = await apart.someone(session=False)
         token = str((await apart.log_in(person, at=maker)).json()["access_token"])
@@ -105,7 +107,7 @@ async def test_tokens_live_and_die_on_both_at_once(apart: Twins) -> None:
         assert await apart.alive(changed.json()["grant"]["access_token"])
 
 
-async def test_wrong_codes_are_counted_together(apart: Twins) -> None:
+async def test_wrong_codes_are_counted_together(apart: Processes) -> None:
     person = await apart.someone(two_factor=True)
     challenge = await apart.challenge(person)
     result = []

@@ -17,15 +17,15 @@ import httpx
 import pytest
 
 from app.services import build_services
+from tests.support.account_state import Changes, account_state, changes, is_at_work, unexplained
 from tests.support.acts import ACTS, Act, Scene
 from tests.support.documented import must_be_documented
+from tests.support.killable import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS
 from tests.support.mail_sink import MailSink
-from tests.support.mortal import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS
 from tests.support.people import NEW_PASSWORD, quick_settings
 from tests.support.postgres import Server
-from tests.support.remains import Changes, changes, is_at_work, remains, unexplained
+from tests.support.processes import Person, Processes, SteppedClock
 from tests.support.service import free_port, over, wait_until_ready
-from tests.support.twins import Person, SteppedClock, Twins
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 EVERY_STEP = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
@@ -36,14 +36,14 @@ _CLAIM, _MARK = "before WITH due", "before UPDATE outbox"
 
 
 @dataclass(frozen=True)
-class Mortals:
+class KillableService:
     """One process after the other; `twins` speaks to the one that lives, and `sink` gets their mail."""
 
-    twins: Twins
+    processes: Processes
     sink: MailSink
 
     async def send_mail(self, **headers: str) -> httpx.Response:
-        return await self.twins.call("POST", MAIL_ROUND, headers=headers)
+        return await self.processes.call("POST", MAIL_ROUND, headers=headers)
 
     def mails_to(self, person: Person) -> list[str]:
         """The id of each mail that the server took."""
@@ -52,7 +52,7 @@ class Mortals:
     async def settle(self) -> None:
         """Until the server is done with whatever the dead one began."""
         async with asyncio.timeout(_WITHIN):
-            while await is_at_work(self.twins):  # noqa: ASYNC110 - another program has no event
+            while await is_at_work(self.processes):  # noqa: ASYNC110 - another program has no event
                 await asyncio.sleep(0.002)
 
 
@@ -60,7 +60,7 @@ class Mortals:
 def _serving(port: int, env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     with (folder / "output.log").open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.mortal", str(port), str(folder / "clock")],
+            [sys.executable, "-m", "tests.support.killable", str(port), str(folder / "clock")],
             env=env,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -76,7 +76,7 @@ def _serving(port: int, env: dict[str, str], folder: Path) -> Iterator[subproces
 
 
 @pytest.fixture(scope="module")
-async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mortals]:
+async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KillableService]:
     name = f"crashes_{os.getpid()}"
     url = await postgres.clone(name)
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
@@ -103,7 +103,7 @@ async def mortals(postgres: Server, tmp_path_factory: pytest.TempPathFactory) ->
         with _serving(port, env, folder) as process:
             await asyncio.to_thread(wait_until_ready, address, process, folder)
             async with client:
-                yield Mortals(Twins((address,), (client,), clock, services, url, folder), sink)
+                yield KillableService(Processes((address,), (client,), clock, services, url, folder), sink)
     await services.close()
     await postgres.drop(name)
 
@@ -122,22 +122,22 @@ class Outcome:
         return list(whole if EVERY_STEP else whole[-4:-1])
 
 
-async def alive(twins: Twins, scene: Scene) -> list[bool]:
-    return [await twins.alive(token) for token in scene.watched]
+async def alive(processes: Processes, scene: Scene) -> list[bool]:
+    return [await processes.alive(token) for token in scene.watched]
 
 
-async def undisturbed(mortals: Mortals, act: Act) -> Outcome:
-    twins = mortals.twins
-    scene = await act.prepare(twins)
-    before = await remains(twins, scene.person)
-    answer = await scene.play(twins)
+async def undisturbed(killable: KillableService, act: Act) -> Outcome:
+    processes = killable.processes
+    scene = await act.prepare(processes)
+    before = await account_state(processes, scene.person)
+    answer = await scene.play(processes)
     assert answer.status_code == act.done, answer.text
-    found = changes(before, await remains(twins, scene.person))
+    found = changes(before, await account_state(processes, scene.person))
     assert found, "it changes something"
-    return Outcome(answer.headers[STEPS].split(", "), found, await alive(twins, scene))
+    return Outcome(answer.headers[STEPS].split(", "), found, await alive(processes, scene))
 
 
-async def kill(twins: Twins, answer: httpx.Response) -> None:
+async def kill(processes: Processes, answer: httpx.Response) -> None:
     """The process that has just given this answer."""
     process = int(answer.headers[PROCESS])
     with suppress(ProcessLookupError):
@@ -148,70 +148,72 @@ async def kill(twins: Twins, answer: httpx.Response) -> None:
                 await asyncio.sleep(0.001)
 
 
-async def die_at(mortals: Mortals, act: Act, step: int, outcome: Outcome) -> bool:
+async def die_at(killable: KillableService, act: Act, step: int, outcome: Outcome) -> bool:
     """Returns whether the act had happened."""
-    twins = mortals.twins
-    scene = await act.prepare(twins)
-    before, living = await remains(twins, scene.person), await alive(twins, scene)
+    processes = killable.processes
+    scene = await act.prepare(processes)
+    before, living = await account_state(processes, scene.person), await alive(processes, scene)
     assert all(living)
     with pytest.raises(httpx.TransportError):
-        await scene.play(twins, **{DIES_AT: str(step)})
-    await mortals.settle()
+        await scene.play(processes, **{DIES_AT: str(step)})
+    await killable.settle()
 
-    left = changes(before, await remains(twins, scene.person))
+    left = changes(before, await account_state(processes, scene.person))
     happened = left == outcome.changes
     assert happened or not left, f"done by half: {left} of {outcome.changes}"
-    assert await alive(twins, scene) == (outcome.alive if happened else living)
+    assert await alive(processes, scene) == (outcome.alive if happened else living)
 
-    repeated = await scene.play(twins)
+    repeated = await scene.play(processes)
     assert repeated.status_code == (act.again if happened else act.done), repeated.text
-    await kill(twins, repeated)
+    await kill(processes, repeated)
     if not happened:
-        assert changes(before, await remains(twins, scene.person)) == outcome.changes, "a 2xx was lost"
-        assert await alive(twins, scene) == outcome.alive
-    once_more = await scene.play(twins)
+        assert changes(before, await account_state(processes, scene.person)) == outcome.changes, "a 2xx was lost"
+        assert await alive(processes, scene) == outcome.alive
+    once_more = await scene.play(processes)
     assert once_more.status_code == act.again, once_more.text
     # What has ended stays ended, whatever came after.
-    assert not any(now and not then for now, then in zip(await alive(twins, scene), outcome.alive, strict=True))
-    await all_letters_leave_once(mortals, scene.person)
+    assert not any(now and not then for now, then in zip(await alive(processes, scene), outcome.alive, strict=True))
+    await all_letters_leave_once(killable, scene.person)
     return happened
 
 
-async def all_letters_leave_once(mortals: Mortals, person: Person) -> None:
+async def all_letters_leave_once(killable: KillableService, person: Person) -> None:
     # The clocks of two processes differ by some microseconds.
-    mortals.twins.clock.advance(timedelta(seconds=1))
-    await mortals.send_mail()
-    queued = await mortals.twins.mails(person)
-    mails = mortals.mails_to(person)
+    killable.processes.clock.advance(timedelta(seconds=1))
+    await killable.send_mail()
+    queued = await killable.processes.mails(person)
+    mails = killable.mails_to(person)
     assert len(mails) == len(set(mails))
     # A deletion takes the letters along, sent or not.
     assert len(mails) == len(queued) or not queued
 
 
 @pytest.mark.parametrize("act", [act for act in ACTS if act.brief or EVERY_STEP], ids=str)
-async def test_a_process_killed_at_any_step_leaves_an_act_whole_or_undone(mortals: Mortals, act: Act) -> None:
-    outcome = await undisturbed(mortals, act)
-    happened = [await die_at(mortals, act, step, outcome) for step in outcome.chosen()]
+async def test_a_process_killed_at_any_step_leaves_an_act_whole_or_undone(killable: KillableService, act: Act) -> None:
+    outcome = await undisturbed(killable, act)
+    happened = [await die_at(killable, act, step, outcome) for step in outcome.chosen()]
     # Shown by `pytest -rP`, for docs/reliability.md.
     print(f"{act}: {len(happened)} kills at {outcome.steps}; {sum(happened)} had happened")
     assert {True, False} == set(happened), "killed on both sides of the moment in which it happens"
     assert happened == sorted(happened), "what has happened stays so"
-    assert await unexplained(mortals.twins) == []
+    assert await unexplained(killable.processes) == []
 
 
-async def test_a_mail_leaves_once_wherever_the_worker_dies_and_twice_where_it_had_just_left(mortals: Mortals) -> None:
-    twins = mortals.twins
+async def test_a_mail_leaves_once_wherever_the_worker_dies_and_twice_where_it_had_just_left(
+    killable: KillableService,
+) -> None:
+    processes = killable.processes
 
     async def a_wish() -> Person:
         """The only thing that there is to do for the next round."""
-        twins.clock.advance(timedelta(seconds=1))
-        await mortals.send_mail()
-        person = await twins.someone(session=False)
-        assert (await twins.post("/v1/password-reset", {"email": person.email})).status_code == 202
+        processes.clock.advance(timedelta(seconds=1))
+        await killable.send_mail()
+        person = await processes.someone(session=False)
+        assert (await processes.post("/v1/password-reset", {"email": person.email})).status_code == 202
         return person
 
     await a_wish()
-    steps = (await mortals.send_mail()).headers[STEPS].split(", ")
+    steps = (await killable.send_mail()).headers[STEPS].split(", ")
     # The wish becomes a letter; the letter is claimed, sent, and marked as sent.
     written = steps.index(COMMITTING) + 1
     claimed, marking = steps.index(_CLAIM) + 1, steps.index(_MARK) + 1
@@ -219,20 +221,20 @@ async def test_a_mail_leaves_once_wherever_the_worker_dies_and_twice_where_it_ha
     for step in chosen:
         person = await a_wish()
         with pytest.raises(httpx.TransportError):
-            await mortals.send_mail(**{DIES_AT: str(step)})
-        await mortals.settle()
-        assert len(mortals.mails_to(person)) == (step >= marking)
+            await killable.send_mail(**{DIES_AT: str(step)})
+        await killable.settle()
+        assert len(killable.mails_to(person)) == (step >= marking)
         for _ in range(2):
             # A letter that the dead one had claimed is free again then.
-            twins.clock.advance(LEASE)
-            await mortals.send_mail()
-        mails = mortals.mails_to(person)
+            processes.clock.advance(LEASE)
+            await killable.send_mail()
+        mails = killable.mails_to(person)
         assert len(mails) == (2 if step == marking else 1)
         assert len(set(mails)) == 1, "a second copy has the id of the first, so that a mailbox may drop it"
-        links = {found for each in mortals.sink.messages for found in _LINK.findall(text_of(each, person))}
+        links = {found for each in killable.sink.messages for found in _LINK.findall(text_of(each, person))}
         assert len(links) == 1
         body = {"token": links.pop(), "new_password": NEW_PASSWORD}
-        assert (await twins.post("/v1/password-reset/confirm", body)).status_code == 200
+        assert (await processes.post("/v1/password-reset/confirm", body)).status_code == 200
     print(f"worker: {len(chosen)} kills at {steps}")
 
 
@@ -242,17 +244,17 @@ def text_of(message: EmailMessage, person: Person) -> str:
     return part.get_content() if part is not None and str(message["To"]) == person.email else ""
 
 
-async def test_whoever_can_kill_the_process_wins_no_guess(mortals: Mortals) -> None:
+async def test_whoever_can_kill_the_process_wins_no_guess(killable: KillableService) -> None:
     """The attempt is counted before the look, so it stays counted where nobody lived to see the code refused."""
-    twins = mortals.twins
-    person = await twins.someone(two_factor=True)
-    body = {"email": person.email, "password": person.password, "code": twins.wrong_code(person)}
-    refused = await twins.post("/v1/login", body)
+    processes = killable.processes
+    person = await processes.someone(two_factor=True)
+    body = {"email": person.email, "password": person.password, "code": processes.wrong_code(person)}
+    refused = await processes.post("/v1/login", body)
     assert refused.json()["attempts_remaining"] == 9
     # The refusal is recorded in the only transaction; before it begins, the code has been looked at.
     looked = refused.headers[STEPS].split(", ").index("before COMMIT")
     for _ in range(9):
         with pytest.raises(httpx.TransportError):
-            await twins.post("/v1/login", body, headers={DIES_AT: str(looked)})
-    right = await twins.log_in(person, code=twins.code(person))
+            await processes.post("/v1/login", body, headers={DIES_AT: str(looked)})
+    right = await processes.log_in(person, code=processes.code(person))
     assert (right.status_code, right.json()["code"]) == (429, "too_many_attempts")

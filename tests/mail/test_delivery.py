@@ -23,7 +23,7 @@ from app.mail.repository import OutboxRows, outbox
 from app.mail.service import Outbox
 from app.security.secret_box import SecretBox
 from tests.support.mail_sink import MailSink
-from tests.support.rival import end_connections
+from tests.support.overtaking import end_connections
 
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 TEMPLATES = MailTemplates(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")

@@ -16,6 +16,7 @@ from app.settings import PasswordResetPolicy
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.marks import given_settings
+from tests.support.overtaking import overtaken
 from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
@@ -28,7 +29,6 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
-from tests.support.rival import overtaken
 
 pytestmark = pytest.mark.anyio
 

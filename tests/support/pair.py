@@ -21,8 +21,8 @@ from app.mail.domain import unpack
 from app.services import Services, build_services
 from tests.support.documented import must_be_documented
 from tests.support.people import bearer, quick_settings
+from tests.support.processes import SteppedClock, replica
 from tests.support.service import over
-from tests.support.twins import SteppedClock, replica
 
 _WRITTEN_WITHIN = 60.0
 # Long before the five seconds after which the server closes what is idle: a request must not meet a closing door.

@@ -4,13 +4,13 @@ import json
 from collections import Counter
 from typing import Any
 
-from tests.support.twins import Person, Twins
+from tests.support.processes import Person, Processes
 
-Remains = dict[str, Any]
+AccountState = dict[str, Any]
 Changes = dict[str, Any]
 
 # Counts of attempts are left out: they are taken before the act, and stay whatever becomes of it.
-_REMAINS = """
+_ACCOUNT_STATE = """
 SELECT json_build_object(
     'status', a.status,
     'epoch', a.credential_epoch,
@@ -51,13 +51,13 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 """
 
 
-async def remains(twins: Twins, person: Person) -> Remains:
-    [row] = await twins.rows(_REMAINS, person.id, person.email)
-    found: Remains = json.loads(row[0])
+async def account_state(processes: Processes, person: Person) -> AccountState:
+    [row] = await processes.rows(_ACCOUNT_STATE, person.id, person.email)
+    found: AccountState = json.loads(row[0])
     return found
 
 
-def changes(before: Remains, after: Remains) -> Changes:
+def changes(before: AccountState, after: AccountState) -> Changes:
     """The same for every person to whom the same was done: no ids, no digests, and a list as what came and went."""
     return {name: _change(name, before[name], after[name]) for name in before if before[name] != after[name]}
 
@@ -73,12 +73,12 @@ def _change(name: str, before: Any, after: Any) -> Any:
     return before is not None, after is not None
 
 
-async def unexplained(twins: Twins) -> list[str]:
+async def unexplained(processes: Processes) -> list[str]:
     """Addresses whose two-factor authentication went on or off without an event."""
-    return [row[0] for row in await twins.rows(_UNEXPLAINED)]
+    return [row[0] for row in await processes.rows(_UNEXPLAINED)]
 
 
-async def is_at_work(twins: Twins) -> bool:
+async def is_at_work(processes: Processes) -> bool:
     """Whether the server is still busy with something, such as the COMMIT of a process that died."""
-    [row] = await twins.rows(_AT_WORK)
+    [row] = await processes.rows(_AT_WORK)
     return bool(row[0])

@@ -1,4 +1,4 @@
-"""A service that dies where a request tells it to: `python -m tests.support.mortal PORT CLOCK_FILE`.
+"""A service that dies where a request tells it to: `python -m tests.support.killable PORT CLOCK_FILE`.
 
 The steps of a request are found from outside, by listening to SQLAlchemy, to what goes past it and to the answer: the
 service that runs in production holds no failpoint. `X-Dies-At: 3` kills the process, as `kill -9` does, at the third
@@ -85,7 +85,7 @@ def _on_checkin(*_: Any) -> None:
         life.reach(COMMITTED)
 
 
-class Mortal:
+class Killable:
     def __init__(self, app: Any) -> None:
         self._app = app
 
@@ -119,7 +119,7 @@ def main(port: str, clock_file: str) -> int:
     compiled.ask_driver = _ask_driver  # type: ignore[attr-defined]
     engine._tell_driver = _tell_driver
     event.listen(Pool, "checkin", _on_checkin)
-    app = Mortal(create_app(settings, FileClock(Path(clock_file))))
+    app = Killable(create_app(settings, FileClock(Path(clock_file))))
     # It stays open over all deaths, so that whoever comes in between waits for the next process.
     listening = listen("127.0.0.1", int(port))
     ours, theirs = Pipe()

@@ -74,7 +74,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Twins:
+class Processes:
     addresses: tuple[str, ...]
     clients: tuple[httpx.AsyncClient, ...]
     clock: SteppedClock
@@ -281,7 +281,7 @@ def replica(
 
 
 @asynccontextmanager
-async def twins(database_url: str, folder: Path, settings: Settings, **changes: str) -> AsyncIterator[Twins]:
+async def processes(database_url: str, folder: Path, settings: Settings, **changes: str) -> AsyncIterator[Processes]:
     """`settings` are those of the services in this process, which shares the clock; `changes` go to the others."""
     clock = SteppedClock(folder / "clock")
     env = over(
@@ -302,7 +302,7 @@ async def twins(database_url: str, folder: Path, settings: Settings, **changes: 
             httpx.AsyncClient(base_url=each, timeout=30, limits=limits, event_hooks=hooks) for each in found
         )
         try:
-            yield Twins(tuple(found), clients, clock, services, database_url, folder)
+            yield Processes(tuple(found), clients, clock, services, database_url, folder)
         finally:
             for client in clients:
                 await client.aclose()

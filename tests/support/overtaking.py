@@ -1,4 +1,4 @@
-"""Somebody faster: changes what an act has read and not yet written, and faults in the middle of an act."""
+"""Transactions that overtake an act between its read and its write, and faults in the middle of an act."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -17,30 +17,30 @@ _END = (
 
 async def overtaken(database_url: str, act: Coroutine[Any, Any, T], statement: str, *params: object) -> T:
     """What an act returns or raises that ran into this statement: it is committed once the act waits for it."""
-    async with holding(database_url, statement, *params) as rival:
+    async with holding(database_url, statement, *params) as writer:
         running = asyncio.create_task(act)
-        await rival.until_waiting(running)
+        await writer.until_waiting(running)
     return await running
 
 
-class Rival:
+class ConcurrentWriter:
     def __init__(self, watcher: asyncpg.Connection) -> None:
         self._watcher = watcher
 
     async def until_waiting(self, act: asyncio.Future[Any]) -> None:
         while not await self._watcher.fetchval(_WAITING):
-            assert not act.done(), "It never waited for the rival."
+            assert not act.done(), "It never waited for the other transaction."
             await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
-async def holding(database_url: str, statement: str, *params: object) -> AsyncIterator[Rival]:
+async def holding(database_url: str, statement: str, *params: object) -> AsyncIterator[ConcurrentWriter]:
     """The statement is done at once and committed at the end."""
     connection, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
             await connection.execute(statement, *params)
-            yield Rival(watcher)
+            yield ConcurrentWriter(watcher)
     finally:
         await connection.close()
         await watcher.close()
