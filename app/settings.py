@@ -64,7 +64,7 @@ def _split(value: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """Lifetimes are whole seconds; each limit of the contract's section 10 is one setting, named after its row."""
+    """Lifetimes are whole seconds; each limit is one setting (docs/operations.md)."""
 
     model_config = SettingsConfigDict(
         env_prefix="TWOKEYS_",

@@ -81,7 +81,7 @@ def changes() -> dict[str, Any]:
 
 @pytest.fixture
 def settings(database_url: str, changes: dict[str, Any]) -> Settings:
-    """The contract's defaults, with a cheap hash; a test changes what it is about with `given_settings`."""
+    """The default settings, with a cheap hash; a test changes what it is about with `given_settings`."""
     settings = quick_settings(
         database_url,
         trusted_proxies=(ip_network("127.0.0.0/8"),),

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 class Refusal(Exception):
     """An answer that is not a yes, raised by a service and never caught by a route.
 
-    `code` is the wire's name for it, `title` is for people, and `members` are the further facts that the
-    contract names for this code. None of them ever holds a value that the caller sent.
+    `code` is the wire's name for it, `title` is for people, and `members` are the further members that the
+    OpenAPI document names for this code. None of them ever holds a value that the caller sent.
     """
 
     code: ClassVar[str]

@@ -1,4 +1,4 @@
-"""What counts as an attempt, whose it is, and whom it shuts out (contract, section 10)."""
+"""What counts as an attempt, whose it is, and whom it shuts out."""
 
 import asyncio
 from datetime import timedelta

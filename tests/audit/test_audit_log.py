@@ -79,9 +79,7 @@ async def test_every_type_of_event_can_be_kept(
     assert [event.type for event in page.items] == [type]
 
 
-async def test_a_type_that_is_not_in_the_contract_is_refused_by_the_table(
-    database: Database, clock: SteppedClock
-) -> None:
+async def test_an_unknown_type_is_refused_by_the_table(database: Database, clock: SteppedClock) -> None:
     with pytest.raises(Exception, match="events_type_check"):
         async with database.transaction() as connection:
             await connection.execute(

@@ -1,6 +1,6 @@
 """Whoever is overtaken is answered as it would have been a moment later, and nothing of its act stays.
 
-Contract, section 4: 401, 409 or 410, never a 500. Where the epoch alone would do, the row's own state is a second defence;
+401, 409 or 410, never a 500. Where the epoch alone would do, the row's own state is a second defence;
 those tests change the row by hand, since no act of ours does it under the same epoch.
 """
 

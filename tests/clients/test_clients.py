@@ -1,4 +1,4 @@
-"""What other services ask: introspection, revocation, forward authentication (contract, section 7)."""
+"""What other services ask: introspection, revocation, forward authentication."""
 
 import asyncio
 import base64

@@ -363,7 +363,7 @@ async def test_a_deleted_client_is_refused_at_once(
 
 @BOTH
 async def test_credentials_in_the_form_do_not_count(api: httpx.AsyncClient, shop: Known, path: str) -> None:
-    """RFC 6749 §2.3.1 lets a server leave this out; our contract names Basic alone."""
+    """RFC 6749 §2.3.1 lets a server leave this out; our API takes Basic alone."""
     values = {"token": "x", "client_id": shop.id, "client_secret": shop.secret}
     the_error(await api.post(path, data=values), 401, "invalid_client", "invalid_client")
 

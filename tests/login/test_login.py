@@ -1,4 +1,4 @@
-"""Contract, section 3: log in, in one step or two, and log out."""
+"""Logging in, in one step or two, and logging out."""
 
 import re
 from datetime import timedelta
@@ -39,7 +39,7 @@ async def challenge_of(api: httpx.AsyncClient) -> str:
     return str(response["challenge"])
 
 
-async def test_a_grant_says_what_the_contract_says(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
     account = await an_account(services)
 
     grant = granted(await log_in(api))
@@ -119,7 +119,7 @@ async def test_every_wrong_credential_gets_the_same_bytes(
     assert granted(await log_in(api, code=right_code))["status"] == "authenticated", "the code was not used up"
 
 
-async def test_a_challenge_says_what_the_contract_says(
+async def test_a_challenge_has_the_documented_shape(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     await enrolled_account(api, services, clock)

@@ -1,4 +1,4 @@
-"""Lost device and forgotten password (contract, section 5), under both policies."""
+"""Lost device and forgotten password, under both policies."""
 
 from datetime import timedelta
 from typing import Any

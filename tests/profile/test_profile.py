@@ -1,4 +1,4 @@
-"""One's password (contract, section 4)."""
+"""Changing the password (docs/security.md)."""
 
 from datetime import timedelta
 

@@ -21,7 +21,7 @@ def granted(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The problem of an answer that went wrong as the contract says, and repeats nothing that was sent."""
+    """The problem document of a refused request, which repeats nothing that was sent."""
     assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
     mannered(answer)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -50,7 +50,7 @@ def mannered(answer: httpx.Response) -> None:
 
 
 def moment(text: str) -> datetime:
-    """Reads a time as the contract writes it: RFC 3339, UTC."""
+    """Reads a time as the API writes it: RFC 3339, UTC."""
     assert text.endswith("Z")
     return datetime.fromisoformat(text).astimezone(UTC)
 

@@ -1,4 +1,4 @@
-"""What the contract says, once more and small: no database, no hash, no second process, every rule in one place.
+"""The documented behaviour, once more and small: no database, no hash, no second process, every rule in one place.
 
 The state machine of `tests/attacks/test_model.py` drives the service beside it and compares. Times are whole seconds;
 nothing here may be copied from the service, or the two would be wrong together.

@@ -32,7 +32,7 @@ STEP = timedelta(seconds=30)
 
 
 def quick_settings(database_url: str, *keys: str, **more: Any) -> Settings:
-    """The contract's defaults, with a hash that costs nothing."""
+    """The default settings, with a hash that costs nothing."""
     return Settings(
         _env_file=None,
         database_url=SecretStr(database_url),

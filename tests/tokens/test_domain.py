@@ -51,7 +51,7 @@ def test_two_factors_are_worth_more_than_one(amr: tuple[str, ...], assurance: As
     assert a_token(amr=amr).assurance is assurance
 
 
-def test_the_methods_are_those_of_the_contract() -> None:
+def test_the_methods_are_those_of_rfc_8176_and_ours() -> None:
     assert BY_PASSWORD == ("pwd",)
     assert BY_PASSWORD_AND_CODE == ("pwd", "otp", "mfa")
     assert BY_PASSWORD_AND_RECOVERY_CODE == ("pwd", "recovery_code", "mfa")

@@ -1,4 +1,4 @@
-"""Authentication tokens: how long they live, what they may do, how they end (contract, section 6)."""
+"""Authentication tokens: how long they live, what they may do, how they end."""
 
 from datetime import timedelta
 from typing import Any

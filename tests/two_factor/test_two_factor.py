@@ -1,4 +1,4 @@
-"""Contract, section 4: enroll, confirm, disable, recovery codes."""
+"""Two-factor authentication: enroll, confirm, disable, replace the recovery codes."""
 
 import re
 from datetime import timedelta
@@ -70,7 +70,7 @@ async def rows_of(services: Services, table: str) -> int:
 # Enrollment
 
 
-async def test_an_enrollment_says_what_the_contract_says(
+async def test_an_enrollment_has_the_documented_shape(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     await an_account(services)
@@ -178,7 +178,7 @@ async def test_one_device_at_a_time(api: httpx.AsyncClient, services: Services, 
 # Confirmation
 
 
-async def test_a_confirmation_says_what_the_contract_says(
+async def test_a_confirmation_has_the_documented_shape(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     await an_account(services)
@@ -278,7 +278,7 @@ async def test_there_must_be_something_to_confirm(api: httpx.AsyncClient, servic
 # Disabling
 
 
-async def test_a_disabling_says_what_the_contract_says(
+async def test_a_disabling_has_the_documented_shape(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     device = await enrolled_account(api, services, clock)
