@@ -86,7 +86,7 @@ _unchanged = select(accounts.c.id).where(
     accounts.c.status == Status.ACTIVE,
 )
 LOCK_IF_UNCHANGED = _unchanged.with_for_update(read=True)
-"""Locks the account while it is as it was read, which `unchanged` names: for `AccountRows.lock_if_unchanged`, or as a part of other statements."""
+"""Locks the account while it is as it was read (`unchanged` gives the parameters); also a part of other statements."""
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 
 

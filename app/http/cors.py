@@ -18,7 +18,7 @@ class PreflightRefused(MalformedRequest):
 
 
 class Cors(CORSMiddleware):
-    """Stands outside `RequestMiddleware`, so that a page can read every refusal; adds the common headers to preflights."""
+    """Outside `RequestMiddleware`, so that a page can read every refusal; adds the common headers to preflights."""
 
     def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
         super().__init__(

@@ -13,7 +13,7 @@ class Requester:
 
     @property
     def network(self) -> str:
-        """The unit that limits count: one IPv4 address, or one IPv6 /64, since a single home has 2^64 addresses in it."""
+        """The unit that limits count: one IPv4 address, or one IPv6 /64: a single home has 2^64 addresses."""
         if self.address is None:
             return "unknown"
         prefix = 64 if ":" in self.address else 32

@@ -171,7 +171,7 @@ class Challenges:
         return Challenge(digest, row.wrong_codes, account_of(row), second_factor_of(row), row.in_a_row)
 
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
-        """Also holds the account as `AccountRows.lock_if_unchanged` does; False where it was spent, or the account changed."""
+        """Also locks the account if unchanged; False where the challenge was spent, or the account changed."""
         params = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
         return await _spend.first(self.connection, params) is not None
 

@@ -239,7 +239,7 @@ class PasswordReset:
             await self.code_verifier.spend(connection, account, proof, requester, at)
             outcome = TwoFactorOutcome.KEPT
         else:
-            # The link was followed under the epoch that was just bumped, and 2FA cannot go on or off without bumping it.
+            # The link was followed under the epoch that was just bumped, and turning 2FA on or off bumps it.
             had_it = await SecondFactors(connection).turn_off(account.id)
             outcome = TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
         await CodeAttempts(connection).forgive(account.id)

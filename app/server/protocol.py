@@ -172,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, refusal: MalformedRequest) -> None:
-        """A request that is not valid HTTP never reaches the application; its response has the same form all the same."""
+        """A request that is not valid HTTP never reaches the application; its response has the same form."""
         self._stop_waiting()
         if self._owes_another_answer:
             # Ours would be taken for the answer to a request before.

@@ -98,7 +98,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
     await services.close()
 
 
-def message(seconds: list[float]) -> str:
+def percentiles(seconds: list[float]) -> str:
     ordered = sorted(seconds)
     return f"median {statistics.median(ordered) * 1000:.1f} ms, p99 {ordered[len(ordered) * 99 // 100] * 1000:.1f} ms"
 
@@ -144,7 +144,7 @@ async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
             await asyncio.gather(*(log_in() for _ in range(THREADS + QUEUE)))
             for _ in range(50):
                 await watch.look()
-            calm, before, watch.seconds = message(watch.seconds), watch.memory, []
+            calm, before, watch.seconds = percentiles(watch.seconds), watch.memory, []
             began = time.monotonic()
             async with watch.looking():
                 flooded = await flood(port, LOG_INS, connections)
@@ -158,8 +158,8 @@ async def test_a_flood_of_log_ins_is_shed_and_hurts_nobody_else(
     inside = [line["ms"] / 1000 for line in served if line["status"] == 503]
     print(
         f"{sum(flooded.statuses.values())} log-ins {flooded.statuses} over {connections} connections in"
-        f" {ended - began:.1f} s; shed, for the client: {told(flooded.seconds['503'])}, inside:"
-        f" {message(inside)}; {len(watch.seconds)} checks, {len(watch.failed)} failed, {message(watch.seconds)}"
+        f" {ended - began:.1f} s; shed, for the client: {percentiles(flooded.seconds['503'])}, inside:"
+        f" {percentiles(inside)}; {len(watch.seconds)} checks, {len(watch.failed)} failed, {percentiles(watch.seconds)}"
         f" (calm: {calm}); memory {before >> 20} MiB, at most {watch.memory >> 20} MiB; log-in after {recovered:.2f} s"
     )
     assert set(flooded.statuses) == {"401", "503"}

@@ -21,8 +21,8 @@ def test_there_are_domains() -> None:
 
 def values_of(module: str) -> Iterator[type]:
     domain = import_module(f"app.{module}.domain")
-    for value in vars(module).values():
-        if isinstance(value, type) and is_dataclass(value) and value.__module__ == module.__name__:
+    for value in vars(domain).values():
+        if isinstance(value, type) and is_dataclass(value) and value.__module__ == domain.__name__:
             yield value
 
 

@@ -27,7 +27,7 @@ _QUICK = ("domain", "rooms", "integrations")
 
 @dataclass(frozen=True)
 class Run:
-    """What pytest said: the tests that failed in their bodies and how, and how many did not get that far."""
+    """What pytest outcome: the tests that failed in their bodies and how, and how many did not get that far."""
 
     failed: Mapping[str, str]
     broken: int
@@ -124,7 +124,7 @@ def verdict(copy: Copy, defence: Defence, behind: Sequence[Defence]) -> tuple[st
             return "caught", _how(alone)
         return ("ERROR", f"{alone.broken} tests did not begin") if alone.broken else ("NOT CAUGHT", "")
     if alone.failed or alone.broken:
-        return "ERROR", f"said to be backed, and noticed alone: {_how(alone) or 'errors'}"
+        return "ERROR", f"outcome to be backed, and noticed alone: {_how(alone) or 'errors'}"
     with copy.without(edit for each in (defence, *behind) for edit in each.edits):
         together = copy.run(defence.tests, "--maxfail=1")
     if together.failed:
@@ -158,7 +158,7 @@ def main() -> int:
             outcome, why = verdict(copy, defence, [table[name] for name in defence.backed_by])
             counts[outcome] = counts.get(outcome, 0) + 1
             print(f"{outcome:10} {time.monotonic() - began:5.1f} s  {defence.name}: {why}", flush=True)
-    print(f"{len(chosen)} defences: {', '.join(f'{count} {outcome}' for said, count in counts.items())}.")
+    print(f"{len(chosen)} defences: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}.")
     return int(any(outcome.isupper() for outcome in counts))
 
 

@@ -71,8 +71,8 @@ OLDEST_REQUEST = text(
 # Wherever several of these tables are written by one statement, password_attempts come first (a WITH that nothing reads
 # from runs after the statement it stands before), so that no two of them deadlock.
 #
-# The streak is counted only where the network's own budget allowed the attempt, so that one network's refused attempts do
-# not shut out others. A network that has logged in before is let through a lock that strangers caused.
+# The streak is counted only where the network's own budget allowed the attempt, so that one network's refused attempts
+# do not shut out others. A network that has logged in before is let through a lock that strangers caused.
 _TAKEN_PASSWORD = """
     budget AS (
         INSERT INTO password_attempts AS p (subject, client, wrong_at)
@@ -108,14 +108,15 @@ PASSWORD_WAIT = text("""
     SELECT greatest(
         (SELECT max(locked_until) FROM password_streaks WHERE subject = :subject AND locked_until > :at),
         (SELECT CASE WHEN count(*) >= :most THEN min(m) + make_interval(secs => :window) END
-            FROM password_attempts, unnest(wrong_at) AS m WHERE subject = :subject AND client = :network AND m > :since))
+            FROM password_attempts, unnest(wrong_at) AS m
+            WHERE subject = :subject AND client = :network AND m > :since))
 """)
 FORGIVE = CompiledStatement("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
     WHERE subject = :subject AND client = :network
 """)
-# Parts of the statement that opens a session, done only where `locked` finds the account.
+# Parts of the statement that issues a session, done only where `locked` finds the account.
 _subject, _network = bindparam("subject", type_=LargeBinary), bindparam("network", type_=LargeBinary)
 _at = bindparam("at", type_=_MOMENT)
 

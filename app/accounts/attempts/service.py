@@ -58,7 +58,7 @@ class Attempts:
             raise await self._rate_limited(connection, params, at)
 
     def track(self, folded_address: str, requester: Requester) -> AbstractContextManager[None]:
-        """Around an attempt, from before it is counted until it is decided: others wait for it before they are refused."""
+        """Around an attempt, from before it is counted until it is decided: others wait for it before a refusal."""
         return self.in_flight.track((subject_of(folded_address), requester.network))
 
     async def take_password(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
