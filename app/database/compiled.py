@@ -1,7 +1,7 @@
-"""Statements that every log-in and every check waits for: put together once, and handed straight to the driver.
+"""Statements on the hot path of log-ins and checks: compiled once by SQLAlchemy, run by the driver.
 
-What SQLAlchemy does around a statement at run time costs several times what asyncpg does with it (ADR 12). So it writes
-these as it writes all others, and keeps the connections; the driver runs them.
+What SQLAlchemy does around a statement at run time costs several times what asyncpg does with it (ADR 12). So
+SQLAlchemy compiles these and pools the connections, and asyncpg runs them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _PARAM = object()
 
 
 class CompiledStatement:
-    """One statement, of Core or in words. `given` are its parameters by name, as `Connection.execute` takes them."""
+    """One statement, of Core or as text. `params` are its parameters by name, as `Connection.execute` takes them."""
 
     def __init__(self, statement: Executable | str) -> None:
         self._statement = text(statement) if isinstance(statement, str) else statement
@@ -41,7 +41,7 @@ class CompiledStatement:
 
     @cached_property
     def _compiled(self) -> tuple[str, Sequence[tuple[str, Any, Any]]]:
-        """The words, and of each parameter the name, a value that stands in the statement, and what encodes it.
+        """The text, and of each parameter its name, a value fixed in the statement, and its encoder.
 
         The driver reads and writes the types of our columns by itself, all but JSON, which is written only here.
         """

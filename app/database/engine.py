@@ -113,7 +113,7 @@ async def _part_with(connection: Connection, driver: Any, error: BaseException) 
         # As in `_give_up_the_unanswering`.
         await connection.run_sync(_give_up_its_age, error)
     elif not isinstance(error, Exception):
-        # Somebody went away in the middle of a statement.
+        # The caller was cancelled in the middle of a statement.
         await connection.invalidate()
 
 
@@ -202,7 +202,7 @@ class Database:
                 await _roll_back(connection)
                 raise
             except BaseException:
-                # Whoever was waiting has gone away, and would not wait for a ROLLBACK either.
+                # The caller was cancelled and would not wait for a ROLLBACK either.
                 await connection.invalidate()
                 raise
 
@@ -218,9 +218,9 @@ class Database:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
-        """First come, first served: the pool by itself lends to who comes just when a connection is given back.
+        """First come, first served. The pool by itself lends to whoever arrives when a connection is returned.
 
-        In a flood whoever has waited longest would then wait until there is no more waiting.
+        In a flood, the request that has waited longest would then time out.
         """
         async with self._translating_errors():
             if self._free.locked():

@@ -1,4 +1,4 @@
-"""What is too much is told so early, cheaply, and no faster than the event loop can bear beside its work."""
+"""Sheds load: refuses early and cheaply, no faster than the event loop can bear beside its work."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.http.problems import problem
 from app.kernel.refusal import Overloaded
 
-# What is shed may wait a tenth of a second altogether; some of it goes on the way.
+# A shed request may take a tenth of a second altogether, part of which the network takes.
 _APART_SECONDS = 0.001
 _LONGEST_SECONDS = 0.07
 
@@ -37,8 +37,8 @@ class _Route:
 class Shedding:
     """Answers a POST to one path before the application sees it, as long as `refuse_when_full` raises Overloaded.
 
-    Who sends the next request as soon as one is answered would otherwise have the event loop to themselves: each of its
-    turns sheds once for every connection, and a check of a token takes several turns. So refusals keep a pace.
+    Clients that send the next request at once would otherwise occupy the event loop: each of its iterations sheds one
+    request of every connection, and a token check takes several iterations. So refusals are paced.
     """
 
     def __init__(self, app: ASGIApp, *, path: str, refuse_when_full: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""The ways to say no. A module names what is true; `http/problems.py` alone knows statuses."""
+"""Refusals, by kind. A module names what is true; `http/problems.py` alone knows statuses."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 class Refusal(Exception):
     """An answer that is not a yes, raised by a service and never caught by a route.
 
-    `code` is the wire's name for it, `title` is for people, and `members` are the further members that the
+    `code` is its name in the API, `title` is for people, and `members` are the further members that the
     OpenAPI document names for this code. None of them ever holds a value that the caller sent.
     """
 

@@ -74,7 +74,7 @@ class MailContext:
 
 @dataclass(frozen=True)
 class QueuedMail:
-    """A row of the outbox that a worker has claimed. `letter` may be a kind that only a newer release knows."""
+    """A row of the outbox that a worker has claimed. `kind` may be one that only a newer release knows."""
 
     id: UUID
     account_id: UUID

@@ -1,1 +1,1 @@
-"""Serving HTTP: the checks before, uvicorn with the manners that it lacks, one process or several."""
+"""Serving HTTP: the checks before the start; uvicorn with draining and limits for slow clients; worker processes."""

@@ -20,7 +20,7 @@ from app.http.health import DRAINING
 
 try:
     from app.server.protocol import BoundedProtocol, connection_capacity
-except ImportError:  # On Windows there is no httptools; a proxy in front must hold slow senders off.
+except ImportError:  # Windows has no httptools; there a proxy must disconnect slow clients.
     BoundedProtocol = None  # type: ignore[assignment,misc]
 
 # From the signal on: first requests still come, then none does.
@@ -52,7 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
         why = (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
         raise CannotServe(f"Port {port} on {host} can't be used: {why}. Choose another with --port.") from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Inherited by each connection. Without it, who asks and never reads holds on to the answer for ever.
+        # Inherited by each connection: a client that never reads its response is disconnected.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_SECONDS * 1000)
     return listening
 
@@ -109,9 +109,9 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _take_who_waits(self, listening: socket.socket) -> None:
-        """Whom the kernel has let in is answered: closing the port would cut them off with their request sent.
+        """Serves the connections that the kernel has accepted: closing the port would cut them off.
 
-        In a flood of new connections there is no end of them, and so an end to the taking.
+        A flood of new connections would never end, so this does after a while.
         """
         loop = asyncio.get_running_loop()
         listening.settimeout(0)
@@ -147,7 +147,7 @@ def _protocol() -> type[asyncio.Protocol] | str:
 
 
 def cancel_forced_exit() -> None:
-    """For whoever still has something to put away after `run`."""
+    """For a caller that still has to clean up after `run`."""
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -99,7 +99,7 @@ _DELETE_DEAD = text("""
 """)
 
 
-# Statements are put together once: building one costs more than running it.
+# Statements are built once: building one costs more than running it.
 _last_sign_of_life = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
 _idle_end = case((tokens.c.kind == Kind.SESSION, _last_sign_of_life + bindparam("idle", type_=Interval)))
 ENDS_AT = func.least(tokens.c.expires_at, _idle_end)
@@ -175,7 +175,7 @@ def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[s
 def new_session(
     token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int, idle: timedelta
 ) -> Mapping[str, object]:
-    """What `add_session` and `opening` ask for. Sessions over the number to keep die, the longest unused first."""
+    """The parameters of `add_session` and `opening`. Surplus sessions are deleted, the longest unused first."""
     values = {f"new_{name}": value for name, value in _values(token, account_id, epoch, digest).items()}
     # The DELETE does not see the new session yet.
     return values | {"owner": account_id, "keep": keep - 1, "at": token.created_at, "idle": idle}
@@ -204,7 +204,7 @@ class TokenRows:
         await self.connection.execute(insert(tokens), _values(token, account_id, epoch, digest))
 
     async def add_session(self, session: Mapping[str, object]) -> None:
-        """Sessions over the number to keep die with it, the longest unused first. `new_session` says what is given."""
+        """Also deletes surplus sessions, the longest unused first. `new_session` makes the parameters."""
         await _add_session.all(self.connection, session)
 
     async def live_of(

@@ -16,7 +16,7 @@ WRONG = "a wrong one entirely"
 
 
 async def evaluated(processes: Processes, person: Person) -> int:
-    """How many codes were looked at and found wrong, by the journal."""
+    """How many codes were looked at and found wrong, by the audit log."""
     return (await processes.events(person)).count("two_factor.code_refused")
 
 

@@ -267,7 +267,7 @@ async def test_no_form_breaks_introspection(processes: Processes) -> None:
 
 
 async def test_a_line_end_reaches_no_mail(processes: Processes) -> None:
-    """Whatever ends up in a letter is one printable line."""
+    """Whatever ends up in a mail is one printable line."""
     person = await processes.someone()
     agent = {
         b"user-agent": b"Moz\xc2\x85illa\tBcc: eve@example.com",

@@ -416,7 +416,7 @@ class Walk(RuleBasedStateMachine):
         self.service.clock.set(self.at)
 
     def _settle(self) -> None:
-        """What was noted in a process's memory is in the database, so that what comes next depends on no chance."""
+        """What was noted in a process's memory is in the database, so that what comes next is the same in each run."""
         used = {
             token.id: token.secret
             for person in self.people

@@ -117,7 +117,7 @@ ACTS: list[tuple[Act, int, list[str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("act", "status", "events", "letters"), ACTS, ids=[each[0].__name__ for each in ACTS])
+@pytest.mark.parametrize(("act", "status", "events", "mails"), ACTS, ids=[each[0].__name__ for each in ACTS])
 async def test_an_act_leaves_its_trace_once(
     processes: Processes, act: Act, status: int, events: list[str], mails: list[str]
 ) -> None:
@@ -146,7 +146,7 @@ STATE = (
 
 @pytest.mark.parametrize("act", [each[0] for each in ACTS])
 async def test_what_leaves_no_trace_did_not_happen(processes: Processes, act: Act) -> None:
-    """With the journal shut, the act is undone as well: both stand in one transaction."""
+    """With the audit log shut, the act is undone as well: both stand in one transaction."""
     person = await processes.someone(two_factor=True)
 
     async def state() -> list[str]:

@@ -129,7 +129,7 @@ async def test_all_events_can_be_asked_for_one_account_and_one_type(
     assert (len(everything.items), len(failed.items), len(of_mine.items)) == (6, 3, 1)
 
 
-async def test_a_deleted_account_leaves_events_without_a_person_and_no_letters(
+async def test_a_deleted_account_leaves_events_without_a_person_and_no_mails(
     audit_log: AuditLog, secret_box: SecretBox, database: Database, clock: SteppedClock
 ) -> None:
     gone, stays = new_id(), new_id()

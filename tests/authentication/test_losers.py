@@ -35,7 +35,7 @@ from tests.support.people import (
 pytestmark = pytest.mark.anyio
 
 BY = Operator(name="test")
-TURNED = "UPDATE accounts SET credential_epoch = credential_epoch + 1"
+BUMPED = "UPDATE accounts SET credential_epoch = credential_epoch + 1"
 NO_ENROLLMENT = "DELETE FROM authenticator_enrollments"
 NO_DEVICE = """
     WITH devices AS (DELETE FROM authenticators), codes AS (DELETE FROM recovery_codes)
@@ -113,7 +113,7 @@ async def test_a_dead_session_turns_nothing_off(
     device = await enrolled_account(api, services, clock)
     body = {"password": PASSWORD, "code": device.recovery_codes[0]}
     disabling = api.post("/v1/me/2fa/disable", json=body, headers=bearer(device.token))
-    refused(await overtaken(database_url, disabling, TURNED), 401, "invalid_token")
+    refused(await overtaken(database_url, disabling, BUMPED), 401, "invalid_token")
     granted(await log_in(api, code=device.recovery_codes[0]))
     assert not {"two_factor.disabled", "two_factor.code_refused"} & set(await recorded(services))
 
@@ -171,7 +171,7 @@ async def test_a_log_in_with_a_code_is_no_log_in_any_more(
 ) -> None:
     device = await enrolled_account(api, services, clock)
     logging_in = log_in(api, code=device.recovery_codes[0])
-    refused(await overtaken(database_url, logging_in, TURNED), 401, "invalid_credentials")
+    refused(await overtaken(database_url, logging_in, BUMPED), 401, "invalid_credentials")
     assert await count(services, "recovery_codes") == 10
     assert "recovery_code.used" not in await recorded(services)
 
@@ -189,7 +189,7 @@ async def test_a_log_in_without_a_code_is_no_log_in_any_more(
     api: httpx.AsyncClient, services: Services, database_url: str
 ) -> None:
     await an_account(services)
-    refused(await overtaken(database_url, log_in(api), TURNED), 401, "invalid_credentials")
+    refused(await overtaken(database_url, log_in(api), BUMPED), 401, "invalid_credentials")
     assert await count(services, "tokens") == 0
     assert "login.succeeded" not in await recorded(services)
 
@@ -198,7 +198,7 @@ async def test_a_first_step_opens_no_challenge_any_more(
     api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
 ) -> None:
     await enrolled_account(api, services, clock)
-    refused(await overtaken(database_url, log_in(api), TURNED), 401, "invalid_credentials")
+    refused(await overtaken(database_url, log_in(api), BUMPED), 401, "invalid_credentials")
     assert await count(services, "login_challenges") == 0
 
 
@@ -208,7 +208,7 @@ async def test_the_loser_of_a_race_for_a_challenge_burns_no_recovery_code(
     device = await enrolled_account(api, services, clock)
     step = {"challenge": granted(await log_in(api))["challenge"], "code": device.recovery_codes[0]}
     answering = api.post("/v1/login/two-factor", json=step)
-    refused(await overtaken(database_url, answering, TURNED), 401, "challenge_expired")
+    refused(await overtaken(database_url, answering, BUMPED), 401, "challenge_expired")
     assert await count(services, "recovery_codes") == 10
     granted(await log_in(api, code=device.recovery_codes[0]))
 

@@ -184,7 +184,7 @@ async def all_letters_leave_once(killable: KillableService, person: Person) -> N
     queued = await killable.processes.mails(person)
     mails = killable.mails_to(person)
     assert len(mails) == len(set(mails))
-    # A deletion takes the letters along, sent or not.
+    # A deletion takes the mails along, sent or not.
     assert len(mails) == len(queued) or not queued
 
 
@@ -214,7 +214,7 @@ async def test_a_mail_leaves_once_wherever_the_worker_dies_and_twice_where_it_ha
 
     await a_wish()
     steps = (await killable.send_mail()).headers[STEPS].split(", ")
-    # The wish becomes a letter; the letter is claimed, sent, and marked as sent.
+    # The request becomes a mail; the mail is claimed, sent, and marked as sent.
     written = steps.index(COMMITTING) + 1
     claimed, marking = steps.index(_CLAIM) + 1, steps.index(_MARK) + 1
     chosen = range(1, len(steps) + 1) if EVERY_STEP else [written - 1, written, written + 1, claimed + 1, marking]
@@ -225,7 +225,7 @@ async def test_a_mail_leaves_once_wherever_the_worker_dies_and_twice_where_it_ha
         await killable.settle()
         assert len(killable.mails_to(person)) == (step >= marking)
         for _ in range(2):
-            # A letter that the dead one had claimed is free again then.
+            # A mail that the dead process had claimed is free again then.
             processes.clock.advance(LEASE)
             await killable.send_mail()
         mails = killable.mails_to(person)

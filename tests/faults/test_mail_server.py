@@ -137,7 +137,7 @@ async def test_a_mail_given_up_is_seen_in_the_metrics_the_log_and_the_outbox(
         with structlog.testing.capture_logs() as logs:
             assert await metrics(services) == {"pending": 0, "oldest_seconds": 0, "dead": 1}
     [line] = [line for line in logs if line["event"] == "mail_given_up"]
-    assert (line["log_level"], line["letter"], line["reason"]) == ("error", "invitation", "recipient refused with 550")
+    assert (line["log_level"], line["kind"], line["reason"]) == ("error", "invitation", "recipient refused with 550")
     assert EMAIL not in str(line)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.clients.domain import Role
 from app.services import Services
-from tests.support.answers import mannered, refused
+from tests.support.answers import has_common_headers, refused
 from tests.support.people import a_client, a_session, an_account, bearer
 
 pytestmark = pytest.mark.anyio
@@ -150,7 +150,7 @@ async def test_a_path_with_percent_encoding_is_404(api: httpx.AsyncClient, path:
     for method in ("GET", "POST", "HEAD"):
         answer = await api.request(method, path)
         assert answer.status_code == 404
-        mannered(answer)
+        has_common_headers(answer)
 
 
 async def test_head_is_answered_where_get_is(api: httpx.AsyncClient, services: Services) -> None:

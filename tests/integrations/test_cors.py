@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from app.settings import SettingsRefused, load_settings
-from tests.support.answers import mannered
+from tests.support.answers import has_common_headers
 from tests.support.marks import given_settings
 from tests.support.people import EMAIL, PASSWORD
 
@@ -39,7 +39,7 @@ async def test_a_configured_origin_may_call(api: httpx.AsyncClient, origin: str)
     for method in ("GET", "POST", "PATCH", "DELETE"):
         answer = await preflight(api, origin, method, "/v1/me")
         assert answer.status_code == 200
-        mannered(answer)
+        has_common_headers(answer)
         assert answer.headers["access-control-allow-origin"] == origin
         assert method in answer.headers["access-control-allow-methods"]
         allowed = answer.headers["access-control-allow-headers"].lower()
@@ -79,11 +79,11 @@ async def test_another_origin_may_not(api: httpx.AsyncClient, origin: str) -> No
     assert (refused.status_code, refused.json()["code"]) == (400, "preflight_refused")
     assert refused.headers["content-type"] == "application/problem+json"
     assert "access-control-allow-origin" not in refused.headers
-    mannered(refused)
+    has_common_headers(refused)
     answer = await api.get("/v1/me", headers={"Origin": origin})
     for headers in (refused.headers, answer.headers):
         assert "access-control-allow-origin" not in headers
-    mannered(refused)
+    has_common_headers(refused)
 
 
 async def test_without_configuration_nobody_may(api: httpx.AsyncClient) -> None:

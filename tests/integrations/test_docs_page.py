@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from tests.integrations.conftest import Service
-from tests.support.answers import mannered, refused
+from tests.support.answers import has_common_headers, refused
 from tests.support.marks import given_settings, missing
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 async def test_the_page_is_ours_alone(api: httpx.AsyncClient) -> None:
     page = await api.get("/docs")
     assert page.status_code == 200
-    mannered(page)
+    has_common_headers(page)
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert links == ["/docs/key.svg", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/start.js"]
     for link in links:

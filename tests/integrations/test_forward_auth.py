@@ -24,7 +24,7 @@ from tests.conftest import SetClock
 from tests.integrations.conftest import Service
 from tests.integrations.pages import marked
 from tests.integrations.proxies import PROXIES, started
-from tests.support.answers import granted, mannered, refused
+from tests.support.answers import granted, has_common_headers, refused
 from tests.support.marks import missing
 from tests.support.people import EMAIL, a_session, an_account, bearer, enroll
 from tests.support.service import free_port
@@ -40,7 +40,7 @@ async def ask(api: httpx.AsyncClient, token: str, **query: str) -> httpx.Respons
 
 def passed(answer: httpx.Response) -> tuple[str, ...]:
     assert (answer.status_code, answer.content) == (204, b"")
-    mannered(answer)
+    has_common_headers(answer)
     return tuple(answer.headers[name] for name in _HEADERS)
 
 

@@ -15,7 +15,7 @@ from app.services import Services
 from app.settings import Settings
 from tests.conftest import SetClock
 from tests.integrations.clients import Known, a_client, introspect
-from tests.support.answers import granted, mannered, refused
+from tests.support.answers import granted, has_common_headers, refused
 from tests.support.people import (
     EMAIL,
     PASSWORD,
@@ -236,7 +236,7 @@ def the_error(answer: httpx.Response, status: int, code: str, error: str) -> Non
     body = answer.json()
     assert (answer.status_code, body["code"], body["error"]) == (status, code, error), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    mannered(answer)
+    has_common_headers(answer)
     assert answer.headers.get("www-authenticate") == ("Basic" if status == 401 else None)
 
 

@@ -92,7 +92,7 @@ async def test_a_secret_that_changed_meanwhile_is_not_overwritten(services: Serv
     assert await sealed_secrets(services.database) == before
 
 
-async def test_letters_that_wait_are_sealed_anew_as_well(services: Services) -> None:
+async def test_mails_that_wait_are_sealed_anew_as_well(services: Services) -> None:
     await an_account(services, password=None)
     secret_box = SecretBox((NEW, OLD))
     rotation = Rotation(services.database, secret_box, Outbox(secret_box))

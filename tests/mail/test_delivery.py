@@ -77,7 +77,7 @@ async def state(database: Database, clock: SteppedClock) -> OutboxState:
         return await outbox_state(connection, clock.now())
 
 
-async def test_a_letter_leaves_and_its_payload_is_wiped(
+async def test_a_mail_leaves_and_its_payload_is_wiped(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post(kind=MailKind.PASSWORD_RESET, token="tkr_x", minutes=30)
@@ -94,7 +94,7 @@ async def test_a_letter_leaves_and_its_payload_is_wiped(
     assert (row.sealed, row.sent_at, row.failed_at) == (None, clock.now(), None)
 
 
-async def test_a_queued_letter_can_not_be_read_in_the_database(post: Post, database: Database) -> None:
+async def test_a_queued_mail_can_not_be_read_in_the_database(post: Post, database: Database) -> None:
     await post(kind=MailKind.PASSWORD_RESET, token="tkr_x", minutes=30)
 
     [row] = await rows(database)
@@ -103,7 +103,7 @@ async def test_a_queued_letter_can_not_be_read_in_the_database(post: Post, datab
         assert personal not in row.sealed
 
 
-async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
+async def test_a_mail_of_a_transaction_that_fails_is_never_sent(
     delivery: Delivery, database: Database, clock: SteppedClock, secret_box: SecretBox
 ) -> None:
     about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "at": clock.now(), "requester": BROWSER}
@@ -118,7 +118,7 @@ async def test_a_letter_of_a_transaction_that_fails_is_never_sent(
     assert await delivery.deliver_due() == 0
 
 
-async def test_a_letter_without_what_it_must_tell_is_not_even_queued(post: Post, database: Database) -> None:
+async def test_a_mail_without_what_it_must_tell_is_not_even_queued(post: Post, database: Database) -> None:
     with pytest.raises(TypeError, match="token"):
         await post(kind=MailKind.PASSWORD_RESET, minutes=30)
 
@@ -126,7 +126,7 @@ async def test_a_letter_without_what_it_must_tell_is_not_even_queued(post: Post,
 
 
 @pytest.mark.parametrize("outage_seconds", [1, 10, 60])
-async def test_after_a_short_outage_a_letter_leaves_within_five_seconds(
+async def test_after_a_short_outage_a_mail_leaves_within_five_seconds(
     delivery: Delivery, post: Post, sink: MailSink, clock: SteppedClock, outage_seconds: int
 ) -> None:
     await post()
@@ -185,7 +185,7 @@ async def test_a_recipient_refused_for_now_is_tried_again(
     assert sink.recipients == ["ann@example.com"]
 
 
-async def test_a_server_that_hangs_costs_an_attempt_and_no_letter(
+async def test_a_server_that_hangs_costs_an_attempt_and_no_mail(
     delivery: Delivery, post: Post, sink: MailSink, clock: SteppedClock
 ) -> None:
     await post()
@@ -229,7 +229,7 @@ async def renewed(database: Database, clock: SteppedClock) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_slow_answer_holds_up_no_other_letter(
+async def test_a_slow_answer_holds_up_no_other_mail(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     quick = replace(delivery, lease=Lease(seconds=30, renewed_every=10, claim_waits=0.2))
@@ -269,7 +269,7 @@ async def test_a_wrong_password_is_tried_once_a_minute(
     assert len(sink.recipients) == 3
 
 
-async def test_a_server_that_will_not_relay_loses_no_letter(
+async def test_a_server_that_will_not_relay_loses_no_mail(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post()
@@ -299,7 +299,7 @@ async def test_one_unwilling_recipient_holds_up_nobody(
     assert (await state(database, clock)).pending == 1
 
 
-async def test_a_worker_killed_after_its_claim_leaves_the_letter_to_the_next(
+async def test_a_worker_killed_after_its_claim_leaves_the_mail_to_the_next(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post()
@@ -330,7 +330,7 @@ async def test_a_worker_that_wakes_up_late_does_not_move_anothers_claim(
         assert await outboxes.claim_due(clock.now(), until=clock.now(), limit=20) == []
 
 
-async def test_many_workers_send_each_letter_once(
+async def test_many_workers_send_each_mail_once(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     sent_to = [f"person{number}@example.com" for number in range(60)]
@@ -345,7 +345,7 @@ async def test_many_workers_send_each_letter_once(
     assert await state(database, clock) == OutboxState(pending=0, oldest_age_seconds=0, dead=0)
 
 
-async def test_a_letter_that_is_of_no_use_any_more_is_not_sent(
+async def test_a_mail_that_is_of_no_use_any_more_is_not_sent(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post(give_up_at=clock.now() + timedelta(minutes=30))
@@ -358,7 +358,7 @@ async def test_a_letter_that_is_of_no_use_any_more_is_not_sent(
     assert (await state(database, clock)).dead == 1
 
 
-async def test_after_three_days_a_letter_is_given_up(
+async def test_after_three_days_a_mail_is_given_up(
     delivery: Delivery, post: Post, database: Database, clock: SteppedClock
 ) -> None:
     await post(give_up_at=clock.now() + timedelta(days=30))
@@ -369,7 +369,7 @@ async def test_after_three_days_a_letter_is_given_up(
     assert (await state(database, clock)).dead == 1
 
 
-async def test_a_letter_sealed_with_a_lost_key_is_given_up(
+async def test_a_mail_sealed_with_a_lost_key_is_given_up(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post()
@@ -381,7 +381,7 @@ async def test_a_letter_sealed_with_a_lost_key_is_given_up(
     assert (await state(database, clock)).dead == 1
 
 
-async def test_a_letter_of_a_newer_release_waits_for_it(
+async def test_a_mail_of_a_newer_release_waits_for_it(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post()
@@ -394,7 +394,7 @@ async def test_a_letter_of_a_newer_release_waits_for_it(
     assert (await state(database, clock)).pending == 1
 
 
-async def test_the_state_tells_how_long_the_oldest_letter_waits(
+async def test_the_state_tells_how_long_the_oldest_mail_waits(
     post: Post, database: Database, clock: SteppedClock
 ) -> None:
     await post()
@@ -404,7 +404,7 @@ async def test_the_state_tells_how_long_the_oldest_letter_waits(
     assert await state(database, clock) == OutboxState(pending=2, oldest_age_seconds=40, dead=0)
 
 
-async def test_settled_letters_are_swept_and_waiting_ones_stay(
+async def test_settled_mails_are_swept_and_waiting_ones_stay(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
     await post(to="sent@example.com")
@@ -457,7 +457,7 @@ async def test_resealing_counts_what_it_can_not_read_and_leaves_it(post: Post, d
     assert await rows(database) == before
 
 
-async def test_resealing_never_brings_a_sent_letter_back(
+async def test_resealing_never_brings_a_sent_mail_back(
     delivery: Delivery, post: Post, sink: MailSink, database: Database
 ) -> None:
     await post()
@@ -469,7 +469,7 @@ async def test_resealing_never_brings_a_sent_letter_back(
         assert not await OutboxRows(connection).reseal(row.id, old=row.sealed, new=b"new")
 
 
-async def test_a_letter_is_in_exactly_one_state(database: Database, clock: SteppedClock) -> None:
+async def test_a_mail_is_in_exactly_one_state(database: Database, clock: SteppedClock) -> None:
     at = clock.now()
     both = {"sealed": b"x", "sent_at": at}
     common = {
@@ -488,7 +488,7 @@ async def test_a_letter_is_in_exactly_one_state(database: Database, clock: Stepp
 
 
 async def move_to(database: Database, secret_box: SecretBox, other: SecretBox) -> None:
-    """Seals every waiting letter as if it had been written under the other vault."""
+    """Seals every waiting mail as if it had been written under the other key."""
     for row in await rows(database):
         sealed = other.seal(secret_box.open(row.sealed, owner=row.account_id), owner=row.account_id)
         async with database.autocommit() as connection:
@@ -496,7 +496,7 @@ async def move_to(database: Database, secret_box: SecretBox, other: SecretBox) -
 
 
 class Mishap:
-    """Takes every letter; then something happens before that is noted."""
+    """Takes every mail; then something happens before that is noted."""
 
     def __init__(self, mishap: Callable[[], Awaitable[None]]) -> None:
         self._mishap = mishap
@@ -507,7 +507,7 @@ class Mishap:
         await self._mishap()
 
 
-async def test_a_letter_whose_outcome_could_not_be_noted_goes_out_again_after_its_claim(
+async def test_a_mail_whose_outcome_could_not_be_noted_goes_out_again_after_its_claim(
     delivery: Delivery, post: Post, database: Database, clock: SteppedClock, database_url: str
 ) -> None:
     await post()
@@ -521,7 +521,7 @@ async def test_a_letter_whose_outcome_could_not_be_noted_goes_out_again_after_it
     assert mailer.taken == 2
 
 
-async def test_a_fault_of_ours_with_one_letter_does_not_stop_the_others(
+async def test_a_fault_of_ours_with_one_mail_does_not_stop_the_others(
     delivery: Delivery, post: Post, database: Database, clock: SteppedClock
 ) -> None:
     async def fail_once() -> None:

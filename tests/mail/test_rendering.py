@@ -61,7 +61,7 @@ def body(message: EmailMessage, subtype: str) -> str:
 
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 @pytest.mark.parametrize("kind", MailKind)
-def test_a_letter_says_when_from_where_and_what_to_do(kind: MailKind, subtype: str) -> None:
+def test_a_mail_says_when_from_where_and_what_to_do(kind: MailKind, subtype: str) -> None:
     result = body(as_received(TEMPLATES.render(kind, a_context(kind), id=new_id())), subtype)
 
     for words in ("01 March 2026, 12:30:00 UTC", "192.0.2.7", "Firefox on Linux", "ann@example.com"):
@@ -72,7 +72,7 @@ def test_a_letter_says_when_from_where_and_what_to_do(kind: MailKind, subtype: s
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_only_a_letter_with_a_link_carries_a_secret(kind: MailKind) -> None:
+def test_only_a_mail_with_a_link_carries_a_secret(kind: MailKind) -> None:
     message = TEMPLATES.render(kind, a_context(kind), id=new_id())
 
     for subtype in ("plain", "html"):
@@ -81,7 +81,7 @@ def test_only_a_letter_with_a_link_carries_a_secret(kind: MailKind) -> None:
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_a_letter_from_nowhere_says_so(kind: MailKind) -> None:
+def test_a_mail_from_nowhere_says_so(kind: MailKind) -> None:
     result = body(TEMPLATES.render(kind, a_context(kind, requester=NO_REQUESTER), id=new_id()), "plain")
 
     assert "Address:    not known" in result
@@ -89,7 +89,7 @@ def test_a_letter_from_nowhere_says_so(kind: MailKind) -> None:
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_a_stranger_puts_no_word_into_a_letter(kind: MailKind) -> None:
+def test_a_stranger_puts_no_word_into_a_mail(kind: MailKind) -> None:
     words = "Mozilla/5.0 (X11; Linux) Firefox/145.0 URGENT: call +1 800 555 0199 or visit https://evil.example"
     facts = dict.fromkeys(facts_of(kind) & {"description"}, words)
     message = TEMPLATES.render(kind, a_context(kind, requester=Requester("192.0.2.7", words), **facts), id=new_id())
@@ -102,7 +102,7 @@ def test_a_stranger_puts_no_word_into_a_letter(kind: MailKind) -> None:
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_every_letter_has_a_subject_of_its_own(kind: MailKind) -> None:
+def test_every_mail_has_a_subject_of_its_own(kind: MailKind) -> None:
     subjects = [str(TEMPLATES.render(each, a_context(each), id=new_id())["Subject"]) for each in MailKind]
 
     assert len(set(subjects)) == len(MailKind)
@@ -180,7 +180,7 @@ def test_a_link_leads_where_the_sending_process_says() -> None:
     assert f"https://id.example.net/new-password?t={TOKEN}" in body(message, "plain")
 
 
-def test_a_letter_of_an_earlier_release_keeps_its_link() -> None:
+def test_a_mail_of_an_earlier_release_keeps_its_link() -> None:
     context = MailContext("ann@example.com", AT, BROWSER, {"link": LINK, "minutes": 30})
     assert LINK in body(TEMPLATES.render(MailKind.PASSWORD_RESET, context, id=new_id()), "plain")
 
@@ -213,7 +213,7 @@ def test_a_sender_without_a_name_has_the_issuers() -> None:
     assert message["From"] == "Acme Cloud <no-reply@example.com>"
 
 
-def test_a_fact_can_not_take_the_place_of_what_every_letter_says() -> None:
+def test_a_fact_can_not_take_the_place_of_what_every_mail_says() -> None:
     context = a_context(MailKind.PASSWORD_CHANGED, address="203.0.113.9", issuer="Someone else")
 
     result = body(TEMPLATES.render(MailKind.PASSWORD_CHANGED, context, id=new_id()), "plain")
@@ -244,5 +244,5 @@ def test_the_number_of_recovery_codes_left_is_told(remaining: int, words: str) -
     ("age", "wait"),
     [(0, 2), (40, 2), (80, 4), (600, 30), (6000, 300), (86400, 300), (-5, 2)],
 )
-def test_the_wait_grows_with_the_age_of_the_letter(age: int, wait: int) -> None:
+def test_the_wait_grows_with_the_age_of_the_mail(age: int, wait: int) -> None:
     assert wait_before_retry(timedelta(seconds=age)) == timedelta(seconds=wait)

@@ -7,14 +7,14 @@ from typing import Any
 
 import httpx
 
-# Shorter ones, such as a role or a digit, may stand in an answer by chance.
+# Shorter ones, such as a role or a digit, may stand in a response by accident.
 _SHORTEST_ECHO = 6
 
 
 def granted(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
     """The JSON of an answer that went well."""
     assert answer.status_code == status, answer.text
-    mannered(answer)
+    has_common_headers(answer)
     assert answer.headers["content-type"] == "application/json"
     found: dict[str, Any] = answer.json()
     return found
@@ -23,7 +23,7 @@ def granted(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem document of a refused request, which repeats nothing that was sent."""
     assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
-    mannered(answer)
+    has_common_headers(answer)
     assert answer.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
     assert body.keys() >= {"type", "title", "status", "detail", "code", "request_id"}
@@ -43,7 +43,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return body
 
 
-def mannered(answer: httpx.Response) -> None:
+def has_common_headers(answer: httpx.Response) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-request-id"]

@@ -111,7 +111,7 @@ def test_what_pasting_adds_to_a_recovery_code_does_not_matter(typed: str) -> Non
         "123456\u200b",
     ],
 )
-def test_other_letters_and_spaced_digits_are_no_code(typed: str) -> None:
+def test_other_mails_and_spaced_digits_are_no_code(typed: str) -> None:
     with pytest.raises(ValidationError):
         code.validate_python(typed)
 

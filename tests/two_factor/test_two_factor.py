@@ -440,7 +440,7 @@ async def test_a_personal_token_may_read_and_nothing_else(
 # What is told
 
 
-async def test_events_and_letters_tell_of_every_change(
+async def test_events_and_mails_tell_of_every_change(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     device = await enrolled_account(api, services, clock)
