@@ -85,7 +85,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(client_routes(services.clients))
     app.include_router(forward_auth_routes(services.clients, guard))
     app.include_router(login_routes(services.login))
-    app.include_router(profile_routes(services.profile, services.two_factor, guard))
+    app.include_router(profile_routes(services.profile, services.two_factor, services.tokens, guard))
     app.include_router(two_factor_routes(services.two_factor, guard))
     app.include_router(password_reset_routes(services.password_reset))
     app.include_router(token_routes(services.tokens, guard))

@@ -9,6 +9,7 @@ from app.accounts.attempts.service import Attempts
 from app.accounts.service import Accounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
+from app.authentication.change import CredentialChange
 from app.clients.batcher import IntrospectionBatcher
 from app.clients.service import Clients
 from app.database.engine import Database
@@ -92,20 +93,74 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     secret_box = SecretBox(settings.keys())
     hasher = Hasher.of(settings)
     rules = PasswordRules(settings)
-    audit_log = AuditLog()
+    audit_log = AuditLog(timedelta(days=settings.event_retention_days))
     outbox = Outbox(secret_box)
-    accounts = Accounts(database, clock, hasher, rules, Attempts(database, settings), audit_log)
-    tokens = Tokens(database, clock, settings, audit_log, outbox)
-    code_verifier = CodeVerifier(database, settings, secret_box, audit_log, outbox)
-    two_factor = TwoFactor(database, clock, settings, secret_box, accounts, tokens, code_verifier, audit_log, outbox)
-    login = Login(database, clock, settings, accounts, tokens, two_factor, code_verifier, audit_log)
-    password_reset = PasswordReset(
-        database, clock, settings, accounts, tokens, two_factor, code_verifier, audit_log, outbox
+    accounts = Accounts(
+        database=database, hasher=hasher, rules=rules, attempts=Attempts(database, settings), audit_log=audit_log
     )
-    profile = Profile(database, clock, accounts, tokens, audit_log, outbox)
+    tokens = Tokens(
+        database=database, clock=clock, settings=settings, accounts=accounts, audit_log=audit_log, outbox=outbox
+    )
+    changes = CredentialChange(database=database, accounts=accounts, tokens=tokens, audit_log=audit_log, outbox=outbox)
+    verifier = CodeVerifier(
+        database=database,
+        settings=settings,
+        secret_box=secret_box,
+        accounts=accounts,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
+    two_factor = TwoFactor(
+        database=database,
+        clock=clock,
+        settings=settings,
+        secret_box=secret_box,
+        accounts=accounts,
+        tokens=tokens,
+        changes=changes,
+        verifier=verifier,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
+    login = Login(
+        database=database,
+        clock=clock,
+        settings=settings,
+        accounts=accounts,
+        tokens=tokens,
+        two_factor=two_factor,
+        audit_log=audit_log,
+    )
+    password_reset = PasswordReset(
+        database=database,
+        clock=clock,
+        settings=settings,
+        accounts=accounts,
+        changes=changes,
+        two_factor=two_factor,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
+    profile = Profile(
+        database=database,
+        clock=clock,
+        accounts=accounts,
+        two_factor=two_factor,
+        changes=changes,
+        audit_log=audit_log,
+    )
     batcher = IntrospectionBatcher(database, clock, timedelta(seconds=settings.session_idle_seconds))
     clients = Clients(database, clock, tokens, batcher)
-    admin = Admin(database, clock, accounts, tokens, password_reset, audit_log, outbox)
+    admin = Admin(
+        database=database,
+        clock=clock,
+        accounts=accounts,
+        changes=changes,
+        two_factor=two_factor,
+        password_reset=password_reset,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
     templates = MailTemplates(
         issuer=settings.issuer,
         mail_from=settings.mail_from,
@@ -117,7 +172,15 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         traces.watch(database)
         mailer = traces.mails_of(mailer)
     delivery = Delivery(database, clock, secret_box, mailer, templates)
-    worker = Worker(database, clock, settings, accounts, tokens, password_reset, delivery)
+    sweeping = (two_factor, password_reset, accounts, tokens, outbox, audit_log)
+    worker = Worker(
+        database=database,
+        clock=clock,
+        tokens=tokens,
+        password_reset=password_reset,
+        delivery=delivery,
+        sweeps=[each.sweep for each in sweeping],
+    )
     return Services(
         settings=settings,
         clock=clock,

@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
     session_idle_seconds: int = Field(default=3600, ge=1)
     session_max_seconds: int = Field(default=86400, ge=1)
+    fresh_seconds: int = Field(default=900, ge=1)
     password_min_length: int = Field(default=8, ge=8, le=256)
     breached_passwords: bool = False
     argon2_memory_kib: int = Field(default=19456, ge=8, le=4194304)

@@ -6,12 +6,12 @@ from app.audit import repository as audit
 from app.clients import repository as clients
 from app.database.engine import metadata
 from app.imports import tables as imports
-from app.login import repository as login
 from app.mail import repository as mail
 from app.password_reset import repository as password_reset
 from app.tokens import repository as tokens
 from app.two_factor import tables as two_factor
+from app.two_factor.challenges import repository as challenges
 
-modules = (accounts, attempts, audit, mail, clients, imports, login, password_reset, tokens, two_factor)
+modules = (accounts, attempts, audit, mail, clients, imports, password_reset, tokens, two_factor, challenges)
 
 __all__ = ["metadata", "modules"]

@@ -1,36 +1,26 @@
 """The background loops: writing uses of tokens, sending mail, removing what is old."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from functools import partial
 
 import structlog
 
-from app.accounts.service import Accounts
-from app.audit.repository import EventRows
-from app.database.engine import Database
+from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.refusal import Unavailable
-from app.login.repository import Challenges
 from app.mail.delivery import Delivery, outbox_state
-from app.mail.repository import OutboxRows
 from app.observability.metrics import Gauge
 from app.password_reset.service import PasswordReset
-from app.settings import Settings
 from app.tokens.service import Tokens
-from app.two_factor.repository import Enrollments
 
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
 _STOP_SECONDS = 3.0
-_SWEPT_AT_ONCE = 1000
-# An expired enrollment answers 410 for a day, and settled mail can be looked up for a week.
-_EXPIRED_KEPT = timedelta(days=1)
-_SETTLED_MAIL_KEPT = timedelta(days=7)
 
 _log = structlog.get_logger("twokeys.worker")
 _outbox_pending = Gauge("twokeys_outbox_pending", "Mails that wait to be sent.", multiprocess_mode="mostrecent")
@@ -39,15 +29,18 @@ _outbox_dead = Gauge("twokeys_outbox_dead", "Mails that were given up.", multipr
 _pool_in_use = Gauge("twokeys_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
 
 
+Sweep = Callable[[Connection, datetime], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Worker:
     database: Database
     clock: Clock
-    settings: Settings
-    accounts: Accounts
     tokens: Tokens
     password_reset: PasswordReset
     delivery: Delivery
+    sweeps: Sequence[Sweep]
+    """One of each module that keeps what ends."""
 
     @asynccontextmanager
     async def running(self, *, with_worker: bool) -> AsyncIterator[None]:
@@ -87,19 +80,13 @@ class Worker:
         _outbox_dead.set(outbox.dead)
 
     async def sweep(self) -> None:
-        """Removes what has ended and no longer counts for anything."""
-        at = self.clock.now()
+        """Removes what has ended and no longer counts for anything; a module that can't holds up no other."""
+        for sweep in self.sweeps:
+            await self._survive(partial(self._sweep, sweep))
+
+    async def _sweep(self, sweep: Sweep) -> None:
         async with self.database.autocommit() as connection:
-            await Challenges(connection).delete_old(at)
-            await self.password_reset.clean(connection, at)
-            await Enrollments(connection).delete_expired(at - _EXPIRED_KEPT)
-            await self.accounts.attempts.clean(connection, at)
-            while await self.tokens.rows(connection).delete_dead(at, most=_SWEPT_AT_ONCE):
-                pass
-            while await OutboxRows(connection).sweep(before=at - _SETTLED_MAIL_KEPT):
-                pass
-            while await EventRows(connection).sweep(before=at - timedelta(days=self.settings.event_retention_days)):
-                pass
+            await sweep(connection, self.clock.now())
 
     async def _note_uses(self) -> None:
         _pool_in_use.set(self.database.pool_in_use())

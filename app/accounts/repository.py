@@ -86,7 +86,7 @@ _unchanged = select(accounts.c.id).where(
     accounts.c.status == Status.ACTIVE,
 )
 LOCK_IF_UNCHANGED = _unchanged.with_for_update(read=True)
-"""Locks the account while it is as it was read (`unchanged` gives the parameters); also a part of other statements."""
+"""Locks the account while it is as it was read, as the first part of a statement of a module above."""
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 
 
@@ -162,28 +162,13 @@ class AccountRows:
         query = _unchanged.with_for_update(key_share=True)
         return (await self.connection.execute(query, unchanged(id, epoch))).first() is not None
 
-    async def bump_epoch(self, id: UUID, *, seen: int) -> Account | None:
-        """Ends everything that was issued under `seen`; None where somebody was faster."""
-        return await self._bump(update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen))
-
-    async def change_password(self, id: UUID, password_hash: str, *, seen: int) -> Account | None:
-        """Also bumps the epoch; None where somebody was faster."""
-        statement = update(accounts).where(accounts.c.id == id, accounts.c.credential_epoch == seen)
-        return await self._bump(statement.values(password_hash=password_hash))
-
-    async def bump_epoch_of(self, id: UUID) -> Account | None:
-        """For acts of an operator, which depend on no proof: None where there is no such account."""
-        return await self._bump(update(accounts).where(accounts.c.id == id))
-
-    async def disable(self, id: UUID) -> Account | None:
-        """Also bumps the epoch; None where it was disabled already."""
-        statement = update(accounts).where(accounts.c.id == id, accounts.c.status == Status.ACTIVE)
-        return await self._bump(statement.values(status=Status.DISABLED))
-
-    async def enable(self, id: UUID) -> Account | None:
-        """None where it was enabled already. What it had stays dead: its epoch was bumped when it was disabled."""
-        statement = update(accounts).where(accounts.c.id == id, accounts.c.status == Status.DISABLED)
-        row = (await self.connection.execute(statement.values(status=Status.ACTIVE).returning(*COLUMNS))).first()
+    async def bump_epoch(self, id: UUID, *, seen: int | None = None) -> Account | None:
+        """Ends everything that was issued under the epoch before; None where it is no longer the one that was seen."""
+        statement = update(accounts).where(accounts.c.id == id)
+        if seen is not None:
+            statement = statement.where(accounts.c.credential_epoch == seen)
+        bumped = statement.values(credential_epoch=accounts.c.credential_epoch + 1).returning(*COLUMNS)
+        row = (await self.connection.execute(bumped)).first()
         return account_of(row) if row else None
 
     async def bump_every_epoch(self) -> int:
@@ -193,6 +178,14 @@ class AccountRows:
         )
         return bumped.rowcount
 
+    async def set_password(self, id: UUID, password_hash: str) -> None:
+        await self.connection.execute(update(accounts).where(accounts.c.id == id).values(password_hash=password_hash))
+
+    async def set_status(self, id: UUID, status: Status) -> bool:
+        """False where it has this status already."""
+        statement = update(accounts).where(accounts.c.id == id, accounts.c.status != status).values(status=status)
+        return (await self.connection.execute(statement)).rowcount == 1
+
     async def rehash(self, account: Account, password_hash: str) -> None:
         """The same password under today's costs, unless it changed meanwhile."""
         same = (accounts.c.id == account.id) & (accounts.c.password_hash == account.password_hash)
@@ -200,9 +193,4 @@ class AccountRows:
 
     async def remove(self, id: UUID) -> Account | None:
         row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()
-        return account_of(row) if row else None
-
-    async def _bump(self, statement: Any) -> Account | None:
-        bumped = statement.values(credential_epoch=accounts.c.credential_epoch + 1).returning(*COLUMNS)
-        row = (await self.connection.execute(bumped)).first()
         return account_of(row) if row else None

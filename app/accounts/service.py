@@ -1,44 +1,91 @@
 """Accounts: making them, and proving the password of one."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
+from uuid import UUID
 
 from pydantic import SecretStr
 
 from app.accounts.attempts.domain import Attempt
 from app.accounts.attempts.service import Attempts
-from app.accounts.domain import Account, Address, AddressTaken, WeakPassword, WrongPassword
+from app.accounts.domain import Account, Address, AddressTaken, Status, WeakPassword, WrongPassword
 from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.clock import Clock
+from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.security.hasher import Hasher, Match, prepared
 from app.security.password_rules import PasswordRules
 
+T = TypeVar("T")
 _SAME = "This is the password that the account has. Choose another."
+
+
+@dataclass(frozen=True)
+class Verification(Generic[T]):
+    """One attempt to log in: whose address it named, what else was found with the account, and how it was counted."""
+
+    account: Account | None
+    found: T
+    attempt: Attempt
+    right: bool
 
 
 @dataclass(frozen=True)
 class Accounts:
     database: Database
-    clock: Clock
     hasher: Hasher
     rules: PasswordRules
     attempts: Attempts
     audit_log: AuditLog
 
-    async def with_address(self, folded: str) -> Account | None:
-        async with self.database.autocommit() as connection:
-            return await AccountRows(connection).with_address(folded)
+    async def with_address(self, connection: Connection, folded: str) -> Account | None:
+        return await AccountRows(connection).with_address(folded)
 
-    async def verify_password(self, account: Account | None, password: SecretStr) -> bool:
-        """Whether this is the password of an active account; the same work either way.
+    @asynccontextmanager
+    async def verifying(
+        self,
+        folded_address: str,
+        password: SecretStr,
+        requester: Requester,
+        at: datetime,
+        find: Callable[[str], Awaitable[tuple[Account | None, T]]],
+    ) -> AsyncIterator[Verification[T]]:
+        """One attempt to log in: counted before the account is even read, and the same work whether there is one.
 
-        Called with a slot of the hasher and an attempt that was counted; the hash runs with no connection held.
+        Within the block others of the same account and network wait for the outcome before they are refused; a right
+        password is forgiven there. Raises RateLimited, TooManyAttempts, Overloaded.
         """
+        with self.attempts.track(folded_address, requester):
+            with self.hasher.slot():
+                attempt = await self.attempts.take_login(folded_address, requester, at)
+                account, found = await find(folded_address)
+                right = await self._is_right(account, password)
+            yield Verification(account, found, attempt, right)
+
+    async def reauthenticate(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
+        """Asks for the password again before a change that matters.
+
+        Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
+        """
+        with self.attempts.track(account.folded_address, requester):
+            with self.hasher.slot():
+                attempt = await self.attempts.take_password(account.folded_address, requester, at)
+                right = await self._is_right(account, password)
+            if not right:
+                await self._record_wrong_password(account, requester, at)
+                raise WrongPassword
+            # At once: a wrong code or a weak new password after this is no guess at this one.
+            async with self.database.autocommit() as connection:
+                await self.attempts.forgive(connection, attempt)
+
+    async def _is_right(self, account: Account | None, password: SecretStr) -> bool:
+        """Whether this is the password of an active account. The hash runs with no connection held."""
         match = await self.hasher.match(password, account.password_hash if account else None)
         if account is None or match is Match.NONE or not account.is_active:
             return False
@@ -48,34 +95,16 @@ class Accounts:
                 await AccountRows(connection).rehash(account, renewed)
         return True
 
-    async def reauthenticate(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
-        """Asks for the password again before a change that matters.
-
-        Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
-        """
-        with self.attempts.track(account.folded_address, requester):
-            return await self._reauthenticate(account, password, requester)
-
-    async def _reauthenticate(self, account: Account, password: SecretStr, requester: Requester) -> Attempt:
-        at = self.clock.now()
-        with self.hasher.slot():
-            attempt = await self.attempts.take_password(account.folded_address, requester, at)
-            right = await self.verify_password(account, password)
-        if not right:
-            async with self.database.transaction() as connection:
-                await self.audit_log.record(
-                    connection,
-                    EventType.PASSWORD_REFUSED,
-                    account_id=await AccountRows(connection).lock_existence(account.id),
-                    at=at,
-                    requester=requester,
-                    reason="wrong_password",
-                )
-            raise WrongPassword
-        # Given back at once: a wrong code or a weak new password after this is no guess at this one.
-        async with self.database.autocommit() as connection:
-            await self.attempts.forgive(connection, attempt)
-        return attempt
+    async def _record_wrong_password(self, account: Account, requester: Requester, at: datetime) -> None:
+        async with self.database.transaction() as connection:
+            await self.audit_log.record(
+                connection,
+                EventType.PASSWORD_REFUSED,
+                account_id=await AccountRows(connection).lock_existence(account.id),
+                at=at,
+                requester=requester,
+                reason="wrong_password",
+            )
 
     async def refuse_weak(self, password: SecretStr, address: str) -> None:
         """Raises WeakPassword with the reason."""
@@ -114,3 +143,50 @@ class Accounts:
         if account is None:
             raise AddressTaken
         return account
+
+    async def with_id(self, connection: Connection, id: UUID) -> Account | None:
+        return await AccountRows(connection).with_id(id)
+
+    async def page(
+        self, connection: Connection, *, address: str | None, external_id: str | None, after: UUID | None, limit: int
+    ) -> PageOf[Account]:
+        """Newest first; `after` is the last id of the page before."""
+        return await AccountRows(connection).page(address=address, external_id=external_id, after=after, limit=limit)
+
+    async def lock_if_unchanged(self, connection: Connection, account: Account) -> bool:
+        """Locks the account while it is as it was read, before any other row of it; False where it is no longer so."""
+        return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
+
+    async def lock_exclusively(self, connection: Connection, account: Account) -> bool:
+        """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""
+        return await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch)
+
+    async def lock_existence(self, connection: Connection, account_id: UUID | None) -> UUID | None:
+        """Locks the account against deletion; None where there is none any more. The same work without an account."""
+        return await AccountRows(connection).lock_existence(account_id)
+
+    async def bump_epoch(self, connection: Connection, account_id: UUID, *, seen: int | None = None) -> Account | None:
+        """For `CredentialChange` alone. None where the epoch is no longer the one that was seen."""
+        return await AccountRows(connection).bump_epoch(account_id, seen=seen)
+
+    async def bump_every_epoch(self, connection: Connection) -> int:
+        """For `CredentialChange` alone."""
+        return await AccountRows(connection).bump_every_epoch()
+
+    async def set_password(self, connection: Connection, account: Account, password_hash: str) -> None:
+        """Within a `CredentialChange`."""
+        await AccountRows(connection).set_password(account.id, password_hash)
+
+    async def set_status(self, connection: Connection, account_id: UUID, status: Status) -> bool:
+        """False where it has this status already. Disabling belongs into a `CredentialChange`."""
+        return await AccountRows(connection).set_status(account_id, status)
+
+    async def remove(self, connection: Connection, account: Account) -> bool:
+        """With all that is counted about it. False where it is gone already."""
+        if await AccountRows(connection).remove(account.id) is None:
+            return False
+        await self.attempts.forget(connection, account.folded_address)
+        return True
+
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        await self.attempts.clean(connection, at)

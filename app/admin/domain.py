@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from app.accounts.domain import Account
+from app.authentication.domain import TwoFactorState
 from app.kernel.refusal import FieldError
 from app.tokens.domain import Revoked
-from app.two_factor.domain import State
 
 LONGEST_REASON = 500
 
@@ -26,12 +26,12 @@ class KnownAccount:
     """An account as an operator sees it."""
 
     account: Account
-    two_factor: State
+    two_factor: TwoFactorState
 
 
 @dataclass(frozen=True)
 class TwoFactorReset:
-    two_factor: State
+    two_factor: TwoFactorState
     revoked: Revoked
 
 

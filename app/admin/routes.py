@@ -20,6 +20,7 @@ from app.admin.schemas import (
 )
 from app.admin.service import Admin
 from app.audit.domain import EventType
+from app.authentication.schemas import Account
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
 from app.clients.service import Clients
@@ -30,7 +31,6 @@ from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
 from app.tokens.schemas import Revoked
-from app.two_factor.schemas import Account
 
 _Dependency = Callable[..., Awaitable[Operator]]
 _CLIENT = (InvalidClient, InsufficientRole)

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from app.admin import domain
 from app.audit import domain as activity
+from app.authentication.schemas import Account, TwoFactor
 from app.http.schemas import AddressIn, IpOut, PasswordIn, Reason, RequestModel, ResponseModel, Timestamp, UserAgentOut
 from app.tokens.schemas import Revoked
-from app.two_factor.schemas import Account, TurnedOff, TwoFactor
+from app.two_factor.schemas import TurnedOff
 
 
 class CreateAccount(RequestModel):

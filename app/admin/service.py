@@ -1,18 +1,19 @@
 """The verbs of operators. Each act records one event that says who, and why; the one rule of token life holds."""
 
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.accounts.domain import Account, read_address
-from app.accounts.repository import AccountRows
+from app.accounts.domain import Account, Status, read_address
 from app.accounts.service import Accounts
 from app.admin.domain import KnownAccount, Operator, TwoFactorReset, read_reason
-from app.admin.repository import states_of
 from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
+from app.authentication.change import Change, CredentialChange, Record
+from app.authentication.domain import TWO_FACTOR_OFF
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
@@ -20,12 +21,13 @@ from app.kernel.refusal import NotFound
 from app.kernel.requester import NO_REQUESTER, Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.password_reset.repository import ResetRequests
 from app.password_reset.service import PasswordReset
 from app.tokens.domain import Revoked
-from app.tokens.service import Tokens
-from app.two_factor.domain import DISABLED
-from app.two_factor.repository import CodeAttempts, SecondFactors
+from app.two_factor.service import TwoFactor
+
+
+class _DisabledAlready(Exception):
+    """Takes the bump of the epoch back: nothing changes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Admin:
     database: Database
     clock: Clock
     accounts: Accounts
-    tokens: Tokens
+    changes: CredentialChange
+    two_factor: TwoFactor
     password_reset: PasswordReset
     audit_log: AuditLog
     outbox: Outbox
@@ -53,7 +56,7 @@ class Admin:
             )
             if invited:
                 await self.password_reset.invite(connection, account, requester)
-        return KnownAccount(account, DISABLED)
+        return KnownAccount(account, TWO_FACTOR_OFF)
 
     async def page(
         self, email: str | None, external_id: str | None, *, after: UUID | None, limit: int
@@ -61,8 +64,8 @@ class Admin:
         """Newest first. Raises FieldError for an address that is none."""
         folded = read_address(email).folded if email is not None else None
         async with self.database.autocommit() as connection:
-            found = await AccountRows(connection).page(
-                address=folded, external_id=external_id, after=after, limit=limit
+            found = await self.accounts.page(
+                connection, address=folded, external_id=external_id, after=after, limit=limit
             )
             known = await self._known(connection, *found.items)
         return PageOf(known, found.next_after)
@@ -74,27 +77,26 @@ class Admin:
 
     async def account_with_address(self, email: str) -> KnownAccount:
         """Raises FieldError, NotFound."""
-        account = await self.accounts.with_address(read_address(email).folded)
-        if account is None:
-            raise NotFound("There is no account with this address.")
         async with self.database.autocommit() as connection:
+            account = await self.accounts.with_address(connection, read_address(email).folded)
+            if account is None:
+                raise NotFound("There is no account with this address.")
             return (await self._known(connection, account))[0]
 
     async def disable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
-        at = self.clock.now()
-        async with self.database.transaction() as connection:
-            if await AccountRows(connection).disable(id):
-                revoked = await self._count_revoked(connection, id, at)
-                about = EventType.ACCOUNT_DISABLED
-                await self._record(connection, about, id, operator, requester, at, revoked=revoked.as_details())
-            return await self._with_id(connection, id)
+        with suppress(_DisabledAlready):
+            async with self._change(id, operator, requester) as change:
+                if not await self.accounts.set_status(change.connection, id, Status.DISABLED):
+                    raise _DisabledAlready
+                await change.end(Record(EventType.ACCOUNT_DISABLED, details=operator.as_details()))
+        return await self.account(id)
 
     async def enable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Brings nothing back but the right to log in. Raises NotFound."""
         at = self.clock.now()
         async with self.database.transaction() as connection:
-            if await AccountRows(connection).enable(id):
+            if await self.accounts.set_status(connection, id, Status.ACTIVE):
                 await self._record(connection, EventType.ACCOUNT_ENABLED, id, operator, requester, at)
             return await self._with_id(connection, id)
 
@@ -105,62 +107,44 @@ class Admin:
         """
         at = self.clock.now()
         async with self.database.transaction() as connection:
-            account = await AccountRows(connection).with_id(id)
+            account = await self.accounts.with_id(connection, id)
             if account is None:
                 raise NotFound
             # Before the account's row, as the worker that answers requests locks them.
-            await ResetRequests(connection).forget(account.folded_address)
-            if await AccountRows(connection).remove(id) is None:
+            await self.password_reset.forget(connection, account.folded_address)
+            if not await self.accounts.remove(connection, account):
                 raise NotFound
-            await self.accounts.attempts.forget(connection, account.folded_address)
             await self.audit_log.forget(connection, id)
             await self.outbox.forget(connection, id)
             await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NO_REQUESTER, at)
 
     async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
-        reason, at = read_reason(reason), self.clock.now()
-        async with self.database.transaction() as connection:
-            account = await self._bump_epoch(connection, id)
-            was_enabled = await SecondFactors(connection).turn_off(id)
-            await CodeAttempts(connection).forgive(id)
-            revoked = await self._count_revoked(connection, id, at)
-            await self._record(
-                connection,
-                EventType.TWO_FACTOR_RESET,
-                id,
-                operator,
-                requester,
-                at,
-                reason=reason,
-                was_enabled=was_enabled,
-                revoked=revoked.as_details(),
-            )
-            kind = MailKind.TWO_FACTOR_RESET_BY_ADMIN
-            await self.outbox.queue(connection, kind, account_id=id, to=account.address, at=at, requester=requester)
-        return TwoFactorReset(DISABLED, revoked)
+        reason = read_reason(reason)
+        async with self._change(id, operator, requester) as change:
+            was_enabled = await self.two_factor.remove(change.connection, id)
+            details = {**operator.as_details(), "reason": reason, "was_enabled": was_enabled}
+            revoked = await change.end(Record(EventType.TWO_FACTOR_RESET, MailKind.TWO_FACTOR_RESET_BY_ADMIN, details))
+        return TwoFactorReset(TWO_FACTOR_OFF, revoked)
 
     async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> Revoked:
         """Raises FieldError, NotFound."""
-        reason, at = read_reason(reason), self.clock.now()
-        async with self.database.transaction() as connection:
-            await self._bump_epoch(connection, id)
-            revoked = await self._count_revoked(connection, id, at)
-            about, ended = EventType.TOKENS_REVOKED, revoked.as_details()
-            await self._record(connection, about, id, operator, requester, at, reason=reason, revoked=ended)
-        return revoked
+        details = {"reason": read_reason(reason), **operator.as_details()}
+        async with self._change(id, operator, requester) as change:
+            return await change.end(Record(EventType.TOKENS_REVOKED, details=details))
 
     async def revoke_every_token(self, reason: str, operator: Operator) -> int:
-        """For a database that was restored, where ended tokens live again: how many accounts there are.
+        """For a database that was restored, where revoked tokens live again: how many accounts there are.
 
         Raises FieldError.
         """
-        reason, at = read_reason(reason), self.clock.now()
-        async with self.database.transaction() as connection:
-            accounts = await AccountRows(connection).bump_every_epoch()
-            about = EventType.TOKENS_REVOKED
-            await self._record(connection, about, None, operator, NO_REQUESTER, at, reason=reason, accounts=accounts)
-        return accounts
+        details = {"reason": read_reason(reason), **operator.as_details()}
+        return await self.changes.of_every_account(
+            NO_REQUESTER, self.clock.now(), client_id=operator.client_id, **details
+        )
+
+    def _change(self, id: UUID, operator: Operator, requester: Requester) -> AbstractAsyncContextManager[Change]:
+        return self.changes.by_operator(id, requester, self.clock.now(), client_id=operator.client_id)
 
     async def send_password_reset(self, id: UUID, operator: Operator, requester: Requester) -> None:
         """The mail that the person could have asked for, with a budget of its own.
@@ -168,7 +152,7 @@ class Admin:
         Raises NotFound, AccountDisabled, TooManyResetMails.
         """
         async with self.database.transaction() as connection:
-            account = await AccountRows(connection).with_id(id)
+            account = await self.accounts.with_id(connection, id)
             if account is None:
                 raise NotFound
             await self.password_reset.send_operators_link(
@@ -184,17 +168,15 @@ class Admin:
             )
 
     async def _with_id(self, connection: Connection, id: UUID) -> KnownAccount:
-        account = await AccountRows(connection).with_id(id)
+        account = await self.accounts.with_id(connection, id)
         if account is None:
             raise NotFound
         return (await self._known(connection, account))[0]
 
     async def _known(self, connection: Connection, *accounts: Account) -> list[KnownAccount]:
-        states = await states_of(connection, [account.id for account in accounts], self.clock.now())
-        return [KnownAccount(account, states.get(account.id, DISABLED)) for account in accounts]
-
-    async def _count_revoked(self, connection: Connection, id: UUID, at: datetime) -> Revoked:
-        return await self.tokens.rows(connection).count_outlived(id, at)
+        ids = [account.id for account in accounts]
+        states = await self.two_factor.states_of(connection, ids, self.clock.now())
+        return [KnownAccount(account, states.get(account.id, TWO_FACTOR_OFF)) for account in accounts]
 
     async def _record(
         self,
@@ -216,10 +198,3 @@ class Admin:
             **operator.as_details(),
             **details,
         )
-
-    @staticmethod
-    async def _bump_epoch(connection: Connection, id: UUID) -> Account:
-        account = await AccountRows(connection).bump_epoch_of(id)
-        if account is None:
-            raise NotFound
-        return account

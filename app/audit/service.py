@@ -1,6 +1,7 @@
 """The audit log: every module records here what happened, in the transaction in which it happened."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.audit.domain import Event, EventType
@@ -20,7 +21,14 @@ _events = Counter(
 )
 
 
+@dataclass(frozen=True)
 class AuditLog:
+    retention: timedelta
+
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        while await EventRows(connection).sweep(before=at - self.retention):
+            pass
+
     async def record(
         self,
         connection: Connection,

@@ -136,7 +136,8 @@ async def _prepare(settings: Settings, kept: Kept) -> str | None:
     services = build_services(settings, SystemClock())
     password = SecretStr(kept.demo_password)
     try:
-        account = await services.accounts.with_address(DEMO_ADDRESS)
+        async with services.database.autocommit() as connection:
+            account = await services.accounts.with_address(connection, DEMO_ADDRESS)
         if account is None:
             await services.admin.create(DEMO_ADDRESS, password, Operator(name="twokeys dev"), NO_REQUESTER)
         elif not await services.hasher.verify(password, account.password_hash):

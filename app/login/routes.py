@@ -6,16 +6,17 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.accounts.domain import read_address
+from app.authentication.domain import Grant as Granted
+from app.authentication.schemas import Grant
 from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
-from app.login.domain import ChallengeExpired, InvalidCredentials
+from app.login.domain import InvalidCredentials
 from app.login.schemas import LogIn, SecondStep, TwoFactorRequired
 from app.login.service import Login
-from app.two_factor.domain import Grant as Granted
+from app.two_factor.challenges.domain import ChallengeExpired
 from app.two_factor.domain import WrongCodeAtLogin
-from app.two_factor.schemas import Grant
 
 LoginAnswer = Annotated[Grant | TwoFactorRequired, Field(discriminator="status")]
 

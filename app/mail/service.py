@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.database.engine import Connection, Database
@@ -14,6 +14,8 @@ from app.mail.repository import OutboxRows
 from app.security.secret_box import SealBroken, SecretBox
 
 _RESEALED_AT_ONCE = 100
+# Settled mail can be looked up for a week.
+_SETTLED_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Outbox:
             at=at,
             give_up_at=min(give_up_at or last, last),
         )
+
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        while await OutboxRows(connection).sweep(before=at - _SETTLED_KEPT):
+            pass
 
     async def forget(self, connection: Connection, account_id: UUID) -> None:
         """The account is deleted: no mail goes out any more."""

@@ -7,10 +7,10 @@ from math import ceil
 from pydantic import SecretStr
 
 from app.accounts.domain import Account, Address
-from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
+from app.authentication.change import Change, CredentialChange, Record
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
@@ -34,11 +34,8 @@ from app.password_reset.domain import (
 )
 from app.password_reset.repository import ResetLinks, ResetRequests
 from app.settings import PasswordResetPolicy, Settings
-from app.tokens.service import Tokens
 from app.two_factor.domain import Proof, SecondFactor
-from app.two_factor.repository import CodeAttempts, SecondFactors
 from app.two_factor.service import TwoFactor
-from app.two_factor.verifier import AlreadySpent, CodeVerifier
 
 _REQUESTS_AT_ONCE = 20
 _INVITATION_LIFE = timedelta(days=3)
@@ -51,9 +48,8 @@ class PasswordReset:
     clock: Clock
     settings: Settings
     accounts: Accounts
-    tokens: Tokens
+    changes: CredentialChange
     two_factor: TwoFactor
-    code_verifier: CodeVerifier
     audit_log: AuditLog
     outbox: Outbox
 
@@ -72,7 +68,7 @@ class PasswordReset:
         async with self.database.transaction() as connection:
             wishes = await ResetRequests(connection).take(most=_REQUESTS_AT_ONCE)
             for wish in wishes:
-                account = await AccountRows(connection).with_address(wish.folded_address)
+                account = await self.accounts.with_address(connection, wish.folded_address)
                 if account is not None and account.is_active:
                     await self.send_requested_link(connection, account, wish.requester)
         return len(wishes)
@@ -84,7 +80,7 @@ class PasswordReset:
         up by changing the password in between; of those there are five a minute at most.
         """
         at = self.clock.now()
-        if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
+        if not await self.accounts.lock_exclusively(connection, account):
             return False
         rows, most = ResetLinks(connection), self.settings.reset_mails_per_hour
         if await rows.count_open(account.id, at) >= self.settings.reset_links_open:
@@ -106,7 +102,7 @@ class PasswordReset:
         at, most = self.clock.now(), self.settings.reset_mails_per_hour
         if not account.is_active:
             raise AccountDisabled
-        if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
+        if not await self.accounts.lock_exclusively(connection, account):
             raise Unavailable(retry_after=1)
         earlier = await ResetLinks(connection).times_by_operators(account.id, at - _HOUR)
         if len(earlier) >= most:
@@ -193,22 +189,40 @@ class PasswordReset:
         await self.accounts.refuse_current(new_password, account)
         proof = await self._second_factor(account, factor, code, requester, at)
         password_hash = await self.accounts.hash(new_password)
-        try:
-            async with self.database.transaction() as connection:
-                return await self._reset(connection, link, account, password_hash, proof, requester, at)
-        except AlreadySpent:
-            assert proof is not None  # noqa: S101 - only a proof is spent
-            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, requester, at) from None
+        async with (
+            self.two_factor.verifier.refusing_reuse(account, proof, requester, at),
+            self.changes.by_link(account, requester, at) as change,
+        ):
+            if change is None or not await ResetLinks(change.connection).spend(link.digest, at):
+                raise ResetTokenInvalid
+            await self.accounts.set_password(change.connection, account, password_hash)
+            outcome = await self._settle_two_factor(change, proof)
+            await self.accounts.attempts.unlock(change.connection, account.folded_address)
+            cleared = outcome is TwoFactorOutcome.DISABLED
+            mail = MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else MailKind.PASSWORD_CHANGED
+            record = Record(EventType.PASSWORD_RESET_COMPLETED, mail, {"two_factor": outcome.value})
+            return Completed(outcome, await change.end(record))
+
+    async def _settle_two_factor(self, change: Change, proof: Proof | None) -> TwoFactorOutcome:
+        """Raises AlreadySpent."""
+        two_factor, account_id = self.two_factor, change.account.id
+        if proof is None:
+            # The link was followed under the epoch that was just bumped; 2FA can't go on or off without bumping it.
+            had_it = await two_factor.remove(change.connection, account_id)
+            return TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
+        await two_factor.verifier.spend(change.connection, change.account, proof, change.requester, change.at)
+        await two_factor.verifier.forgive(change.connection, account_id)
+        return TwoFactorOutcome.KEPT
 
     async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, SecondFactor]:
         if found is None:
             raise ResetTokenInvalid
         async with self.database.autocommit() as connection:
             link = await ResetLinks(connection).open_with(found, at)
-            account = await AccountRows(connection).with_id(link.account_id) if link else None
+            account = await self.accounts.with_id(connection, link.account_id) if link else None
             if link is None or account is None or account.epoch != link.epoch:
                 raise ResetTokenInvalid
-            return link, account, await SecondFactors(connection).of(account.id)
+            return link, account, await self.two_factor.factor_in(connection, account.id)
 
     async def _second_factor(
         self, account: Account, factor: SecondFactor, code: str | None, requester: Requester, at: datetime
@@ -220,44 +234,11 @@ class PasswordReset:
             return None
         if code is None:
             raise SecondFactorRequired
-        return await self.code_verifier.verify(account, factor, code, requester, at)
+        return await self.two_factor.verifier.verify(account, factor, code, requester, at)
 
-    async def _reset(
-        self,
-        connection: Connection,
-        link: ResetLink,
-        account: Account,
-        password_hash: str,
-        proof: Proof | None,
-        requester: Requester,
-        at: datetime,
-    ) -> Completed:
-        bumped = await AccountRows(connection).change_password(account.id, password_hash, seen=link.epoch)
-        if bumped is None or not await ResetLinks(connection).spend(link.digest, at):
-            raise ResetTokenInvalid
-        if proof is not None:
-            await self.code_verifier.spend(connection, account, proof, requester, at)
-            outcome = TwoFactorOutcome.KEPT
-        else:
-            # The link was followed under the epoch that was just bumped, and turning 2FA on or off bumps it.
-            had_it = await SecondFactors(connection).turn_off(account.id)
-            outcome = TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
-        await CodeAttempts(connection).forgive(account.id)
-        await self.accounts.attempts.unlock(connection, account.folded_address)
-        revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-        await self.audit_log.record(
-            connection,
-            EventType.PASSWORD_RESET_COMPLETED,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            two_factor=outcome.value,
-            revoked=revoked.as_details(),
-        )
-        cleared = outcome is TwoFactorOutcome.DISABLED
-        kind = MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else MailKind.PASSWORD_CHANGED
-        await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, requester=requester)
-        return Completed(outcome, revoked)
+    async def forget(self, connection: Connection, folded_address: str) -> None:
+        """The account is deleted: nobody's wish for a link is kept."""
+        await ResetRequests(connection).forget(folded_address)
 
-    async def clean(self, connection: Connection, at: datetime) -> None:
+    async def sweep(self, connection: Connection, at: datetime) -> None:
         await ResetLinks(connection).delete_old(at - timedelta(hours=1))

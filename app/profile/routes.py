@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WeakPassword, WrongPassword
+from app.authentication.schemas import Account
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
 from app.http.schemas import FromRequester
@@ -14,12 +15,12 @@ from app.profile.schemas import ChangePassword, Event, PasswordChanged
 from app.profile.service import Profile
 from app.tokens.domain import Caller, SessionRequired
 from app.tokens.guard import Guard
-from app.tokens.schemas import Revoked
-from app.two_factor.schemas import Account, Grant
+from app.tokens.schemas import RevokeAll, Revoked, RevokedAll
+from app.tokens.service import Tokens
 from app.two_factor.service import TwoFactor
 
 
-def profile_routes(profile: Profile, two_factor: TwoFactor, guard: Guard) -> APIRouter:
+def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/v1/me", tags=["Account"], route_class=StrictRoute)
     AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
@@ -35,8 +36,20 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, guard: Guard) -> API
     )
     async def change_password(caller: Session, body: ChangePassword, requester: FromRequester) -> PasswordChanged:
         """Two-factor authentication stays as it is; everything else that the account had is dead."""
-        grant, revoked = await profile.change_password(caller, body.current_password, body.new_password, requester)
-        return PasswordChanged(grant=Grant.of(grant), revoked=Revoked.of(revoked))
+        changed = await profile.change_password(caller, body.current_password, body.new_password, requester)
+        return PasswordChanged.of(changed)
+
+    @router.post(
+        "/tokens/revoke-all",
+        tags=["Authentication tokens"],
+        summary="Revoke one's tokens",
+        responses=refuses(InvalidToken, SessionRequired),
+    )
+    async def revoke_all_tokens(caller: Session, requester: FromRequester, body: RevokeAll | None = None) -> RevokedAll:
+        """All but the calling one, unless `keep_current` is false."""
+        keep = body is None or body.keep_current
+        revoked = await (tokens.revoke_others if keep else profile.revoke_all_tokens)(caller, requester)
+        return RevokedAll(revoked=Revoked.of(revoked))
 
     @router.get("/events", summary="List what happened to one's account", responses=refuses(InvalidToken))
     async def list_events(caller: AnyToken, page: PageParams) -> Page[Event]:

@@ -6,9 +6,10 @@ from uuid import UUID
 from pydantic import Field
 
 from app.audit import domain
+from app.authentication.domain import Changed
+from app.authentication.schemas import Grant
 from app.http.schemas import IpOut, PasswordIn, RequestModel, ResponseModel, Timestamp, UserAgentOut
 from app.tokens.schemas import Revoked
-from app.two_factor.schemas import Grant
 
 
 class ChangePassword(RequestModel):
@@ -19,6 +20,10 @@ class ChangePassword(RequestModel):
 class PasswordChanged(ResponseModel):
     grant: Grant
     revoked: Revoked
+
+    @classmethod
+    def of(cls, changed: Changed) -> Self:
+        return cls(grant=Grant.of(changed.grant), revoked=Revoked.of(changed.revoked))
 
 
 class Event(ResponseModel):

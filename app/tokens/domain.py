@@ -112,6 +112,10 @@ class LiveTokens:
     current: Token
 
 
+class AccountChanged(Exception):
+    """The account is no longer as it was read. Each caller says what that means; none lets it out."""
+
+
 class SessionRequired(NotAllowed):
     code = "session_required"
     title = "A personal token may not do this; log in."
@@ -120,3 +124,21 @@ class SessionRequired(NotAllowed):
 class TokenLimitReached(Conflict):
     code = "token_limit_reached"
     title = "This account has as many personal tokens as it may have; revoke one first."
+
+
+class ReauthenticationRequired(NotAllowed):
+    """`max_age` (seconds) is how old a proof by two factors may be for this."""
+
+    code = "reauthentication_required"
+    title = "Prove once more that it is you, with both factors."
+
+
+def require_fresh(caller: Caller, at: datetime, *, within_seconds: int) -> None:
+    """Raises ReauthenticationRequired where two factors were proved longer ago.
+
+    An account has two-factor authentication exactly where its sessions were proved by two factors, since turning it on
+    or off ends all sessions. Without it the calls that change something ask for the password, and nothing more is due.
+    """
+    token = caller.token
+    if token.assurance is Assurance.AAL2 and at - token.authenticated_at > timedelta(seconds=within_seconds):
+        raise ReauthenticationRequired(max_age=within_seconds)

@@ -1,6 +1,6 @@
 """The tokens table. A token lives while its epoch is its account's; nothing else has to be remembered anywhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    CTE,
     Boolean,
     CheckConstraint,
     Column,
@@ -38,7 +37,7 @@ from sqlalchemy import (
 
 from app.accounts.domain import Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
-from app.accounts.repository import account_of, accounts
+from app.accounts.repository import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record, metadata
 from app.kernel.page import PageOf, cut_page
@@ -141,16 +140,13 @@ _surplus = (
     .offset(bindparam("keep", type_=Integer))
 )
 _new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
-_add_session = CompiledStatement(
-    delete(tokens).where(tokens.c.id.in_(_surplus)).add_cte(insert(tokens).values(_new).cte("issued"))
+_locked = LOCK_IF_UNCHANGED.cte("locked")
+_issued = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(_locked)).cte("issued")
+_died = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(_locked.c.id))).cte("died")
+_add_session = CompiledStatement(select(_locked.c.id).add_cte(_issued, _died))
+_lock_unrevoked = CompiledStatement(
+    select(tokens.c.id).where(tokens.c.id == bindparam("id", type_=Uuid)).with_for_update(read=True, key_share=True)
 )
-
-
-def opening(locked: CTE) -> Sequence[CTE]:
-    """`TokenRows.add_session` as parts of another statement, done only where `locked` finds the account."""
-    issued = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(locked))
-    revoked = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(locked.c.id)))
-    return issued.cte("issued"), revoked.cte("revoked")
 
 
 def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
@@ -170,15 +166,6 @@ def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[s
         "last_used_ip": token.last_used_ip,
         "user_agent": token.user_agent,
     }
-
-
-def new_session(
-    token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int, idle: timedelta
-) -> Mapping[str, object]:
-    """The parameters of `add_session` and `opening`. Surplus sessions are deleted, the longest unused first."""
-    values = {f"new_{name}": value for name, value in _values(token, account_id, epoch, digest).items()}
-    # The DELETE does not see the new session yet.
-    return values | {"owner": account_id, "keep": keep - 1, "at": token.created_at, "idle": idle}
 
 
 @dataclass(frozen=True)
@@ -203,9 +190,19 @@ class TokenRows:
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
         await self.connection.execute(insert(tokens), _values(token, account_id, epoch, digest))
 
-    async def add_session(self, session: Mapping[str, object]) -> None:
-        """Also deletes surplus sessions, the longest unused first. `new_session` makes the parameters."""
-        await _add_session.all(self.connection, session)
+    async def add_session(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int) -> bool:
+        """Locks the account first; False, and nothing done, where it is no longer under this epoch.
+
+        Sessions over the number to keep die, the longest unused first.
+        """
+        new = {f"new_{name}": value for name, value in _values(token, account_id, epoch, digest).items()}
+        # The DELETE does not see the new session yet.
+        surplus = {"owner": account_id, "keep": keep - 1, **self._params(token.created_at)}
+        return await _add_session.first(self.connection, new | surplus | unchanged(account_id, epoch)) is not None
+
+    async def lock_unrevoked(self, id: UUID) -> bool:
+        """Keeps the token from being revoked until the transaction ends; False where it was."""
+        return await _lock_unrevoked.first(self.connection, {"id": id}) is not None
 
     async def live_of(
         self, account_id: UUID, at: datetime, *, kind: Kind | None, after: UUID | None, limit: int

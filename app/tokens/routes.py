@@ -10,9 +10,9 @@ from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound
-from app.tokens.domain import Caller, Kind, SessionRequired, TokenLimitReached
+from app.tokens.domain import Caller, Kind, ReauthenticationRequired, SessionRequired, TokenLimitReached
 from app.tokens.guard import Guard
-from app.tokens.schemas import CreatedToken, CreateToken, RevokeAll, Revoked, RevokedAll, TokenPage
+from app.tokens.schemas import CreatedToken, CreateToken, TokenPage
 from app.tokens.service import Tokens
 
 
@@ -35,7 +35,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         "/me/tokens",
         status_code=201,
         summary="Create a personal token",
-        responses=refuses(InvalidToken, SessionRequired, TokenLimitReached),
+        responses=refuses(InvalidToken, SessionRequired, ReauthenticationRequired, TokenLimitReached),
     )
     async def create_token(caller: Session, body: CreateToken, requester: FromRequester) -> CreatedToken:
         """The secret is shown in this answer and never again."""
@@ -43,15 +43,6 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
             caller, body.description, body.max_age_seconds, requester, extend_when_used=body.extend_when_used
         )
         return CreatedToken.of(issued)
-
-    @router.post(
-        "/me/tokens/revoke-all", summary="Revoke one's tokens", responses=refuses(InvalidToken, SessionRequired)
-    )
-    async def revoke_all_tokens(caller: Session, requester: FromRequester, body: RevokeAll | None = None) -> RevokedAll:
-        """All but the calling one, unless `keep_current` is false."""
-        keep = body is None or body.keep_current
-        revoked = await (tokens.revoke_others if keep else tokens.revoke_all)(caller, requester)
-        return RevokedAll(revoked=Revoked.of(revoked))
 
     @router.delete(
         "/me/tokens/{id}",

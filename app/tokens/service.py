@@ -1,13 +1,13 @@
 """The verbs of tokens: check, issue, create, list, revoke."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.accounts.domain import Account
-from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
@@ -19,20 +19,24 @@ from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.settings import Settings
-from app.tokens.domain import Caller, IssuedToken, Kind, LiveTokens, Revoked, SessionRequired, Token, TokenLimitReached
-from app.tokens.repository import TokenRows, Use, new_session
+from app.tokens.domain import (
+    AccountChanged,
+    Caller,
+    IssuedToken,
+    Kind,
+    LiveTokens,
+    Revoked,
+    SessionRequired,
+    Token,
+    TokenLimitReached,
+    require_fresh,
+)
+from app.tokens.repository import TokenRows, Use
 
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
 # must not look dead to another process meanwhile.
 _WRITTEN_AT_ONCE = timedelta(seconds=10)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A session that is about to be stored."""
-
-    issued: IssuedToken
-    params: Mapping[str, object] = field(repr=False)
+_SWEPT_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Tokens:
     database: Database
     clock: Clock
     settings: Settings
+    accounts: Accounts
     audit_log: AuditLog
     outbox: Outbox
     uses: dict[UUID, Use] = field(default_factory=dict)
@@ -93,15 +98,18 @@ class Tokens:
             raise
 
     async def issue_session(
-        self, connection: Connection, account: Account, amr: Sequence[str], requester: Requester, at: datetime
+        self,
+        connection: Connection,
+        account: Account,
+        amr: Sequence[str],
+        authenticated_at: datetime,
+        requester: Requester,
+        at: datetime,
     ) -> IssuedToken:
-        """A session under the account's epoch, which the caller's transaction holds or has just bumped."""
-        opening = self.prepare_session(account, amr, requester, at)
-        await self.rows(connection).add_session(opening.params)
-        return opening.issued
+        """A session under the epoch that was read; locks the account first. `authenticated_at` is the oldest proof's.
 
-    def prepare_session(self, account: Account, amr: Sequence[str], requester: Requester, at: datetime) -> Opening:
-        """The session and what a statement has to be given to store it; until then it opens nothing."""
+        Raises AccountChanged.
+        """
         secret = new_secret(SecretKind.SESSION)
         end = at + timedelta(seconds=self.settings.session_max_seconds)
         token = Token(
@@ -109,7 +117,7 @@ class Tokens:
             kind=Kind.SESSION,
             description=None,
             amr=tuple(amr),
-            authenticated_at=at,
+            authenticated_at=authenticated_at,
             created_at=at,
             expires_at=end,
             ends_at=min(end, at + timedelta(seconds=self.settings.session_idle_seconds)),
@@ -119,15 +127,37 @@ class Tokens:
             max_age_seconds=None,
             extend_when_used=False,
         )
-        params = new_session(
+        stored = await self.rows(connection).add_session(
             token,
             account_id=account.id,
             epoch=account.epoch,
             digest=digest(secret),
             keep=self.settings.sessions_per_account,
-            idle=timedelta(seconds=self.settings.session_idle_seconds),
         )
-        return Opening(IssuedToken(secret, token), params)
+        if not stored:
+            raise AccountChanged
+        return IssuedToken(secret, token)
+
+    async def lock_unrevoked(self, connection: Connection, token_id: UUID) -> bool:
+        """Keeps a token from being revoked until the transaction ends; False where it was."""
+        return await self.rows(connection).lock_unrevoked(token_id)
+
+    async def lock_caller(self, connection: Connection, caller: Caller, *, exclusively: bool = False) -> None:
+        """First in every act that a token starts and that bumps no epoch: locks its account, then the token itself.
+
+        `exclusively` keeps other transactions of the account out, for what must be counted. Raises InvalidToken.
+        """
+        lock = self.accounts.lock_exclusively if exclusively else self.accounts.lock_if_unchanged
+        if not await lock(connection, caller.account) or not await self.lock_unrevoked(connection, caller.token.id):
+            raise InvalidToken
+
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        while await self.rows(connection).delete_dead(at, most=_SWEPT_AT_ONCE):
+            pass
+
+    async def count_outlived(self, connection: Connection, account_id: UUID, at: datetime) -> Revoked:
+        """How many tokens lived until the epoch was bumped, which it was once in this transaction."""
+        return await self.rows(connection).count_outlived(account_id, at)
 
     async def create_personal(
         self,
@@ -138,9 +168,13 @@ class Tokens:
         *,
         extend_when_used: bool,
     ) -> IssuedToken:
-        """Proved as well as the session that asked for it. Raises SessionRequired, TokenLimitReached, InvalidToken."""
+        """Proved as well and as long ago as the session that asked for it.
+
+        Raises SessionRequired, ReauthenticationRequired, TokenLimitReached, InvalidToken.
+        """
         require_session(caller)
         at, account = self.clock.now(), caller.account
+        require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
         end = at + timedelta(seconds=max_age_seconds) if max_age_seconds else None
         secret = new_secret(SecretKind.PERSONAL)
         token = Token(
@@ -159,8 +193,7 @@ class Tokens:
             extend_when_used=extend_when_used,
         )
         async with self.database.transaction() as connection:
-            if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
-                raise InvalidToken
+            await self.lock_caller(connection, caller, exclusively=True)
             rows = self.rows(connection)
             living = await rows.count_live(account.id, at)
             if living.personal_tokens >= self.settings.personal_tokens_per_account:
@@ -203,14 +236,17 @@ class Tokens:
         return LiveTokens(page, counts, current)
 
     async def revoke(self, caller: Caller, id: UUID, requester: Requester) -> None:
-        """One's own token. Raises SessionRequired; NotFound for a dead one, and for another account's."""
+        """One's own token. Raises SessionRequired, InvalidToken; NotFound for a dead one, and another account's."""
         require_session(caller)
-        await self._revoke(caller.account, id, requester, reason="revoked")
+        async with self.database.transaction() as connection:
+            await self.lock_caller(connection, caller)
+            await self._revoke(connection, caller.account, id, requester, reason="revoked")
 
     async def log_out(self, caller: Caller, requester: Requester) -> None:
         """Revokes the calling token. Raises InvalidToken where it has died meanwhile."""
         try:
-            await self._revoke(caller.account, caller.token.id, requester, reason="logout")
+            async with self.database.transaction() as connection:
+                await self._revoke(connection, caller.account, caller.token.id, requester, reason="logout")
         except NotFound:
             raise InvalidToken from None
 
@@ -223,32 +259,42 @@ class Tokens:
             caller = await self.rows(connection).caller_with(found, self.clock.now())
         if caller is None:
             return
-        try:
-            await self._revoke(
-                caller.account, caller.token.id, requester, reason="revoked_by_client", client_id=client_id
-            )
-        except NotFound:
-            return
+        with suppress(NotFound):
+            async with self.database.transaction() as connection:
+                await self._revoke(
+                    connection,
+                    caller.account,
+                    caller.token.id,
+                    requester,
+                    reason="revoked_by_client",
+                    client_id=client_id,
+                )
 
     async def _revoke(
-        self, account: Account, id: UUID, requester: Requester, *, reason: str, client_id: str | None = None
+        self,
+        connection: Connection,
+        account: Account,
+        id: UUID,
+        requester: Requester,
+        *,
+        reason: str,
+        client_id: str | None = None,
     ) -> None:
         at = self.clock.now()
-        async with self.database.transaction() as connection:
-            kind = await self.rows(connection).revoke(id, account.id, at)
-            if kind is None:
-                raise NotFound
-            await self.audit_log.record(
-                connection,
-                EventType.TOKEN_REVOKED,
-                account_id=account.id,
-                at=at,
-                requester=requester,
-                client_id=client_id,
-                token_id=str(id),
-                kind=kind.value,
-                reason=reason,
-            )
+        kind = await self.rows(connection).revoke(id, account.id, at)
+        if kind is None:
+            raise NotFound
+        await self.audit_log.record(
+            connection,
+            EventType.TOKEN_REVOKED,
+            account_id=account.id,
+            at=at,
+            requester=requester,
+            client_id=client_id,
+            token_id=str(id),
+            kind=kind.value,
+            reason=reason,
+        )
         self.uses.pop(id, None)
 
     async def revoke_others(self, caller: Caller, requester: Requester) -> Revoked:
@@ -256,42 +302,18 @@ class Tokens:
         require_session(caller)
         at, account = self.clock.now(), caller.account
         async with self.database.transaction() as connection:
-            if not await AccountRows(connection).lock_exclusively(account.id, epoch=account.epoch):
-                raise InvalidToken
+            await self.lock_caller(connection, caller, exclusively=True)
             revoked = await self.rows(connection).revoke_all_but(caller.token.id, account.id, at)
-            await self._record_revocations(connection, account, revoked, requester, at, reason="revoke_others")
+            await self.audit_log.record(
+                connection,
+                EventType.TOKENS_REVOKED,
+                account_id=account.id,
+                at=at,
+                requester=requester,
+                reason="revoke_others",
+                revoked=revoked.as_details(),
+            )
         return revoked
-
-    async def revoke_all(self, caller: Caller, requester: Requester) -> Revoked:
-        """Every token, one that is being created at this moment included. Raises SessionRequired, InvalidToken."""
-        require_session(caller)
-        at, account = self.clock.now(), caller.account
-        async with self.database.transaction() as connection:
-            if await AccountRows(connection).bump_epoch(account.id, seen=account.epoch) is None:
-                raise InvalidToken
-            revoked = await self.rows(connection).count_outlived(account.id, at)
-            await self._record_revocations(connection, account, revoked, requester, at, reason="revoke_all")
-        return revoked
-
-    async def _record_revocations(
-        self,
-        connection: Connection,
-        account: Account,
-        revoked: Revoked,
-        requester: Requester,
-        at: datetime,
-        *,
-        reason: str,
-    ) -> None:
-        await self.audit_log.record(
-            connection,
-            EventType.TOKENS_REVOKED,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            reason=reason,
-            revoked=revoked.as_details(),
-        )
 
 
 def require_session(caller: Caller) -> None:

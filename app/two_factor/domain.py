@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from app.accounts.domain import Account
+from app.authentication.domain import TWO_FACTOR_OFF, Changed, TwoFactorState, TwoFactorStatus
 from app.kernel.randomness import random_bytes
 from app.kernel.refusal import Conflict, Gone, NotAllowed, NotAuthenticated
-from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE, IssuedToken, Revoked
+from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE
 
 RECOVERY_CODE_COUNT = 10
 _RECOVERY_CODE_BYTES = 15
@@ -26,12 +26,6 @@ APP_NAME, SECURITY_KEY_NAME, PASSKEY_NAME = "Authenticator app", "Security key",
 MOST_APPS = 3
 """Each app adds codes that are valid at a time, and so a better guess."""
 MOST_CREDENTIALS = 10
-
-
-class Status(StrEnum):
-    DISABLED = "disabled"
-    PENDING = "pending"
-    ENABLED = "enabled"
 
 
 class Kind(StrEnum):
@@ -87,32 +81,21 @@ class SecondFactor:
         return (*([Kind.TOTP] if self.devices else []), *([Kind.WEBAUTHN] if self.credentials else []))
 
 
-@dataclass(frozen=True)
-class State:
-    """What an account may know of its second factor."""
-
-    status: Status
-    enabled_at: datetime | None = None
-    last_used_at: datetime | None = None
-    enrollment_expires_at: datetime | None = None
-    recovery_codes_remaining: int = 0
-    methods: tuple[Kind, ...] = ()
-
-
-DISABLED = State(Status.DISABLED)
-
-
-def state_of(factor: SecondFactor | None, at: datetime) -> State:
+def state_of(factor: SecondFactor | None, at: datetime) -> TwoFactorState:
     """A pending enrollment that has expired reads as disabled."""
     if factor is None:
-        return DISABLED
+        return TWO_FACTOR_OFF
     pending_until = factor.enrollment_expires_at
     if pending_until is not None and pending_until <= at:
         pending_until = None
     if not factor.is_enabled:
-        return State(Status.PENDING, enrollment_expires_at=pending_until) if pending_until else DISABLED
-    return State(
-        status=Status.ENABLED,
+        return (
+            TwoFactorState(TwoFactorStatus.PENDING, enrollment_expires_at=pending_until)
+            if pending_until
+            else TWO_FACTOR_OFF
+        )
+    return TwoFactorState(
+        status=TwoFactorStatus.ENABLED,
         enabled_at=factor.enabled_at,
         last_used_at=factor.last_used_at,
         enrollment_expires_at=pending_until,
@@ -159,21 +142,11 @@ class Issued:
 
 
 @dataclass(frozen=True)
-class Grant:
-    """What a successful proof returns."""
+class TurnedOn:
+    """2FA is on; the recovery codes are shown once."""
 
-    issued: IssuedToken
-    account: Account
-    two_factor: State
-
-
-@dataclass(frozen=True)
-class Changed:
-    """2FA went on or off: everything older is dead, and the caller goes on in a fresh session."""
-
-    grant: Grant
-    revoked: Revoked
-    recovery_codes: Sequence[str] = field(default=(), repr=False)
+    changed: Changed
+    recovery_codes: Sequence[str] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WrongPassword
+from app.authentication.schemas import TwoFactor as TwoFactorOut
 from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
@@ -30,8 +31,8 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
 
     @router.get("", summary="See whether two-factor authentication is on", responses=refuses(InvalidToken))
-    async def get_two_factor(caller: AnyToken) -> schemas.TwoFactor:
-        return schemas.TwoFactor.of(await two_factor.state(caller.account))
+    async def get_two_factor(caller: AnyToken) -> TwoFactorOut:
+        return TwoFactorOut.of(await two_factor.state(caller.account))
 
     @router.post(
         "/enrollment",

@@ -1,15 +1,23 @@
-"""Two-factor authentication, and what a proof grants, as JSON."""
+"""Two-factor authentication as JSON."""
 
 import re
-from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.accounts import domain as accounts
-from app.http.schemas import AddressOut, IdIn, PasswordIn, RecoveryCodeOut, RequestModel, ResponseModel, Timestamp
-from app.tokens.schemas import Revoked, Token
+from app.authentication.domain import Changed
+from app.authentication.schemas import Grant, TwoFactor
+from app.http.schemas import (
+    AddressOut,
+    IdIn,
+    PasswordIn,
+    RecoveryCodeOut,
+    RequestModel,
+    ResponseModel,
+    Timestamp,
+)
+from app.tokens.schemas import Revoked
 from app.two_factor import domain, totp
 
 _TOTP_CODE = re.compile(r"[0-9]{6}")
@@ -27,79 +35,10 @@ def _is_code(text: str) -> str:
 CodeIn = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_code), Field(examples=["123456"])]
 
 
-class TwoFactor(ResponseModel):
-    status: Literal["disabled", "pending", "enabled"] = Field(examples=["enabled"])
-    enabled_at: Timestamp | None
-    last_used_at: Timestamp | None
-    enrollment_expires_at: Timestamp | None = Field(examples=[None])
-    recovery_codes_remaining: int = Field(examples=[10])
-
-    @classmethod
-    def of(cls, state: domain.State) -> Self:
-        return cls(
-            status=state.status.value,
-            enabled_at=state.enabled_at,
-            last_used_at=state.last_used_at,
-            enrollment_expires_at=state.enrollment_expires_at,
-            recovery_codes_remaining=state.recovery_codes_remaining,
-        )
-
-
 TurnedOff = Annotated[
     TwoFactor,
     Field(examples=[{"status": "disabled", "recovery_codes_remaining": 0}]),
 ]
-
-
-class Account(ResponseModel):
-    id: UUID
-    email: AddressOut
-    created_at: Timestamp
-    status: Literal["active", "disabled"]
-    external_id: str | None = Field(
-        description="What the system that it was imported from calls it.", examples=["u-4711"]
-    )
-    email_verified_at: Timestamp | None
-    last_login_at: Timestamp | None
-    two_factor: TwoFactor
-
-    @classmethod
-    def of(cls, account: accounts.Account, state: domain.State) -> Self:
-        return cls(
-            id=account.id,
-            email=account.address,
-            created_at=account.created_at,
-            status=account.status.value,
-            external_id=account.external_id,
-            email_verified_at=account.email_verified_at,
-            last_login_at=account.last_login_at,
-            two_factor=TwoFactor.of(state),
-        )
-
-
-class Grant(ResponseModel):
-    """What a successful proof returns."""
-
-    status: Literal["authenticated"] = "authenticated"
-    access_token: str = Field(examples=["tks_…"])
-    token_type: Literal["Bearer"] = "Bearer"
-    expires_in: int = Field(description="Seconds to the absolute end; idleness may end it earlier.", examples=[86400])
-    token: Token
-    account: Account
-
-    @classmethod
-    def of(cls, grant: domain.Grant) -> Self:
-        token = grant.issued.token
-        return cls(
-            access_token=grant.issued.secret.get_secret_value(),
-            expires_in=_seconds(token.created_at, token.expires_at),
-            token=Token.of(token, current=token.id),
-            account=Account.of(grant.account, grant.two_factor),
-        )
-
-
-def _seconds(since: datetime, until: datetime | None) -> int:
-    return int((until - since).total_seconds()) if until else 0
 
 
 class BeginEnrollment(RequestModel):
@@ -142,10 +81,11 @@ class Confirmed(ResponseModel):
     revoked: Revoked
 
     @classmethod
-    def of(cls, changed: domain.Changed) -> Self:
+    def of(cls, turned_on: domain.TurnedOn) -> Self:
+        changed = turned_on.changed
         return cls(
             two_factor=TwoFactor.of(changed.grant.two_factor),
-            recovery_codes=list(changed.recovery_codes),
+            recovery_codes=list(turned_on.recovery_codes),
             grant=Grant.of(changed.grant),
             revoked=Revoked.of(changed.revoked),
         )
@@ -162,7 +102,7 @@ class Disabled(ResponseModel):
     revoked: Revoked
 
     @classmethod
-    def of(cls, changed: domain.Changed) -> Self:
+    def of(cls, changed: Changed) -> Self:
         return cls(
             two_factor=TwoFactor.of(changed.grant.two_factor),
             grant=Grant.of(changed.grant),

@@ -1,6 +1,7 @@
 """The verbs of two-factor authentication: enroll, confirm, disable, replace the recovery codes."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,42 +10,46 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account
-from app.accounts.repository import AccountRows
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
+from app.authentication.change import CredentialChange, Record
+from app.authentication.domain import TWO_FACTOR_OFF, Changed, Grant, TwoFactorState
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
-from app.kernel.refusal import FieldError, InvalidToken
+from app.kernel.refusal import FieldError
 from app.kernel.requester import Requester
+from app.kernel.secret import SecretKind, digest, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import SecretBox
 from app.settings import Settings
-from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, Caller
+from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, AccountChanged, Caller
 from app.tokens.service import Tokens
 from app.two_factor import qr, totp
+from app.two_factor.challenges.domain import Challenge, ChallengeExpired
+from app.two_factor.challenges.repository import Challenges
 from app.two_factor.domain import (
     APP_NAME,
-    DISABLED,
     AlreadyEnabled,
-    Changed,
     Enrollment,
     EnrollmentExpired,
-    Grant,
     Issued,
     NoPendingEnrollment,
     NotEnabled,
     SecondFactor,
-    State,
+    TurnedOn,
     is_totp_code,
     new_recovery_codes,
     recovery_code_digest,
     state_of,
 )
-from app.two_factor.repository import Authenticators, CodeAttempts, Enrollments, SecondFactors
-from app.two_factor.verifier import AlreadySpent, CodeVerifier
+from app.two_factor.repository import Authenticators, Enrollments, SecondFactors
+from app.two_factor.verifier import CodeVerifier
+
+# An expired enrollment answers 410 for a day.
+_EXPIRED_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -55,39 +60,62 @@ class TwoFactor:
     secret_box: SecretBox
     accounts: Accounts
     tokens: Tokens
-    code_verifier: CodeVerifier
+    changes: CredentialChange
+    verifier: CodeVerifier
     audit_log: AuditLog
     outbox: Outbox
 
     async def factor_of(self, account: Account) -> SecondFactor:
         async with self.database.autocommit() as connection:
-            return await SecondFactors(connection).of(account.id)
+            return await self.factor_in(connection, account.id)
+
+    async def factor_in(self, connection: Connection, account_id: UUID) -> SecondFactor:
+        return await SecondFactors(connection).of(account_id)
 
     async def holder_with(self, folded_address: str) -> tuple[Account, SecondFactor] | tuple[None, None]:
         """The account with this address, and its second factor, by one statement."""
         async with self.database.autocommit() as connection:
             return await SecondFactors(connection).holder_with(folded_address) or (None, None)
 
-    async def state(self, account: Account) -> State:
+    async def challenge(
+        self, connection: Connection, account: Account, at: datetime, expires_at: datetime
+    ) -> SecretStr:
+        """A log-in that waits for its second factor; locks the account first. Raises AccountChanged."""
+        secret = new_secret(SecretKind.CHALLENGE)
+        if not await Challenges(connection).add(digest(secret), account, at, expires_at):
+            raise AccountChanged
+        return secret
+
+    async def spend_challenge(self, connection: Connection, challenge: Challenge, at: datetime) -> None:
+        """In the transaction that grants what it waits for; locks the account first. Raises ChallengeExpired."""
+        if not await Challenges(connection).spend(challenge.digest, challenge.account, at):
+            raise ChallengeExpired
+
+    async def state(self, account: Account) -> TwoFactorState:
         return state_of(await self.factor_of(account), self.clock.now())
+
+    async def states_of(
+        self, connection: Connection, account_ids: Sequence[UUID], at: datetime
+    ) -> Mapping[UUID, TwoFactorState]:
+        """Of a page of accounts, by one statement. Who has no second factor is not in the result."""
+        found = await SecondFactors(connection).of_each(account_ids)
+        return {account_id: state_of(factor, at) for account_id, factor in found.items()}
 
     async def begin(self, caller: Caller, password: SecretStr, requester: Requester) -> Issued:
         """A new secret, shown once, in place of a pending one. Raises WrongPassword, AlreadyEnabled, InvalidToken."""
-        account = caller.account
+        account, at = caller.account, self.clock.now()
         if (await self.factor_of(account)).is_enabled:
             raise AlreadyEnabled
-        attempt = await self.accounts.reauthenticate(account, password, requester)
-        at = self.clock.now()
+        await self.accounts.reauthenticate(account, password, requester, at)
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
         sealed = self.secret_box.seal(secret.encode(), owner=account.id)
         pending = Enrollment(id, account.id, sealed, begun_at=at, expires_at=expires_at)
         async with self.database.transaction() as connection:
-            await self._lock_if_unchanged(connection, account)
-            if (await SecondFactors(connection).of(account.id)).is_enabled:
+            await self.tokens.lock_caller(connection, caller)
+            if (await self.factor_in(connection, account.id)).is_enabled:
                 raise AlreadyEnabled
             await Enrollments(connection).begin(pending, account.epoch)
-            await self.accounts.attempts.forgive(connection, attempt)
             await self.audit_log.record(
                 connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, requester=requester
             )
@@ -98,12 +126,26 @@ class TwoFactor:
     async def cancel(self, caller: Caller) -> None:
         """Drops a pending enrollment, if there is one. Raises InvalidToken."""
         async with self.database.transaction() as connection:
-            await self._lock_if_unchanged(connection, caller.account)
+            await self.tokens.lock_caller(connection, caller)
             await Enrollments(connection).remove(caller.account.id)
+
+    async def drop_pending(self, connection: Connection, account_id: UUID, at: datetime) -> TwoFactorState:
+        """In a change that a pending enrollment must not outlive. Returns what is left."""
+        await Enrollments(connection).remove(account_id)
+        return state_of(await self.factor_in(connection, account_id), at)
+
+    async def remove(self, connection: Connection, account_id: UUID) -> bool:
+        """In a change that clears the second factor: without residue, a lock by wrong codes included.
+
+        Whether it was on.
+        """
+        was_enabled = await SecondFactors(connection).turn_off(account_id)
+        await self.verifier.forgive(connection, account_id)
+        return was_enabled
 
     async def confirm(
         self, caller: Caller, code: str, requester: Requester, *, enrollment_id: UUID | None = None
-    ) -> Changed:
+    ) -> TurnedOn:
         """2FA goes on with the first code of the new device; everything older dies.
 
         A code for another enrollment than the pending one, as from a second tab, counts as no attempt.
@@ -111,126 +153,95 @@ class TwoFactor:
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, InvalidToken.
         """
         account, at = caller.account, self.clock.now()
-        async with self.database.autocommit() as connection:
-            enrollment = await Enrollments(connection).pending_of(account.id)
-            if enrollment is None or enrollment_id not in {None, enrollment.id}:
-                raise NoPendingEnrollment
-            if enrollment.has_expired(at):
-                raise EnrollmentExpired
-            in_a_row = await self.code_verifier.count_attempt(connection, account.id, at)
-        secret = self.code_verifier.open_secret(enrollment.sealed_secret, account.id)
+        enrollment = await self._pending(account, enrollment_id, at)
+        in_a_row = await self.verifier.count_attempt(account.id, at)
+        secret = self.verifier.open_secret(enrollment.sealed_secret, account.id)
         step = totp.matching_step(secret, code, at, after=None) if is_totp_code(code) else None
         if step is None:
-            raise await self.code_verifier.record_wrong_code(
-                account, in_a_row, requester, at, **self._skew(secret, code, at)
-            )
+            skew = self._skew(secret, code, at)
+            raise await self.verifier.record_wrong_code(account, in_a_row, requester, at, **skew)
         recovery_codes = new_recovery_codes()
-        async with self.database.transaction() as connection:
-            bumped = await self._bump_epoch(connection, account)
-            sealed = await Enrollments(connection).take(enrollment, at)
-            if sealed is None:
-                raise NoPendingEnrollment
-            name = enrollment.name or APP_NAME
-            await Authenticators(connection).add_totp(enrollment.id, account.id, name, sealed, step=step, at=at)
-            rows = SecondFactors(connection)
-            await rows.turn_on(account.id, at)
-            await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in recovery_codes])
-            await CodeAttempts(connection).forgive(account.id)
-            state = state_of(await rows.of(account.id), at)
-            return await self._changed(
-                connection, bumped, state, BY_PASSWORD_AND_CODE, requester, at, recovery_codes=recovery_codes
-            )
+        async with self.changes.by_caller(caller, requester, at) as change:
+            state = await self._turn_on(change.connection, enrollment, step, recovery_codes, at)
+            record = Record(EventType.TWO_FACTOR_ENABLED, MailKind.TWO_FACTOR_ENABLED)
+            # The password was proved when the enrollment began, and is the older one of the two proofs.
+            issued, revoked = await change.end_with_session(record, BY_PASSWORD_AND_CODE, enrollment.begun_at)
+        return TurnedOn(Changed(Grant(issued, change.account, state), revoked), recovery_codes)
+
+    async def _pending(self, account: Account, enrollment_id: UUID | None, at: datetime) -> Enrollment:
+        async with self.database.autocommit() as connection:
+            enrollment = await Enrollments(connection).pending_of(account.id)
+        if enrollment is None or enrollment_id not in {None, enrollment.id}:
+            raise NoPendingEnrollment
+        if enrollment.has_expired(at):
+            raise EnrollmentExpired
+        return enrollment
+
+    async def _turn_on(
+        self, connection: Connection, enrollment: Enrollment, step: int, recovery_codes: Sequence[str], at: datetime
+    ) -> TwoFactorState:
+        """By the enrollment's first code, at this step. Raises NoPendingEnrollment."""
+        sealed = await Enrollments(connection).take(enrollment, at)
+        if sealed is None:
+            raise NoPendingEnrollment
+        account_id, name = enrollment.account_id, enrollment.name or APP_NAME
+        await Authenticators(connection).add_totp(enrollment.id, account_id, name, sealed, step=step, at=at)
+        rows = SecondFactors(connection)
+        await rows.turn_on(account_id, at)
+        await rows.replace_recovery_codes(account_id, [recovery_code_digest(each) for each in recovery_codes])
+        await self.verifier.forgive(connection, account_id)
+        return state_of(await rows.of(account_id), at)
 
     async def disable(self, caller: Caller, password: SecretStr, code: str | None, requester: Requester) -> Changed:
         """2FA goes off without residue; everything older dies. A code that is sent must be right.
 
         Raises NotEnabled, WrongPassword, WrongCode, TooManyAttempts, InvalidToken; FieldError where a code is needed.
         """
-        account = caller.account
+        account, at = caller.account, self.clock.now()
         if code is None and self.settings.disable_requires_code:
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
         factor = await self.factor_of(account)
         if not factor.is_enabled:
             raise NotEnabled
-        attempt = await self.accounts.reauthenticate(account, password, requester)
-        at = self.clock.now()
-        proof = None if code is None else await self.code_verifier.verify(account, factor, code, requester, at)
-        try:
-            async with self.database.transaction() as connection:
-                bumped = await self._bump_epoch(connection, account)
-                if proof is not None:
-                    await self.code_verifier.spend(connection, account, proof, requester, at)
-                if not await SecondFactors(connection).turn_off(account.id):
-                    raise NotEnabled
-                await self.accounts.attempts.forgive(connection, attempt)
-                return await self._changed(connection, bumped, DISABLED, BY_PASSWORD, requester, at)
-        except AlreadySpent:
-            assert proof is not None  # noqa: S101 - only a proof is spent
-            raise await self.code_verifier.record_wrong_code(account, proof.in_a_row, requester, at) from None
+        await self.accounts.reauthenticate(account, password, requester, at)
+        proof = None if code is None else await self.verifier.verify(account, factor, code, requester, at)
+        async with (
+            self.verifier.refusing_reuse(account, proof, requester, at),
+            self.changes.by_caller(caller, requester, at) as change,
+        ):
+            if proof is not None:
+                await self.verifier.spend(change.connection, account, proof, requester, at)
+            if not await self.remove(change.connection, account.id):
+                raise NotEnabled
+            record = Record(EventType.TWO_FACTOR_DISABLED, MailKind.TWO_FACTOR_DISABLED)
+            issued, revoked = await change.end_with_session(record, BY_PASSWORD, at)
+        return Changed(Grant(issued, change.account, TWO_FACTOR_OFF), revoked)
 
     async def replace_recovery_codes(self, caller: Caller, password: SecretStr, requester: Requester) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""
-        account = caller.account
-        factor = await self.factor_of(account)
-        if not factor.is_enabled:
+        account, at = caller.account, self.clock.now()
+        if not (await self.factor_of(account)).is_enabled:
             raise NotEnabled
-        attempt = await self.accounts.reauthenticate(account, password, requester)
-        at, fresh = self.clock.now(), new_recovery_codes()
+        await self.accounts.reauthenticate(account, password, requester, at)
+        fresh = new_recovery_codes()
         async with self.database.transaction() as connection:
-            await self._lock_if_unchanged(connection, account)
+            await self.tokens.lock_caller(connection, caller)
             rows = SecondFactors(connection)
             if not await rows.lock_enabled(account.id):
                 raise NotEnabled
             await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in fresh])
-            await self.accounts.attempts.forgive(connection, attempt)
-            about = EventType.RECOVERY_CODES_REPLACED
+            about, kind = EventType.RECOVERY_CODES_REPLACED, MailKind.RECOVERY_CODES_REPLACED
             await self.audit_log.record(connection, about, account_id=account.id, at=at, requester=requester)
-            kind = MailKind.RECOVERY_CODES_REPLACED
-            to = account.address
-            await self.outbox.queue(connection, kind, account_id=account.id, to=to, at=at, requester=requester)
+            await self.outbox.queue(
+                connection, kind, account_id=account.id, to=account.address, at=at, requester=requester
+            )
         return fresh
+
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        await Challenges(connection).delete_old(at)
+        await Enrollments(connection).delete_expired(at - _EXPIRED_KEPT)
 
     @staticmethod
     def _skew(secret: str, code: str, at: datetime) -> dict[str, Any]:
         skew = totp.clock_skew_seconds(secret, code, at)
         return {} if skew is None else {"clock_skew_seconds": skew, "server_time": at}
-
-    async def _changed(
-        self,
-        connection: Connection,
-        account: Account,
-        state: State,
-        amr: tuple[str, ...],
-        requester: Requester,
-        at: datetime,
-        *,
-        recovery_codes: list[str] | None = None,
-    ) -> Changed:
-        """The end of a change: count what died, open the fresh session, record, tell the owner."""
-        went_on = state is not DISABLED
-        revoked = await self.tokens.rows(connection).count_outlived(account.id, at)
-        issued = await self.tokens.issue_session(connection, account, amr, requester, at)
-        await self.audit_log.record(
-            connection,
-            EventType.TWO_FACTOR_ENABLED if went_on else EventType.TWO_FACTOR_DISABLED,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            amr=list(amr),
-            revoked=revoked.as_details(),
-        )
-        kind = MailKind.TWO_FACTOR_ENABLED if went_on else MailKind.TWO_FACTOR_DISABLED
-        await self.outbox.queue(connection, kind, account_id=account.id, to=account.address, at=at, requester=requester)
-        return Changed(Grant(issued, account, state), revoked, recovery_codes or ())
-
-    @staticmethod
-    async def _bump_epoch(connection: Connection, account: Account) -> Account:
-        bumped = await AccountRows(connection).bump_epoch(account.id, seen=account.epoch)
-        if bumped is None:
-            raise InvalidToken
-        return bumped
-
-    @staticmethod
-    async def _lock_if_unchanged(connection: Connection, account: Account) -> None:
-        if not await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch):
-            raise InvalidToken

@@ -1,5 +1,7 @@
 """Verifying codes: count the attempt, match the code, spend the proof in the transaction that grants what it buys."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from app.accounts.domain import Account
-from app.accounts.repository import AccountRows
+from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
@@ -19,6 +21,8 @@ from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, SecretBox
 from app.settings import Settings
 from app.two_factor import totp
+from app.two_factor.challenges.domain import Challenge, ChallengeExpired
+from app.two_factor.challenges.repository import Challenges
 from app.two_factor.domain import (
     Proof,
     ProofByRecoveryCode,
@@ -37,7 +41,7 @@ _log = structlog.get_logger(__name__)
 
 
 class AlreadySpent(Exception):
-    """Somebody was faster with the same code. Ends the transaction; never leaves the service that began it."""
+    """Somebody was faster with the same code. Ends the transaction, within `refusing_reuse`."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +49,34 @@ class CodeVerifier:
     database: Database
     settings: Settings
     secret_box: SecretBox
+    accounts: Accounts
     audit_log: AuditLog
     outbox: Outbox
 
-    async def count_attempt(self, connection: Connection, account_id: UUID, at: datetime) -> int:
+    async def count_attempt(self, account_id: UUID, at: datetime) -> int:
         """Counts a code as wrong before it is matched; returns how many are in a row. Raises TooManyAttempts."""
-        in_a_row = await CodeAttempts(connection).count(account_id, self.limits, at)
-        if in_a_row is None:
-            raise await self.too_many(connection, account_id, at)
+        async with self.database.autocommit() as connection:
+            in_a_row = await CodeAttempts(connection).count(account_id, self.limits, at)
+            if in_a_row is None:
+                raise await self._too_many(connection, account_id, at)
         return in_a_row
+
+    async def count_on_challenge(self, digest: bytes, at: datetime) -> tuple[Challenge, int]:
+        """As `count_attempt`, on the challenge as well. Raises ChallengeExpired, TooManyAttempts."""
+        most = self.settings.wrong_codes_per_challenge
+        async with self.database.transaction() as connection:
+            counted = await Challenges(connection).count_attempt(digest, at, most=most, limits=self.limits)
+            if counted is None:
+                raise ChallengeExpired
+            challenge, in_a_row = counted
+            if in_a_row is None:
+                # This takes the count on the challenge back with it.
+                raise await self._too_many(connection, challenge.account.id, at)
+        return challenge, in_a_row
+
+    async def forgive(self, connection: Connection, account_id: UUID) -> None:
+        """A right code, or a change that ends a lock by wrong ones."""
+        await CodeAttempts(connection).forgive(account_id)
 
     @property
     def limits(self) -> CodeLimits:
@@ -64,7 +87,7 @@ class CodeVerifier:
         )
 
     @staticmethod
-    async def too_many(connection: Connection, account_id: UUID, at: datetime) -> TooManyAttempts:
+    async def _too_many(connection: Connection, account_id: UUID, at: datetime) -> TooManyAttempts:
         wait = await CodeAttempts(connection).seconds_locked(account_id, at)
         return TooManyAttempts(retry_after=wait if wait is not None else _RETRY_WHEN_LOCKED_FOR_GOOD)
 
@@ -109,12 +132,25 @@ class CodeVerifier:
         self, account: Account, factor: SecondFactor, code: str, requester: Requester, at: datetime
     ) -> Proof:
         """The proof: counted and matched, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
-        async with self.database.autocommit() as connection:
-            in_a_row = await self.count_attempt(connection, account.id, at)
+        in_a_row = await self.count_attempt(account.id, at)
         proof = self.match(factor, code, in_a_row, at)
         if proof is None:
             raise await self.record_wrong_code(account, in_a_row, requester, at)
         return proof
+
+    @asynccontextmanager
+    async def refusing_reuse(
+        self, account: Account, proof: Proof | None, requester: Requester, at: datetime
+    ) -> AsyncIterator[None]:
+        """Around the transaction that spends the proof: where somebody was faster with the same code, it is wrong.
+
+        Raises WrongCode.
+        """
+        try:
+            yield
+        except AlreadySpent:
+            assert proof is not None  # noqa: S101 - only a proof is spent
+            raise await self.record_wrong_code(account, proof.in_a_row, requester, at) from None
 
     async def spend(
         self, connection: Connection, account: Account, proof: Proof, requester: Requester, at: datetime
@@ -158,7 +194,7 @@ class CodeVerifier:
         """Records the wrong code, mails the owner at every tenth in a row, and returns the refusal to raise."""
         remaining = self.remaining(in_a_row)
         async with self.database.transaction() as connection:
-            if await AccountRows(connection).lock_existence(account.id) is None:
+            if await self.accounts.lock_existence(connection, account.id) is None:
                 return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
             await self.audit_log.record(
                 connection,

@@ -197,7 +197,7 @@ async def test_disabling_ends_everything_and_says_how_much(
     assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     assert (await log_in(api)).json()["code"] == "invalid_credentials"
     (event,) = await events(api, operator, type="account.disabled")
-    assert event["details"] == {"revoked": {"sessions": 1, "personal_tokens": 1}}
+    assert event["details"] == {"revoked": {"sessions": 1, "personal_tokens": 1}, "epoch": 1}
 
 
 async def test_enabling_brings_no_token_back(
@@ -240,6 +240,7 @@ async def test_resetting_two_factor_ends_everything_and_tells_the_person(
         "reason": REASON["reason"],
         "was_enabled": True,
         "revoked": {"sessions": 1, "personal_tokens": 0},
+        "epoch": 2,
     }
 
 

@@ -214,7 +214,8 @@ async def test_a_pending_seal_of_another_account_confirms_nothing(processes: Pro
 
 async def test_reprs_hide_what_they_hold(processes: Processes) -> None:
     person = await processes.someone(two_factor=True)
-    account = await processes.services.accounts.with_address(person.email)
+    async with processes.services.database.autocommit() as connection:
+        account = await processes.services.accounts.with_address(connection, person.email)
     assert account is not None
     factor = await processes.services.two_factor.factor_of(account)
     [device] = factor.devices

@@ -28,7 +28,7 @@ class SteppedClock(Protocol):
 
 @pytest.fixture
 def audit_log() -> AuditLog:
-    return AuditLog()
+    return AuditLog(timedelta(days=400))
 
 
 async def record(

@@ -75,7 +75,7 @@ async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, se
 async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, services: Services) -> None:
     caller = await an_overtaken_caller(api, services)
     fresh = await a_session(api)
-    for revoke in (services.tokens.revoke_others, services.tokens.revoke_all):
+    for revoke in (services.tokens.revoke_others, services.profile.revoke_all_tokens):
         with pytest.raises(InvalidToken):
             await revoke(caller, NO_REQUESTER)
     granted(await api.get("/v1/me", headers=bearer(fresh)))
@@ -244,7 +244,7 @@ async def test_a_wrong_code_for_an_account_that_is_deleted_leaves_no_trace(
 ) -> None:
     account = await an_account(services)
     await services.admin.delete(account.id, BY)
-    refusal = await services.login.code_verifier.record_wrong_code(account, 1, NO_REQUESTER, services.clock.now())
+    refusal = await services.two_factor.verifier.record_wrong_code(account, 1, NO_REQUESTER, services.clock.now())
     assert isinstance(refusal, WrongCode)
     assert refusal.members == {"attempts_remaining": 9}
     assert (await recorded(services))[-1] == "account.deleted"

@@ -358,7 +358,8 @@ async def test_the_hash_is_renewed_at_log_in_when_its_costs_change(api: httpx.As
 
     granted(await log_in(api))
 
-    renewed = await services.accounts.with_address(EMAIL)
+    async with services.database.autocommit() as connection:
+        renewed = await services.accounts.with_address(connection, EMAIL)
     assert renewed is not None
     assert renewed.password_hash not in {old, None}
     granted(await log_in(api))

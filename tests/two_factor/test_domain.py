@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from app.authentication.domain import TWO_FACTOR_OFF, TwoFactorStatus
 from app.kernel.randomness import new_id
 from app.two_factor import totp
 from app.two_factor.domain import (
-    DISABLED,
     Enrollment,
     Kind,
     SecondFactor,
-    Status,
     TotpDevice,
     is_totp_code,
     new_recovery_codes,
@@ -40,18 +39,18 @@ def a_factor(**known: Any) -> SecondFactor:
 def test_what_is_shown_of_a_second_factor() -> None:
     soon, earlier = AT + timedelta(minutes=10), AT - timedelta(days=3)
     result = state_of(a_factor(enrollment_expires_at=soon), AT)
-    assert (result.status, result.enrollment_expires_at, result.enabled_at) == (Status.PENDING, soon, None)
+    assert (result.status, result.enrollment_expires_at, result.enabled_at) == (TwoFactorStatus.PENDING, soon, None)
     on = a_factor(enabled_at=earlier, last_used_at=AT, recovery_codes_remaining=7)
     result = state_of(on, AT)
-    assert (result.status, result.enabled_at, result.last_used_at) == (Status.ENABLED, earlier, AT)
+    assert (result.status, result.enabled_at, result.last_used_at) == (TwoFactorStatus.ENABLED, earlier, AT)
     assert (result.enrollment_expires_at, result.recovery_codes_remaining) == (None, 7)
-    assert (DISABLED.status, DISABLED.recovery_codes_remaining) == (Status.DISABLED, 0)
+    assert (TWO_FACTOR_OFF.status, TWO_FACTOR_OFF.recovery_codes_remaining) == (TwoFactorStatus.DISABLED, 0)
 
 
 def test_it_stays_enabled_while_another_device_is_enrolled() -> None:
     soon = AT + timedelta(minutes=10)
     result = state_of(a_factor(enabled_at=AT, enrollment_expires_at=soon), AT)
-    assert (result.status, result.enrollment_expires_at) == (Status.ENABLED, soon)
+    assert (result.status, result.enrollment_expires_at) == (TwoFactorStatus.ENABLED, soon)
 
 
 def test_the_kinds_are_those_of_the_authenticators() -> None:
@@ -164,7 +163,7 @@ def _code_at(step: int) -> str:
 
 
 def test_a_pending_enrollment_that_has_expired_reads_as_disabled() -> None:
-    assert state_of(None, AT) is state_of(a_factor(), AT) is DISABLED
-    assert state_of(a_factor(enrollment_expires_at=AT), AT) is DISABLED
-    assert state_of(a_factor(enrollment_expires_at=AT + timedelta(seconds=1)), AT).status is Status.PENDING
+    assert state_of(None, AT) is state_of(a_factor(), AT) is TWO_FACTOR_OFF
+    assert state_of(a_factor(enrollment_expires_at=AT), AT) is TWO_FACTOR_OFF
+    assert state_of(a_factor(enrollment_expires_at=AT + timedelta(seconds=1)), AT).status is TwoFactorStatus.PENDING
     assert state_of(a_factor(enabled_at=AT, enrollment_expires_at=AT), AT).enrollment_expires_at is None

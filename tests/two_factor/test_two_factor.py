@@ -463,6 +463,7 @@ async def test_events_and_mails_tell_of_every_change(
     assert enabled["details"] == {
         "amr": ["pwd", "otp", "mfa"],
         "revoked": {"sessions": 1, "personal_tokens": 0},
+        "epoch": 1,
     }
     assert disabled["details"]["revoked"] == {"sessions": 1, "personal_tokens": 0}
     async with services.database.autocommit() as connection:

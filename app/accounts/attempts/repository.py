@@ -2,22 +2,14 @@
 
 from sqlalchemy import (
     ARRAY,
-    CTE,
     Column,
     DateTime,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
-    bindparam,
-    delete,
-    exists,
-    func,
-    select,
     text,
-    update,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.database.compiled import CompiledStatement
 from app.database.engine import metadata
@@ -116,32 +108,17 @@ FORGIVE = CompiledStatement("""
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
     WHERE subject = :subject AND client = :network
 """)
-# Parts of the statement that issues a session, done only where `locked` finds the account.
-_subject, _network = bindparam("subject", type_=LargeBinary), bindparam("network", type_=LargeBinary)
-_at = bindparam("at", type_=_MOMENT)
-
-
-def remembering(locked: CTE) -> CTE:
-    """This network has logged in to this account, and for a month no stranger can shut it out."""
-    known = upsert(known_clients).from_select(
-        ["subject", "client", "last_login_at"], select(_subject, _network, _at).select_from(locked)
-    )
-    newest = func.greatest(known_clients.c.last_login_at, known.excluded.last_login_at)
-    return known.on_conflict_do_update(
-        index_elements=[known_clients.c.subject, known_clients.c.client], set_={"last_login_at": newest}
-    ).cte("known")
-
-
-def forgiving(locked: CTE) -> tuple[CTE, CTE]:
-    """`Attempts.forgive`: what is to be read from, so that it comes first, and what follows."""
-    attempts = update(password_attempts).where(
-        password_attempts.c.subject == _subject, password_attempts.c.client == _network, exists(select(locked.c.id))
-    )
-    forgiven = attempts.values(wrong_at=func.array_remove(password_attempts.c.wrong_at, _at))
-    streak = delete(password_streaks).where(password_streaks.c.subject == _subject, exists(select(locked.c.id)))
-    return forgiven.returning(password_attempts.c.subject).cte("forgiven"), streak.cte("streak")
-
-
+# This network has logged in to this account.
+_REMEMBERED = """
+    INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :network, :at)
+    ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, excluded.last_login_at)
+"""
+REMEMBER = CompiledStatement(_REMEMBERED)
+FORGIVE_AND_REMEMBER = CompiledStatement(f"""
+    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject), known AS ({_REMEMBERED})
+    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
+    WHERE subject = :subject AND client = :network
+""")  # noqa: S608
 UNLOCK = text("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
     DELETE FROM password_attempts WHERE subject = :subject

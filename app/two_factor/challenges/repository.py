@@ -1,6 +1,5 @@
 """Challenges: a right password that waits for its code, spent once, dead of wrong codes, time, or its epoch."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,17 +23,12 @@ from sqlalchemy import (
     update,
 )
 
-from app.accounts.attempts.domain import Attempt
-from app.accounts.attempts.repository import forgiving, remembering
 from app.accounts.domain import Account, Status
 from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.repository import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
-from app.audit.domain import Event
-from app.audit.repository import new_event, recording
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
-from app.login.domain import Challenge
-from app.tokens.repository import opening
+from app.two_factor.challenges.domain import Challenge
 from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, second_factor_of
 from app.two_factor.tables import SECOND_FACTOR, WITH_SECOND_FACTOR, factor_accounts
 
@@ -57,8 +51,7 @@ challenges = Table(
 # Named like no column: an UPDATE or INSERT takes parameters that are for values of its own.
 _digest, _at = bindparam("presented", type_=LargeBinary), bindparam("at", type_=DateTime(timezone=True))
 _locked = LOCK_IF_UNCHANGED.cte("locked")
-_forgiven, _streak = forgiving(_locked)
-_opened = (
+_add = CompiledStatement(
     insert(challenges)
     .from_select(
         ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at"],
@@ -72,10 +65,6 @@ _opened = (
         ),
     )
     .returning(challenges.c.account_id)
-    .cte("opened")
-)
-_open = CompiledStatement(
-    select(_opened.c.account_id).select_from(_opened.outerjoin(_forgiven, true())).add_cte(_streak)
 )
 _spend = CompiledStatement(
     update(challenges)
@@ -108,72 +97,49 @@ _counted = (
         factor_accounts.c.enabled_at.is_not(None),
     )
     .values(wrong_codes=challenges.c.wrong_codes + 1)
-    .returning(challenges.c.account_id.label("id"), challenges.c.wrong_codes)
+    .returning(challenges.c.account_id.label("id"), challenges.c.wrong_codes, challenges.c.created_at)
     .cte("challenge")
 )
 _attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
 _count_attempt = CompiledStatement(
-    select(*ACCOUNT_COLUMNS, *SECOND_FACTOR, _counted.c.wrong_codes, _attempt.c.in_a_row).select_from(
-        WITH_SECOND_FACTOR.join(_counted, _counted.c.id == accounts.c.id).outerjoin(_attempt, true())
-    )
+    select(
+        *ACCOUNT_COLUMNS,
+        *SECOND_FACTOR,
+        _counted.c.wrong_codes,
+        _counted.c.created_at.label("challenged_at"),
+        _attempt.c.in_a_row,
+    ).select_from(WITH_SECOND_FACTOR.join(_counted, _counted.c.id == accounts.c.id).outerjoin(_attempt, true()))
 )
-
-# What a log-in is granted is one statement: the account is held first, since all the rest asks for it.
-_known = remembering(_locked)
-_granted = (*opening(_locked), recording(_locked), _known)
-_grant_for_code = CompiledStatement(select(_locked.c.id).add_cte(*_granted))
-_grant_for_password = CompiledStatement(
-    select(_locked.c.id).select_from(_locked.outerjoin(_forgiven, true())).add_cte(_streak, *_granted)
-)
-
-
-@dataclass(frozen=True)
-class Grants:
-    """The session, its event, and the client that will be known again."""
-
-    connection: Connection
-
-    async def for_password(
-        self, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
-    ) -> bool:
-        """Also forgives the attempts; False, and nothing done, where the account is no longer as it was read."""
-        return await self._grant(_grant_for_password, account, attempt, session, event)
-
-    async def for_code(self, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event) -> None:
-        """In a transaction that holds the account already, so that it is as it was read."""
-        await self._grant(_grant_for_code, account, attempt, session, event)
-
-    async def _grant(
-        self, grant: CompiledStatement, account: Account, attempt: Attempt, session: Mapping[str, object], event: Event
-    ) -> bool:
-        params = {**session, **new_event(event), **vars(attempt), **unchanged(account.id, account.epoch)}
-        return await grant.first(self.connection, params) is not None
 
 
 @dataclass(frozen=True)
 class Challenges:
     connection: Connection
 
-    async def open(self, digest: bytes, account: Account, attempt: Attempt, expires_at: datetime) -> bool:
-        """Also forgives the attempt; False, and nothing done, where the account is no longer as it was read."""
-        params = {"presented": digest, "until": expires_at, **vars(attempt), **unchanged(account.id, account.epoch)}
-        return await _open.first(self.connection, params) is not None
+    async def add(self, digest: bytes, account: Account, at: datetime, expires_at: datetime) -> bool:
+        """Locks the account first; False, and nothing done, where it is no longer as it was read."""
+        values = {"presented": digest, "at": at, "until": expires_at, **unchanged(account.id, account.epoch)}
+        return await _add.first(self.connection, values) is not None
 
-    async def count_attempt(self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits) -> Challenge | None:
-        """Counts a code as wrong before the look, on the challenge and on the account.
+    async def count_attempt(
+        self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits
+    ) -> tuple[Challenge, int | None] | None:
+        """Counts a code as wrong before it is matched, on the challenge and on the account.
 
-        None for a challenge that is unknown, spent, over, or exhausted.
+        Also returns how many are in a row on the account, None where it is locked. None for a challenge that is
+        unknown, spent, over, or exhausted.
         """
-        params = {"presented": digest, "most_here": most} | limits.params(at)
-        row = await _count_attempt.first(self.connection, params)
+        values = {"presented": digest, "most_here": most} | limits.params(at)
+        row = await _count_attempt.first(self.connection, values)
         if row is None:
             return None
-        return Challenge(digest, row.wrong_codes, account_of(row), second_factor_of(row), row.in_a_row)
+        challenge = Challenge(digest, row.wrong_codes, row.challenged_at, account_of(row), second_factor_of(row))
+        return challenge, row.in_a_row
 
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
-        """Also locks the account if unchanged; False where the challenge was spent, or the account changed."""
-        params = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
-        return await _spend.first(self.connection, params) is not None
+        """Locks the account first; False where the challenge was spent, or the account is no longer as it was read."""
+        values = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
+        return await _spend.first(self.connection, values) is not None
 
     async def delete_old(self, before: datetime) -> None:
         await self.connection.execute(delete(challenges).where(challenges.c.expires_at <= before))

@@ -1,0 +1,143 @@
+"""The one home of every change of how an account proves itself.
+
+In this order, in one transaction: bump the epoch, do the change, count what died, issue the fresh session where one is
+due, record the event, queue the mail. Nothing else in the service bumps an epoch; a test holds that.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from app.accounts.domain import Account
+from app.accounts.service import Accounts
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
+from app.kernel.refusal import InvalidToken, NotFound
+from app.kernel.requester import Requester
+from app.mail.domain import MailKind
+from app.mail.service import Outbox
+from app.tokens.domain import Caller, IssuedToken, Revoked
+from app.tokens.service import Tokens
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is recorded and mailed about a change. `details` say how and why, never a secret."""
+
+    event: EventType
+    mail: MailKind | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change whose transaction is open and whose epoch is bumped. `account` is as it is now."""
+
+    connection: Connection
+    account: Account
+    requester: Requester
+    at: datetime
+    client_id: str | None
+    services: "CredentialChange" = field(repr=False)
+
+    async def end(self, record: Record) -> Revoked:
+        """For changes after which nobody goes on: by an operator, or by a link."""
+        revoked = await self._count()
+        await self._record(record, revoked)
+        return revoked
+
+    async def end_with_session(
+        self, record: Record, amr: tuple[str, ...], authenticated_at: datetime
+    ) -> tuple[IssuedToken, Revoked]:
+        """Also issues the session in which the caller goes on; `authenticated_at` is the oldest proof that it names."""
+        revoked = await self._count()
+        issued = await self.services.tokens.issue_session(
+            self.connection, self.account, amr, authenticated_at, self.requester, self.at
+        )
+        named = Record(record.event, record.mail, {"amr": list(amr), **record.details})
+        await self._record(named, revoked)
+        return issued, revoked
+
+    async def _count(self) -> Revoked:
+        return await self.services.tokens.count_outlived(self.connection, self.account.id, self.at)
+
+    async def _record(self, record: Record, revoked: Revoked) -> None:
+        await self.services.audit_log.record(
+            self.connection,
+            record.event,
+            account_id=self.account.id,
+            at=self.at,
+            requester=self.requester,
+            client_id=self.client_id,
+            **record.details,
+            revoked=revoked.as_details(),
+            epoch=self.account.epoch,
+        )
+        if record.mail is not None:
+            await self.services.outbox.queue(
+                self.connection,
+                record.mail,
+                account_id=self.account.id,
+                to=self.account.address,
+                at=self.at,
+                requester=self.requester,
+            )
+
+
+@dataclass(frozen=True)
+class CredentialChange:
+    """Three ways to begin a change: by the caller's own token, by a mailed link, and by an operator."""
+
+    database: Database
+    accounts: Accounts
+    tokens: Tokens
+    audit_log: AuditLog
+    outbox: Outbox
+
+    @asynccontextmanager
+    async def by_caller(self, caller: Caller, requester: Requester, at: datetime) -> AsyncIterator[Change]:
+        """Raises InvalidToken where the account changed or the calling token was revoked meanwhile."""
+        async with self.database.transaction() as connection:
+            account = await self.accounts.bump_epoch(connection, caller.account.id, seen=caller.account.epoch)
+            if account is None or not await self.tokens.lock_unrevoked(connection, caller.token.id):
+                raise InvalidToken
+            yield Change(connection, account, requester, at, None, self)
+
+    @asynccontextmanager
+    async def by_link(self, account: Account, requester: Requester, at: datetime) -> AsyncIterator[Change | None]:
+        """None where the account is no longer as it was read, so that the link is dead."""
+        async with self.database.transaction() as connection:
+            bumped = await self.accounts.bump_epoch(connection, account.id, seen=account.epoch)
+            yield Change(connection, bumped, requester, at, None, self) if bumped else None
+
+    @asynccontextmanager
+    async def by_operator(
+        self, account_id: UUID, requester: Requester, at: datetime, *, client_id: str | None
+    ) -> AsyncIterator[Change]:
+        """Depends on no proof. Raises NotFound."""
+        async with self.database.transaction() as connection:
+            account = await self.accounts.bump_epoch(connection, account_id)
+            if account is None:
+                raise NotFound
+            yield Change(connection, account, requester, at, client_id, self)
+
+    async def of_every_account(
+        self, requester: Requester, at: datetime, *, client_id: str | None, **details: object
+    ) -> int:
+        """For a database that was restored, where revoked tokens live again. Returns how many accounts there are."""
+        async with self.database.transaction() as connection:
+            accounts = await self.accounts.bump_every_epoch(connection)
+            await self.audit_log.record(
+                connection,
+                EventType.TOKENS_REVOKED,
+                account_id=None,
+                at=at,
+                requester=requester,
+                client_id=client_id,
+                **details,
+                accounts=accounts,
+            )
+        return accounts

@@ -1,0 +1,1 @@
+"""Log-ins that wait for their second factor."""
