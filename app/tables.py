@@ -1,14 +1,14 @@
 """Every table of every module, for migrations and for tests that list them."""
 
-from app.accounts import repository as accounts
+from app.accounts import tables as accounts
 from app.accounts.attempts import repository as attempts
 from app.audit import repository as audit
 from app.clients import repository as clients
 from app.database.engine import metadata
 from app.imports import tables as imports
-from app.mail import repository as mail
+from app.mail import tables as mail
 from app.password_reset import repository as password_reset
-from app.tokens import repository as tokens
+from app.tokens import tables as tokens
 from app.two_factor import tables as two_factor
 from app.two_factor.challenges import repository as challenges
 

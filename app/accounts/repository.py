@@ -1,23 +1,10 @@
-"""The accounts table. Whoever changes how an account proves itself bumps its epoch in the same statement."""
+"""The statements of accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    LargeBinary,
-    Row,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    bindparam,
     delete,
     insert,
     select,
@@ -26,73 +13,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.domain import Account, Address, Status
+from app.accounts.tables import COLUMNS, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record, metadata
+from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
 
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("address", Text, nullable=False),
-    Column("folded_address", Text, nullable=False),
-    Column("password_hash", Text),
-    Column("status", Text, nullable=False),
-    Column("credential_epoch", Integer, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("external_id", Text),
-    Column("email_verified_at", DateTime(timezone=True)),
-    Column("last_login_at", DateTime(timezone=True)),
-    UniqueConstraint("folded_address"),
-    UniqueConstraint("external_id"),
-    CheckConstraint('folded_address = lower(address COLLATE "C")', name="folded"),
-    CheckConstraint("status IN ('active', 'disabled')", name="status"),
-    CheckConstraint("credential_epoch >= 0", name="epoch"),
-)
-# Finds the hashes of other systems without reading the table once there are none.
-Index("accounts_foreign_hash_idx", accounts.c.id, postgresql_where=accounts.c.password_hash.like("foreign:%"))
-
-firebase_projects = Table(
-    "firebase_projects",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("sealed_parameters", LargeBinary, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-)
-"""The hash parameters of Firebase projects that accounts were imported from: sealed, since they hold a key."""
-
-COLUMNS = (
-    accounts.c.id,
-    accounts.c.address,
-    accounts.c.status,
-    accounts.c.credential_epoch,
-    accounts.c.created_at,
-    accounts.c.password_hash,
-    accounts.c.external_id,
-    accounts.c.email_verified_at,
-    accounts.c.last_login_at,
-)
-
-
-def account_of(row: Row[*tuple[Any, ...]] | Record) -> Account:
-    """The account whose COLUMNS begin this row."""
-    id, address, status, epoch, created_at, password_hash, *rest = row[: len(COLUMNS)]
-    return Account(id, address, Status(status), epoch, created_at, password_hash, *rest)
-
-
-_unchanged = select(accounts.c.id).where(
-    accounts.c.id == bindparam("locked_id", type_=Uuid),
-    accounts.c.credential_epoch == bindparam("locked_epoch", type_=Integer),
-    accounts.c.status == Status.ACTIVE,
-)
-LOCK_IF_UNCHANGED = _unchanged.with_for_update(read=True)
-"""Locks the account while it is as it was read, as the first part of a statement of a module above."""
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
-
-
-def unchanged(id: UUID, epoch: int) -> dict[str, object]:
-    """The parameters of LOCK_IF_UNCHANGED."""
-    return {"locked_id": id, "locked_epoch": epoch}
+_lock_exclusively = UNCHANGED.with_for_update(key_share=True)
 
 
 @dataclass(frozen=True)
@@ -159,8 +86,7 @@ class AccountRows:
 
     async def lock_exclusively(self, id: UUID, *, epoch: int) -> bool:
         """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""
-        query = _unchanged.with_for_update(key_share=True)
-        return (await self.connection.execute(query, unchanged(id, epoch))).first() is not None
+        return (await self.connection.execute(_lock_exclusively, unchanged(id, epoch))).first() is not None
 
     async def bump_epoch(self, id: UUID, *, seen: int | None = None) -> Account | None:
         """Ends everything that was issued under the epoch before; None where it is no longer the one that was seen."""

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.context import open_services
 from app.cli.output import AsJson, print_one
+from app.key_rotation.domain import Resealing
 from app.key_rotation.service import Rotation
-from app.mail.domain import Resealing
 from app.settings import SettingsRefused, new_key
 
 keys = typer.Typer(help="Make a key, and seal everything anew with it.", no_args_is_help=True)
@@ -40,11 +40,11 @@ def rotate(*, json: AsJson = False) -> None:
 async def _rotate() -> Resealing:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with open_services(seals=True) as services:
-        rotation = Rotation(services.database, services.secret_box, services.outbox)
+        rotation = Rotation(services.database, services.secret_box)
         progress = Progress(*columns, console=Console(stderr=True))
         with ExitStack() as bars:
-            secrets = await _follow(progress, bars, "Authenticator secrets", rotation.secrets())
-            mails = await _follow(progress, bars, "Mails in the outbox", rotation.mails())
+            secrets = await _follow(progress, bars, "Authenticator secrets", rotation.reseal(services.two_factor))
+            mails = await _follow(progress, bars, "Mails in the outbox", rotation.reseal(services.outbox))
     return Resealing(
         total=secrets.total + mails.total,
         seen=secrets.seen + mails.seen,

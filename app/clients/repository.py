@@ -23,14 +23,14 @@ from sqlalchemy import (
     select,
 )
 
-from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
-from app.accounts.repository import account_of, accounts
+from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.tables import account_of, accounts
 from app.clients.domain import Client, IntrospectionRequest, IntrospectionResult, Role
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
 from app.tokens.domain import Caller
-from app.tokens.repository import COLUMNS as TOKEN_COLUMNS
-from app.tokens.repository import LIVES, token_of, tokens
+from app.tokens.tables import COLUMNS as TOKEN_COLUMNS
+from app.tokens.tables import LIVES, token_of, tokens
 
 clients = Table(
     "clients",

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from sqlalchemy import func, select, union_all
 
 from app.database.engine import Connection
-from app.mail.repository import outbox
+from app.mail.tables import outbox
 from app.security.secret_box import KEY_ID_BYTES
-from app.two_factor.repository import sealed_secrets
+from app.two_factor.tables import sealed_secrets
 
 
 async def count_by_key(connection: Connection) -> Mapping[bytes, int]:

@@ -1,15 +1,14 @@
 """Sealing everything anew with the first key, each secret by one compare-and-swap: it may stop and start anywhere."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 from uuid import UUID
 
 from app.database.engine import Connection, Database
+from app.key_rotation.domain import Resealing
 from app.key_rotation.repository import count_by_key
-from app.mail.domain import Resealing
-from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, SecretBox
-from app.two_factor.repository import SealedSecrets
 
 _AT_ONCE = 100
 
@@ -20,32 +19,39 @@ async def count_unknown_seals(connection: Connection, secret_box: SecretBox) -> 
     return sum(count for key, count in counts.items() if not secret_box.knows(key))
 
 
+class Sealing(Protocol):
+    """A service that keeps something sealed."""
+
+    async def count_sealed(self, connection: Connection) -> int: ...
+
+    async def sealed_after(
+        self, connection: Connection, id: UUID | None, *, limit: int
+    ) -> Sequence[tuple[UUID, UUID, bytes]]: ...
+
+    async def reseal(self, connection: Connection, id: UUID, *, old: bytes, new: bytes) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Rotation:
     database: Database
     secret_box: SecretBox
-    outbox: Outbox
 
-    async def secrets(self) -> AsyncIterator[Resealing]:
-        """Reports after each batch of authenticator secrets. What was sealed anew before is passed over."""
+    async def reseal(self, service: Sealing) -> AsyncIterator[Resealing]:
+        """Reports after each batch. What was sealed anew before is passed over."""
         async with self.database.autocommit() as connection:
-            progress = Resealing(total=await SealedSecrets(connection).count())
+            progress = Resealing(total=await service.count_sealed(connection))
         last: UUID | None = None
         while True:
             async with self.database.autocommit() as connection:
-                rows = await SealedSecrets(connection).after(last, limit=_AT_ONCE)
+                rows = await service.sealed_after(connection, last, limit=_AT_ONCE)
                 for last, owner, sealed in rows:
-                    progress = await self._reseal(SealedSecrets(connection), progress, last, owner, sealed)
+                    progress = await self._reseal(connection, service, progress, last, owner, sealed)
             yield progress
             if len(rows) < _AT_ONCE:
                 return
 
-    def mails(self) -> AsyncIterator[Resealing]:
-        """The same for the mails that wait in the outbox."""
-        return self.outbox.reseal(self.database)
-
     async def _reseal(
-        self, rows: SealedSecrets, progress: Resealing, id: UUID, owner: UUID, sealed: bytes
+        self, connection: Connection, service: Sealing, progress: Resealing, id: UUID, owner: UUID, sealed: bytes
     ) -> Resealing:
         progress = replace(progress, seen=progress.seen + 1)
         if self.secret_box.is_current(sealed):
@@ -54,5 +60,5 @@ class Rotation:
             fresh = self.secret_box.seal(self.secret_box.open(sealed, owner=owner), owner=owner)
         except SealBroken:
             return replace(progress, unreadable=progress.unreadable + 1)
-        changed = await rows.reseal(id, sealed, fresh)
+        changed = await service.reseal(connection, id, old=sealed, new=fresh)
         return replace(progress, resealed=progress.resealed + changed)

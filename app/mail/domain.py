@@ -95,16 +95,6 @@ class OutboxState:
     dead: int
 
 
-@dataclass(frozen=True)
-class Resealing:
-    """How far a rotation of keys has come through one table. `unreadable` rows are sealed with a key that is gone."""
-
-    total: int
-    seen: int = 0
-    resealed: int = 0
-    unreadable: int = 0
-
-
 def wait_before_retry(age: timedelta) -> timedelta:
     """A twentieth of the mail's age: 2 s at first, 4 s after 80 s, 5 min from 100 min on.
 

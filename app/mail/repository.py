@@ -7,15 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    Uuid,
     bindparam,
     delete,
     func,
@@ -25,34 +16,12 @@ from sqlalchemy import (
     update,
 )
 
-from app.database.engine import Connection, metadata
+from app.database.engine import Connection
 from app.mail.domain import NOTICE_WINDOW, NOTICES_AT_ONCE, MailKind, OutboxState, QueuedMail
+from app.mail.tables import PENDING, outbox
 
 _SWEPT_AT_ONCE = 1000
 
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("account_id", Uuid, nullable=False),
-    Column("letter", Text, nullable=False),
-    Column("sealed", LargeBinary),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_attempt_at", DateTime(timezone=True), nullable=False),
-    Column("give_up_at", DateTime(timezone=True), nullable=False),
-    Column("sent_at", DateTime(timezone=True)),
-    Column("failed_at", DateTime(timezone=True)),
-    # How many notices this one stands for, and to whom it goes: a fingerprint, since the address is sealed.
-    Column("times", Integer, nullable=False, server_default="1"),
-    Column("recipient", LargeBinary),
-    CheckConstraint("num_nonnulls(sealed, sent_at, failed_at) = 1", name="one_state"),
-    CheckConstraint("attempts >= 0", name="attempts"),
-)
-_pending = outbox.c.sealed.is_not(None)
-Index("outbox_pending_idx", outbox.c.next_attempt_at, postgresql_where=_pending)
-Index("outbox_failed_idx", outbox.c.failed_at, postgresql_where=outbox.c.failed_at.is_not(None))
-Index("outbox_account_id_idx", outbox.c.account_id)
 _QUEUED = (
     outbox.c.id,
     outbox.c.account_id,
@@ -149,7 +118,7 @@ class OutboxRows:
         """Mails that nobody else will touch before `until`; a claim that is never settled lapses then."""
         due = (
             select(outbox.c.id)
-            .where(_pending, outbox.c.next_attempt_at <= at)
+            .where(PENDING, outbox.c.next_attempt_at <= at)
             .order_by(outbox.c.next_attempt_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -177,7 +146,7 @@ class OutboxRows:
     async def state(self, at: datetime) -> OutboxState:
         # One that waits for more of its kind is not late.
         late = (outbox.c.attempts > 0) | (outbox.c.next_attempt_at <= at)
-        waiting = select(func.count(), func.min(outbox.c.created_at).filter(late)).where(_pending)
+        waiting = select(func.count(), func.min(outbox.c.created_at).filter(late)).where(PENDING)
         dead = select(func.count()).where(outbox.c.failed_at.is_not(None)).scalar_subquery()
         pending, oldest, failed = (await self.connection.execute(waiting.add_columns(dead))).one()
         age = (at - oldest).total_seconds() if oldest else 0.0
@@ -190,11 +159,11 @@ class OutboxRows:
         return (await self.connection.execute(delete(outbox).where(outbox.c.id.in_(old)))).rowcount
 
     async def count_sealed(self) -> int:
-        return (await self.connection.execute(select(func.count()).where(_pending))).scalar_one()
+        return (await self.connection.execute(select(func.count()).where(PENDING))).scalar_one()
 
     async def sealed_after(self, id: UUID | None, *, limit: int) -> Sequence[tuple[UUID, UUID, bytes]]:
         """The id, owner and payload of pending mails, in the order of their ids."""
-        query = select(outbox.c.id, outbox.c.account_id, outbox.c.sealed).where(_pending)
+        query = select(outbox.c.id, outbox.c.account_id, outbox.c.sealed).where(PENDING)
         if id is not None:
             query = query.where(outbox.c.id > id)
         rows = await self.connection.execute(query.order_by(outbox.c.id).limit(limit))
@@ -207,4 +176,4 @@ class OutboxRows:
 
     async def _settle(self, id: UUID, **when: datetime) -> None:
         values: Mapping[str, Any] = {"sealed": None, **when}
-        await self.connection.execute(update(outbox).where(outbox.c.id == id, _pending).values(**values))
+        await self.connection.execute(update(outbox).where(outbox.c.id == id, PENDING).values(**values))

@@ -1,19 +1,18 @@
 """The outbox: every module queues its mail here, in the transaction of what the mail is about."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.database.engine import Connection, Database
+from app.database.engine import Connection
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.kernel.secret import fingerprint
-from app.mail.domain import LONGEST_DELIVERY, MailContext, MailKind, Resealing, facts_of, is_notice, pack
+from app.mail.domain import LONGEST_DELIVERY, MailContext, MailKind, facts_of, is_notice, pack
 from app.mail.repository import OutboxRows
-from app.security.secret_box import SealBroken, SecretBox
+from app.security.secret_box import SecretBox
 
-_RESEALED_AT_ONCE = 100
 # Settled mail can be looked up for a week.
 _SETTLED_KEPT = timedelta(days=7)
 
@@ -63,27 +62,15 @@ class Outbox:
         """The account is deleted: no mail goes out any more."""
         await OutboxRows(connection).remove_all_of(account_id)
 
-    async def reseal(self, database: Database) -> AsyncIterator[Resealing]:
-        """Seals waiting mails with the newest key, reporting after each batch. Another start goes on from there."""
-        async with database.autocommit() as connection:
-            progress = Resealing(total=await OutboxRows(connection).count_sealed())
-        last: UUID | None = None
-        while True:
-            async with database.autocommit() as connection:
-                rows = await OutboxRows(connection).sealed_after(last, limit=_RESEALED_AT_ONCE)
-                for last, owner, sealed in rows:
-                    progress = await self._reseal(OutboxRows(connection), progress, last, owner, sealed)
-            yield progress
-            if len(rows) < _RESEALED_AT_ONCE:
-                return
+    async def count_sealed(self, connection: Connection) -> int:
+        return await OutboxRows(connection).count_sealed()
 
-    async def _reseal(self, rows: OutboxRows, progress: Resealing, id: UUID, owner: UUID, sealed: bytes) -> Resealing:
-        progress = replace(progress, seen=progress.seen + 1)
-        if self.secret_box.is_current(sealed):
-            return progress
-        try:
-            fresh = self.secret_box.seal(self.secret_box.open(sealed, owner=owner), owner=owner)
-        except SealBroken:
-            return replace(progress, unreadable=progress.unreadable + 1)
-        changed = await rows.reseal(id, old=sealed, new=fresh)
-        return replace(progress, resealed=progress.resealed + changed)
+    async def sealed_after(
+        self, connection: Connection, id: UUID | None, *, limit: int
+    ) -> Sequence[tuple[UUID, UUID, bytes]]:
+        """Waiting mails in the order of their ids: the id, whose it is, and what is sealed."""
+        return await OutboxRows(connection).sealed_after(id, limit=limit)
+
+    async def reseal(self, connection: Connection, id: UUID, *, old: bytes, new: bytes) -> bool:
+        """False where the mail is no longer sealed as it was read."""
+        return await OutboxRows(connection).reseal(id, old=old, new=new)

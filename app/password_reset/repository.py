@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from app.accounts.domain import Status
-from app.accounts.repository import accounts
+from app.accounts.tables import accounts
 from app.database.engine import Connection, metadata
 from app.kernel.requester import Requester
 from app.password_reset.domain import RequestedBy, ResetLink, ResetRequest

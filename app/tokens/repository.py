@@ -3,71 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
-    Boolean,
-    CheckConstraint,
-    Column,
     ColumnElement,
-    DateTime,
-    ForeignKey,
-    Index,
     Integer,
-    Interval,
     LargeBinary,
-    Row,
-    Table,
-    Text,
-    UniqueConstraint,
     Uuid,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
     insert,
-    or_,
     select,
     text,
 )
 
-from app.accounts.domain import Status
-from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
-from app.accounts.repository import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
+from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record, metadata
+from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
 from app.tokens.domain import Caller, Kind, Revoked, Token
-
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("description", Text),
-    Column("amr", ARRAY(Text), nullable=False),
-    Column("authenticated_at", DateTime(timezone=True), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("expires_at", DateTime(timezone=True)),
-    Column("max_age_seconds", Integer),
-    Column("extend_when_used", Boolean, nullable=False),
-    Column("last_used_at", DateTime(timezone=True)),
-    Column("last_used_ip", Text),
-    Column("user_agent", Text),
-    UniqueConstraint("digest"),
-    CheckConstraint("kind IN ('session', 'personal')", name="kind"),
-    CheckConstraint("kind = 'personal' OR expires_at IS NOT NULL", name="sessions_end"),
-    CheckConstraint("octet_length(digest) = 32", name="digest"),
-    Index("tokens_account_id_idx", "account_id", "id"),
-    Index("tokens_expires_at_idx", "expires_at"),
-)
+from app.tokens.tables import COLUMNS, LAST_SIGN_OF_LIFE, LIVES, NOT_OVER, token_of, tokens
 
 # Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
 # one that ended meanwhile stays dead. A row that somebody else holds is passed over, so that this never waits in the
@@ -96,34 +55,6 @@ _DELETE_DEAD = text("""
             OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
         LIMIT :most FOR UPDATE OF t SKIP LOCKED)
 """)
-
-
-# Statements are built once: building one costs more than running it.
-_last_sign_of_life = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
-_idle_end = case((tokens.c.kind == Kind.SESSION, _last_sign_of_life + bindparam("idle", type_=Interval)))
-ENDS_AT = func.least(tokens.c.expires_at, _idle_end)
-"""The earliest end. LEAST passes NULL over, so a personal token without an end has none."""
-
-_not_over = or_(ENDS_AT.is_(None), bindparam("at", type_=DateTime(timezone=True)) < ENDS_AT)
-LIVES = and_(tokens.c.epoch == accounts.c.credential_epoch, accounts.c.status == Status.ACTIVE, _not_over)
-"""The one rule of token life, for a row joined to its account."""
-
-_named = (
-    "id",
-    "kind",
-    "description",
-    "amr",
-    "authenticated_at",
-    "created_at",
-    "expires_at",
-    "last_used_at",
-    "last_used_ip",
-    "user_agent",
-    "max_age_seconds",
-    "extend_when_used",
-)
-COLUMNS = (*(tokens.c[name].label(f"token_{name}") for name in _named), ENDS_AT.label("token_ends_at"))
-
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _caller_with = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *COLUMNS)
@@ -136,7 +67,7 @@ _surplus = (
     select(tokens.c.id)
     .join(accounts, accounts.c.id == tokens.c.account_id)
     .where(tokens.c.account_id == bindparam("owner", type_=Uuid), tokens.c.kind == Kind.SESSION, LIVES)
-    .order_by(_last_sign_of_life.desc(), tokens.c.id.desc())
+    .order_by(LAST_SIGN_OF_LIFE.desc(), tokens.c.id.desc())
     .offset(bindparam("keep", type_=Integer))
 )
 _new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
@@ -232,7 +163,7 @@ class TokenRows:
 
     async def count_outlived(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens lived until the epoch was bumped, which it did once in this transaction."""
-        ended = and_(tokens.c.epoch == accounts.c.credential_epoch - 1, _not_over)
+        ended = and_(tokens.c.epoch == accounts.c.credential_epoch - 1, NOT_OVER)
         return await self._count(account_id, ended, at)
 
     async def _count(self, account_id: UUID, which: ColumnElement[bool], at: datetime) -> Revoked:
@@ -275,21 +206,3 @@ class TokenRows:
     async def delete_dead(self, at: datetime, *, most: int) -> int:
         params = {"at": at, "idle_since": at - self.idle, "most": most}
         return (await self.connection.execute(_DELETE_DEAD, params)).rowcount
-
-
-def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:
-    return Token(
-        id=row.token_id,
-        kind=Kind(row.token_kind),
-        description=row.token_description,
-        amr=tuple(row.token_amr),
-        authenticated_at=row.token_authenticated_at,
-        created_at=row.token_created_at,
-        expires_at=row.token_expires_at,
-        ends_at=row.token_ends_at,
-        last_used_at=row.token_last_used_at,
-        last_used_ip=row.token_last_used_ip,
-        user_agent=row.token_user_agent,
-        max_age_seconds=row.token_max_age_seconds,
-        extend_when_used=row.token_extend_when_used,
-    )

@@ -45,7 +45,7 @@ from app.two_factor.domain import (
     recovery_code_digest,
     state_of,
 )
-from app.two_factor.repository import Authenticators, Enrollments, SecondFactors
+from app.two_factor.repository import Authenticators, Enrollments, SealedSecrets, SecondFactors
 from app.two_factor.verifier import CodeVerifier
 
 # An expired enrollment answers 410 for a day.
@@ -236,6 +236,19 @@ class TwoFactor:
                 connection, kind, account_id=account.id, to=account.address, at=at, requester=requester
             )
         return fresh
+
+    async def count_sealed(self, connection: Connection) -> int:
+        return await SealedSecrets(connection).count()
+
+    async def sealed_after(
+        self, connection: Connection, id: UUID | None, *, limit: int
+    ) -> Sequence[tuple[UUID, UUID, bytes]]:
+        """Authenticator secrets in the order of their ids: the id, whose it is, and what is sealed."""
+        return await SealedSecrets(connection).after(id, limit=limit)
+
+    async def reseal(self, connection: Connection, id: UUID, *, old: bytes, new: bytes) -> bool:
+        """False where the secret is no longer sealed as it was read."""
+        return await SealedSecrets(connection).reseal(id, old, new)
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await Challenges(connection).delete_old(at)

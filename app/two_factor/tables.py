@@ -20,10 +20,11 @@ from sqlalchemy import (
     select,
     text,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from app.accounts.repository import accounts
+from app.accounts.tables import accounts
 from app.database.engine import metadata
 from app.two_factor.domain import Kind
 
@@ -166,3 +167,11 @@ SECOND_FACTOR = (
     *_devices.c,
     _remaining.label("recovery_codes_remaining"),
 )
+
+sealed_secrets = union_all(
+    select(authenticators.c.id, authenticators.c.account_id, authenticators.c.sealed_secret).where(
+        authenticators.c.sealed_secret.is_not(None)
+    ),
+    select(enrollments.c.id, enrollments.c.account_id, enrollments.c.sealed_secret),
+).subquery("sealed_secrets")
+"""Of authenticator apps, pending ones included."""

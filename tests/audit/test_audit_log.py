@@ -14,8 +14,8 @@ from app.database.engine import Database
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
-from app.mail.repository import outbox
 from app.mail.service import Outbox
+from app.mail.tables import outbox
 from app.security.secret_box import SecretBox
 
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0")

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.repository import accounts
+from app.accounts.tables import accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Database
 from app.kernel.randomness import new_id

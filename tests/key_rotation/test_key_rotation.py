@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from app.database.engine import Database
 from app.kernel.randomness import new_id
+from app.key_rotation.domain import Resealing
 from app.key_rotation.service import Rotation, count_unknown_seals
-from app.mail.domain import Resealing
 from app.mail.service import Outbox
 from app.security.secret_box import SecretBox
 from app.services import Services
@@ -54,8 +54,8 @@ async def reports(steps: AsyncIterator[Resealing]) -> list[Resealing]:
 
 async def test_every_secret_is_sealed_anew_and_reported_in_batches(services: Services) -> None:
     await enrollments(services.database, 250, SecretBox((OLD,)))
-    rotation = Rotation(services.database, SecretBox((NEW, OLD)), services.outbox)
-    assert await reports(rotation.secrets()) == [
+    rotation = Rotation(services.database, SecretBox((NEW, OLD)))
+    assert await reports(rotation.reseal(services.two_factor)) == [
         Resealing(total=250, seen=100, resealed=100),
         Resealing(total=250, seen=200, resealed=200),
         Resealing(total=250, seen=250, resealed=250),
@@ -67,18 +67,18 @@ async def test_every_secret_is_sealed_anew_and_reported_in_batches(services: Ser
 
 async def test_another_start_passes_over_what_is_done(services: Services) -> None:
     await enrollments(services.database, 3, SecretBox((OLD,)))
-    rotation = Rotation(services.database, SecretBox((NEW, OLD)), services.outbox)
-    await reports(rotation.secrets())
+    rotation = Rotation(services.database, SecretBox((NEW, OLD)))
+    await reports(rotation.reseal(services.two_factor))
     before = await sealed_secrets(services.database)
-    assert await reports(rotation.secrets()) == [Resealing(total=3, seen=3)]
+    assert await reports(rotation.reseal(services.two_factor)) == [Resealing(total=3, seen=3)]
     assert await sealed_secrets(services.database) == before
 
 
 async def test_what_no_key_opens_is_counted_and_left_alone(services: Services) -> None:
     await enrollments(services.database, 2, SecretBox((OLD,)))
     before = await sealed_secrets(services.database)
-    rotation = Rotation(services.database, SecretBox((NEW,)), services.outbox)
-    assert await reports(rotation.secrets()) == [Resealing(total=2, seen=2, unreadable=2)]
+    rotation = Rotation(services.database, SecretBox((NEW,)))
+    assert await reports(rotation.reseal(services.two_factor)) == [Resealing(total=2, seen=2, unreadable=2)]
     assert await sealed_secrets(services.database) == before
 
 
@@ -95,8 +95,8 @@ async def test_a_secret_that_changed_meanwhile_is_not_overwritten(services: Serv
 async def test_mails_that_wait_are_sealed_anew_as_well(services: Services) -> None:
     await an_account(services, password=None)
     secret_box = SecretBox((NEW, OLD))
-    rotation = Rotation(services.database, secret_box, Outbox(secret_box))
-    assert await reports(rotation.mails()) == [Resealing(total=1, seen=1, resealed=1)]
+    rotation = Rotation(services.database, secret_box)
+    assert await reports(rotation.reseal(Outbox(secret_box))) == [Resealing(total=1, seen=1, resealed=1)]
     async with services.database.autocommit() as connection:
         assert await count_unknown_seals(connection, SecretBox((NEW,))) == 0
 
@@ -115,8 +115,8 @@ async def test_a_device_whose_key_is_not_ours_lets_nobody_in_until_it_is_back(
     await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     code = totp_code(device.secret, clock.now(), steps=1)
-    await reports(Rotation(services.database, SecretBox((NEW, OLD)), services.outbox).secrets())
+    await reports(Rotation(services.database, SecretBox((NEW, OLD))).reseal(services.two_factor))
     gone = refused(await log_in(api, code=code), 503, "unavailable")
     assert gone["detail"]
-    await reports(Rotation(services.database, SecretBox((OLD, NEW)), services.outbox).secrets())
+    await reports(Rotation(services.database, SecretBox((OLD, NEW))).reseal(services.two_factor))
     granted(await log_in(api, code=code))

@@ -15,12 +15,14 @@ from structlog.testing import capture_logs
 from app.database.engine import Database
 from app.kernel.randomness import new_id, random_bytes
 from app.kernel.requester import Requester
+from app.key_rotation.service import Rotation
 from app.mail.delivery import Delivery, Lease, outbox_state
 from app.mail.domain import MailKind, OutboxState
 from app.mail.mailer import NoMailer, SmtpMailer
 from app.mail.rendering import MailTemplates
-from app.mail.repository import OutboxRows, outbox
+from app.mail.repository import OutboxRows
 from app.mail.service import Outbox
+from app.mail.tables import outbox
 from app.security.secret_box import SecretBox
 from tests.support.mail_sink import MailSink
 from tests.support.overtaking import end_connections
@@ -435,9 +437,10 @@ async def test_a_new_key_reseals_what_waits_and_the_old_one_can_go(
     old, new = random_bytes(32), random_bytes(32)
     await move_to(database, secret_box, SecretBox((old,)))
 
-    resealing = Outbox(SecretBox((new, old)))
-    first = [progress async for progress in resealing.reseal(database)]
-    again = [progress async for progress in resealing.reseal(database)]
+    both = SecretBox((new, old))
+    rotation = Rotation(database, both)
+    first = [progress async for progress in rotation.reseal(Outbox(both))]
+    again = [progress async for progress in rotation.reseal(Outbox(both))]
 
     assert (first[-1].total, first[-1].seen, first[-1].resealed, first[-1].unreadable) == (written, written, written, 0)
     assert (again[-1].seen, again[-1].resealed) == (written, 0)
@@ -451,7 +454,8 @@ async def test_resealing_counts_what_it_can_not_read_and_leaves_it(post: Post, d
     await post()
     before = await rows(database)
 
-    [progress] = [each async for each in Outbox(SecretBox((random_bytes(32),))).reseal(database)]
+    stranger = SecretBox((random_bytes(32),))
+    [progress] = [each async for each in Rotation(database, stranger).reseal(Outbox(stranger))]
 
     assert (progress.resealed, progress.unreadable) == (0, 1)
     assert await rows(database) == before

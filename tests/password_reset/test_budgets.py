@@ -11,7 +11,7 @@ from app.admin.domain import Operator
 from app.clients.domain import Role
 from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import MailKind
-from app.mail.repository import outbox
+from app.mail.tables import outbox
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.admin.domain import Operator
 from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import unpack
-from app.mail.repository import outbox
+from app.mail.tables import outbox
 from app.services import Services
 from app.settings import PasswordResetPolicy
 from tests.conftest import SetClock

@@ -5,7 +5,7 @@ import pytest
 from passlib.hash import argon2
 from sqlalchemy import update
 
-from app.accounts.repository import accounts
+from app.accounts.tables import accounts
 from app.services import Services
 from tests.support.answers import granted, refused
 from tests.support.people import a_session, an_account, bearer, log_in

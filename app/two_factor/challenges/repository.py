@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from app.accounts.domain import Account, Status
-from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
-from app.accounts.repository import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
+from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
 from app.two_factor.challenges.domain import Challenge

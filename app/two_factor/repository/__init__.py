@@ -3,7 +3,7 @@
 from app.two_factor.repository.attempts import COUNT_ATTEMPT, CodeAttempts, CodeLimits
 from app.two_factor.repository.authenticators import Authenticators
 from app.two_factor.repository.enrollments import Enrollments
-from app.two_factor.repository.seals import SealedSecrets, sealed_secrets
+from app.two_factor.repository.seals import SealedSecrets
 from app.two_factor.repository.second_factors import SecondFactors, second_factor_of
 
 __all__ = [
@@ -14,6 +14,5 @@ __all__ = [
     "Enrollments",
     "SealedSecrets",
     "SecondFactors",
-    "sealed_secrets",
     "second_factor_of",
 ]

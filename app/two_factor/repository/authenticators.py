@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, delete, insert, select, update
 
-from app.accounts.repository import accounts
+from app.accounts.tables import accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
 from app.two_factor.domain import Kind, SecondFactor

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.accounts.repository import accounts
+from app.accounts.tables import accounts
 from app.database.engine import Connection
 from app.two_factor.domain import Enrollment
 from app.two_factor.tables import enrollments

@@ -4,17 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, union_all, update
+from sqlalchemy import func, select, update
 
 from app.database.engine import Connection
-from app.two_factor.tables import authenticators, enrollments
-
-sealed_secrets = union_all(
-    select(authenticators.c.id, authenticators.c.account_id, authenticators.c.sealed_secret).where(
-        authenticators.c.sealed_secret.is_not(None)
-    ),
-    select(enrollments.c.id, enrollments.c.account_id, enrollments.c.sealed_secret),
-).subquery("sealed_secrets")
+from app.two_factor.tables import authenticators, enrollments, sealed_secrets
 
 
 @dataclass(frozen=True)
@@ -33,8 +26,9 @@ class SealedSecrets:
 
     async def reseal(self, id: UUID, old: bytes, new: bytes) -> bool:
         """False where the secret changed meanwhile. A confirmed device has the id of its enrollment."""
-        for table in (enrollments, authenticators):
-            same = (table.c.id == id) & (table.c.sealed_secret == old)
-            if (await self.connection.execute(update(table).where(same).values(sealed_secret=new))).rowcount:
-                return True
-        return False
+        pending = (enrollments.c.id == id) & (enrollments.c.sealed_secret == old)
+        if (await self.connection.execute(update(enrollments).where(pending).values(sealed_secret=new))).rowcount:
+            return True
+        confirmed = (authenticators.c.id == id) & (authenticators.c.sealed_secret == old)
+        changed = await self.connection.execute(update(authenticators).where(confirmed).values(sealed_secret=new))
+        return changed.rowcount == 1

@@ -10,8 +10,8 @@ from sqlalchemy import Row, Text, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.accounts.domain import Account
-from app.accounts.repository import COLUMNS as ACCOUNT_COLUMNS
-from app.accounts.repository import account_of, accounts
+from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
+from app.accounts.tables import account_of, accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record
 from app.two_factor.domain import SecondFactor, TotpDevice

@@ -1,0 +1,86 @@
+"""The accounts table, its rows, and the lock that statements of modules above begin with."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    bindparam,
+    select,
+)
+
+from app.accounts.domain import Account, Status
+from app.database.engine import Record, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("folded_address", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("status", Text, nullable=False),
+    Column("credential_epoch", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("external_id", Text),
+    Column("email_verified_at", DateTime(timezone=True)),
+    Column("last_login_at", DateTime(timezone=True)),
+    UniqueConstraint("folded_address"),
+    UniqueConstraint("external_id"),
+    CheckConstraint('folded_address = lower(address COLLATE "C")', name="folded"),
+    CheckConstraint("status IN ('active', 'disabled')", name="status"),
+    CheckConstraint("credential_epoch >= 0", name="epoch"),
+)
+# Finds the hashes of other systems without reading the table once there are none.
+Index("accounts_foreign_hash_idx", accounts.c.id, postgresql_where=accounts.c.password_hash.like("foreign:%"))
+
+firebase_projects = Table(
+    "firebase_projects",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("sealed_parameters", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+"""The hash parameters of Firebase projects that accounts were imported from: sealed, since they hold a key."""
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.address,
+    accounts.c.status,
+    accounts.c.credential_epoch,
+    accounts.c.created_at,
+    accounts.c.password_hash,
+    accounts.c.external_id,
+    accounts.c.email_verified_at,
+    accounts.c.last_login_at,
+)
+
+
+def account_of(row: Row[*tuple[Any, ...]] | Record) -> Account:
+    """The account whose COLUMNS begin this row."""
+    id, address, status, epoch, created_at, password_hash, *rest = row[: len(COLUMNS)]
+    return Account(id, address, Status(status), epoch, created_at, password_hash, *rest)
+
+
+UNCHANGED = select(accounts.c.id).where(
+    accounts.c.id == bindparam("locked_id", type_=Uuid),
+    accounts.c.credential_epoch == bindparam("locked_epoch", type_=Integer),
+    accounts.c.status == Status.ACTIVE,
+)
+LOCK_IF_UNCHANGED = UNCHANGED.with_for_update(read=True)
+"""Locks the account while it is as it was read, as the first part of a statement of a module above."""
+
+
+def unchanged(id: UUID, epoch: int) -> dict[str, object]:
+    """The parameters of LOCK_IF_UNCHANGED."""
+    return {"locked_id": id, "locked_epoch": epoch}

@@ -1,0 +1,101 @@
+"""The tokens table, its rows, and the one rule of their life."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+)
+
+from app.accounts.domain import Status
+from app.accounts.tables import accounts
+from app.database.engine import Record, metadata
+from app.tokens.domain import Kind, Token
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("description", Text),
+    Column("amr", ARRAY(Text), nullable=False),
+    Column("authenticated_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("max_age_seconds", Integer),
+    Column("extend_when_used", Boolean, nullable=False),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("last_used_ip", Text),
+    Column("user_agent", Text),
+    UniqueConstraint("digest"),
+    CheckConstraint("kind IN ('session', 'personal')", name="kind"),
+    CheckConstraint("kind = 'personal' OR expires_at IS NOT NULL", name="sessions_end"),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+    Index("tokens_account_id_idx", "account_id", "id"),
+    Index("tokens_expires_at_idx", "expires_at"),
+)
+
+# Statements are built once: building one costs more than running it.
+LAST_SIGN_OF_LIFE = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
+_idle_end = case((tokens.c.kind == Kind.SESSION, LAST_SIGN_OF_LIFE + bindparam("idle", type_=Interval)))
+ENDS_AT = func.least(tokens.c.expires_at, _idle_end)
+"""The earliest end. LEAST passes NULL over, so a personal token without an end has none."""
+
+NOT_OVER = or_(ENDS_AT.is_(None), bindparam("at", type_=DateTime(timezone=True)) < ENDS_AT)
+LIVES = and_(tokens.c.epoch == accounts.c.credential_epoch, accounts.c.status == Status.ACTIVE, NOT_OVER)
+"""The one rule of token life, for a row joined to its account."""
+
+_named = (
+    "id",
+    "kind",
+    "description",
+    "amr",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "last_used_ip",
+    "user_agent",
+    "max_age_seconds",
+    "extend_when_used",
+)
+COLUMNS = (*(tokens.c[name].label(f"token_{name}") for name in _named), ENDS_AT.label("token_ends_at"))
+
+
+def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:
+    return Token(
+        id=row.token_id,
+        kind=Kind(row.token_kind),
+        description=row.token_description,
+        amr=tuple(row.token_amr),
+        authenticated_at=row.token_authenticated_at,
+        created_at=row.token_created_at,
+        expires_at=row.token_expires_at,
+        ends_at=row.token_ends_at,
+        last_used_at=row.token_last_used_at,
+        last_used_ip=row.token_last_used_ip,
+        user_agent=row.token_user_agent,
+        max_age_seconds=row.token_max_age_seconds,
+        extend_when_used=row.token_extend_when_used,
+    )
