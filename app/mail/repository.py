@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    LargeBinary,
+    Uuid,
     bindparam,
     delete,
     func,

@@ -14,7 +14,7 @@ from app.kernel.requester import Requester
 from app.mail.delivery import outbox_state
 from app.mail.domain import MailContext, MailKind
 from app.mail.rendering import MailTemplates
-from app.mail.repository import outbox
+from app.mail.tables import outbox
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted
@@ -40,9 +40,9 @@ async def make_and_delete(api: httpx.AsyncClient, session: str) -> None:
 
 
 async def queue(services: Services, kind: MailKind, to: str = "ann@example.com", **facts: Any) -> None:
-    account = await services.accounts.with_address("ada@example.com")
-    assert account is not None
     async with services.database.transaction() as connection:
+        account = await services.accounts.with_address(connection, "ada@example.com")
+        assert account is not None
         await services.outbox.queue(
             connection, kind, account_id=account.id, to=to, at=services.clock.now(), requester=ORIGIN, **facts
         )
