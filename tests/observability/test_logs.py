@@ -41,7 +41,7 @@ async def test_every_line_is_json_and_every_request_has_its_id(database_url: str
             await peer.execute("ALTER TABLE events RENAME TO away")
             await peer.close()
             broken = await api.post("/v1/login", json=body)
-        assert [each.status_code for each in (refused, unknown, broken)] == [401, 404, 500]
+        assert [each.status_code for each in (refused, unknown, broken)] == [422, 404, 500]
         for answer, route in ((refused, "/v1/login"), (unknown, "unknown"), (broken, "/v1/login")):
             line = await logged(tmp_path, answer.headers["x-request-id"], "request")
             assert (line["route"], line["status"], line["level"]) == (route, answer.status_code, "info")
