@@ -1,8 +1,5 @@
 """What tests stand on: one Postgres for the run, a fresh database each, a clock that moves only when told."""
 
-import asyncio
-import itertools
-import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -20,11 +17,10 @@ from app.services import Services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
 from tests.support.people import quick_settings
-from tests.support.postgres import Server
+from tests.support.postgres import Server, Spares
 
 pytest_plugins = ["tests.support.parallel"]
 
-_numbers = itertools.count()
 
 # How long an example takes says how busy the machine is. On CI its own profile, which draws the same each time, stays.
 examples.register_profile("patient", examples(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,11 +45,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def spares(postgres: Server) -> Iterator[Spares]:
+    found = Spares(postgres)
+    yield found
+    found.drop()
+
+
 @pytest.fixture
-def database_url(postgres: Server) -> Iterator[str]:
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    yield asyncio.run(postgres.clone(name))
-    asyncio.run(postgres.drop(name))
+def database_url(spares: Spares) -> Iterator[str]:
+    """A migrated database without a row."""
+    with spares.one() as url:
+        yield url
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def _settings(database_url: str, policy: PasswordResetPolicy) -> Settings:
 
 @pytest.fixture(scope="session")
 async def processes(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
-    name = f"attacks_{os.getpid()}"
+    name = "attacks"
     url = await postgres.clone(name)
     folder = tmp_path_factory.mktemp("twins")
     async with start_processes(url, folder, _settings(url, PasswordResetPolicy.CLEARS_TWO_FACTOR)) as started:
@@ -43,7 +43,7 @@ async def processes(postgres: Server, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     """The same with the careful choices: a reset and a disable need a code."""
-    name = f"attacks_strict_{os.getpid()}"
+    name = "attacks_strict"
     url = await postgres.clone(name)
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "strict")
     settings = _settings(url, PasswordResetPolicy.REQUIRES_SECOND_FACTOR)

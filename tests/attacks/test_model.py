@@ -7,7 +7,6 @@ other process is asked about every token, and how each account stands. `make tes
 
 import asyncio
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -497,7 +496,7 @@ def limits(request: pytest.FixtureRequest) -> Limits:
 
 @pytest.fixture(scope="module")
 def service(postgres: Server, tmp_path_factory: pytest.TempPathFactory, limits: Limits) -> Iterator[Pair]:
-    name = f"model_{os.getpid()}_{next(_numbers)}"
+    name = f"model_{next(_numbers)}"
     url = asyncio.run(postgres.clone(name))
     folder = tmp_path_factory.mktemp("pair")
     with pair(url, folder, limits.as_settings(), restarts=20 if LONG else 1) as started:

@@ -6,7 +6,6 @@ hundred requests each time, `make test-long` many more and new ones.
 """
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -100,7 +99,7 @@ class Target:
 
 @pytest.fixture(scope="module")
 def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    name = f"fuzzed_{os.getpid()}"
+    name = "fuzzed"
     url = asyncio.run(postgres.clone(name))
     folder = tmp_path_factory.mktemp("fuzzed")
     SteppedClock(folder / "clock")

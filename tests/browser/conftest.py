@@ -1,7 +1,6 @@
 """A real Chromium before a real `twokeys dev`. Skipped, with the reason, where there is no Chromium."""
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ _SWITCHES = [
 @pytest.fixture(scope="package")
 def service(postgres: Server) -> Iterator[Service]:
     home = Path(tempfile.mkdtemp(prefix="twokeys-browser-"))
-    name = f"browser_{os.getpid()}"
+    name = "browser"
     url = asyncio.run(postgres.clone(name))
     # Every test comes from the same address, and together they log in more often than one person would.
     settings = {"TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "10000", "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1"}

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -354,19 +355,17 @@ async def test_two_migrations_at_once_both_succeed(postgres: Server, tmp_path: P
 
 
 async def test_trouble_with_the_database_is_one_line(postgres: Server, command_line: CommandLine) -> None:
-    empty = await postgres.create("cli_empty")
+    empty, nowhere = await postgres.create("cli_empty"), postgres.url_of("nowhere")
     try:
         for url, says in (
             (empty, "run `twokeys migrate` first"),
-            (postgres.url_of("nowhere"), 'database "nowhere" does not exist'),
+            (nowhere, f'database "nowhere_{os.getpid()}" does not exist'),
             ("postgresql://127.0.0.1:1/x", "The database can't be reached."),
             ("postgresql://[", "TWOKEYS_DATABASE_URL"),
         ):
             for command in (("clients", "list"), ("keys", "rotate")):
                 assert says in await command_line.refusal(*command, TWOKEYS_DATABASE_URL=url)
-        assert "does not exist" in await command_line.refusal(
-            "migrate", TWOKEYS_DATABASE_URL=postgres.url_of("nowhere")
-        )
+        assert "does not exist" in await command_line.refusal("migrate", TWOKEYS_DATABASE_URL=nowhere)
         assert await command_line.refusal("migrate", TWOKEYS_DATABASE_URL="postgresql://127.0.0.1:1/x")
     finally:
         await postgres.drop("cli_empty")

@@ -83,8 +83,7 @@ async def test_the_version_table_of_earlier_releases_is_adopted_and_stays_for_th
 
 
 async def test_a_database_of_another_encoding_is_refused(postgres: Server, tmp_path: Path) -> None:
-    url = postgres.url_of("test_latin1")
-    await execute(postgres.url, "CREATE DATABASE test_latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    url = await postgres.create("test_latin1", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     try:
         for command in (("migrate",), ("serve", "--port", str(free_port())), ("worker",)):
             done = await asyncio.to_thread(twokeys, *command, env=over(url), cwd=tmp_path)

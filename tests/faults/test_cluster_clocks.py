@@ -1,6 +1,5 @@
 """Two processes whose clocks are 25 seconds apart: codes, replays and tokens are judged alike by both."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -39,7 +38,7 @@ class TwoClocks(SteppedClock):
 async def apart(
     request: pytest.FixtureRequest, postgres: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Processes]:
-    folder, name = tmp_path_factory.mktemp("apart"), f"apart_{os.getpid()}"
+    folder, name = tmp_path_factory.mktemp("apart"), "apart"
     url = await postgres.clone(name)
     first, second = folder / "first", folder / "second"
     clock = TwoClocks(first, second, request.param)

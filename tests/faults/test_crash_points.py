@@ -77,7 +77,7 @@ def _serving(port: int, env: dict[str, str], folder: Path) -> Iterator[subproces
 
 @pytest.fixture(scope="module")
 async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KillableService]:
-    name = f"crashes_{os.getpid()}"
+    name = "crashes"
     url = await postgres.clone(name)
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
     clock, port = SteppedClock(folder / "clock"), free_port()

@@ -1,7 +1,6 @@
 """A real `twokeys serve` with a real mail server, for programs that are not ours."""
 
 import asyncio
-import os
 import re
 import tempfile
 from collections.abc import AsyncIterator
@@ -52,7 +51,7 @@ class Service:
 
 @pytest.fixture(scope="package")
 async def service(postgres: Server) -> AsyncIterator[Service]:
-    name = f"integrations_{os.getpid()}"
+    name = "integrations"
     url = await postgres.clone(name)
     settings = Settings(_env_file=None, database_url=SecretStr(url), secret_keys=(SecretStr(KEY),), argon2_memory_kib=8)
     services = build_services(settings, SystemClock())

@@ -81,6 +81,7 @@ class Messages:
             self._terminal.write_line(f"{count:4} skipped: {reason}")
 
 
+@pytest.hookimpl(trylast=True)  # The terminal is a plugin that the same call registers.
 def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and not hasattr(config, "workerinput"):
