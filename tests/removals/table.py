@@ -1,21 +1,62 @@
-"""The defences and how to take each away, read from the `.toml` files beside this one."""
+"""The defences and how to take each away, read from the `.toml` files beside this one.
 
+`at` is where a defence stands: "app.login:Login.by_code", a module or a package of modules in which the name is defined
+once; a defence of a whole module has no name. One of these takes it away there (see `syntax.py` for patterns):
+
+- `drop = "pattern"`: a condition, an argument, an operand, a statement, a decorator, a link of a chain of calls
+- `replace = "pattern"` and `instead = "expression"`
+- `set = "expression"`: the value of the constant that `at` names
+- `text = "words"` and `instead = "words"`: within the one literal that holds them, such as a statement of SQL
+"""
+
+import ast
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.removals.syntax import Unfit, drop, replace, rewrite_text, scope_of, set_value
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Edit:
-    """`text` stands exactly once in `file`, a path from the root, and gives way to `instead`."""
-
-    file: str
-    text: str
+    at: str
+    how: str
+    what: str
     instead: str
+
+    def file(self, root: Path) -> Path:
+        """The one file of the module or package that defines the name. Raises Unfit."""
+        module, _, name = self.at.partition(":")
+        place = root.joinpath(*module.split("."))
+        files = [place.with_suffix(".py")] if place.with_suffix(".py").exists() else sorted(place.rglob("*.py"))
+        found = [file for file in files if _defines(file, name)]
+        if len(found) != 1:
+            raise Unfit(f"{self.at} is defined in {len(found)} files")
+        return found[0]
+
+    def apply(self, tree: ast.Module) -> None:
+        """Raises Unfit."""
+        scope = scope_of(tree, self.at.partition(":")[2])
+        if self.how == "drop":
+            drop(scope, self.what)
+        elif self.how == "replace":
+            replace(scope, self.what, self.instead)
+        elif self.how == "set":
+            set_value(scope, self.what)
+        else:
+            rewrite_text(scope, self.what, self.instead)
+
+
+def _defines(file: Path, name: str) -> bool:
+    try:
+        scope_of(ast.parse(file.read_text()), name)
+    except Unfit:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -35,8 +76,13 @@ class Defence:
         return word in self.name or word in self.chapter
 
 
+def _edit_of(entry: Mapping[str, Any]) -> Edit:
+    [how] = {"drop", "replace", "set", "text"} & entry.keys()
+    return Edit(entry["at"], how, entry[how], entry.get("instead", ""))
+
+
 def _defence_of(entry: Mapping[str, Any], chapter: str) -> Defence:
-    edits = tuple(Edit(each["file"], each["text"], each["instead"]) for each in (entry, *entry.get("also", ())))
+    edits = tuple(_edit_of(each) for each in (entry, *entry.get("also", ())))
     return Defence(entry["name"], chapter, edits, tuple(entry["tests"]), tuple(entry.get("backed_by", ())))
 
 
@@ -49,12 +95,15 @@ def all_defences() -> Sequence[Defence]:
     return found
 
 
-def without(edit: Edit, source: str) -> str:
-    """`source` without the defence. Raises LookupError where its text does not stand there exactly once."""
-    count = source.count(edit.text)
-    if count != 1:
-        raise LookupError(f"{edit.file}: this stands there {count} times, not once:\n{edit.text}")
-    return source.replace(edit.text, edit.instead)
+def without(edits: Iterable[Edit], root: Path = ROOT) -> Mapping[Path, str]:
+    """The files that change, as Python would run them without the defence. Raises Unfit."""
+    trees: dict[Path, ast.Module] = {}
+    for edit in edits:
+        file = edit.file(root)
+        if file not in trees:
+            trees[file] = ast.parse(file.read_text())
+        edit.apply(trees[file])
+    return {file: ast.unparse(ast.fix_missing_locations(tree)) for file, tree in trees.items()}
 
 
 def as_markdown() -> str:
