@@ -70,6 +70,9 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
         "email": EMAIL,
         "created_at": "2026-03-14T15:09:26.000Z",
         "status": "active",
+        "external_id": None,
+        "email_verified_at": None,
+        "last_login_at": None,
         "two_factor": {
             "status": "disabled",
             "enabled_at": None,
