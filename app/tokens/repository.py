@@ -31,17 +31,22 @@ from app.tokens.tables import COLUMNS, LAST_SIGN_OF_LIFE, LIVES, NOT_OVER, token
 # Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
 # one that ended meanwhile stays dead. A row that somebody else holds is passed over, so that this never waits in the
 # middle of many rows.
+#
+# Of two processes the one that saw the earlier use may write later. It moves no time back, but an address that the
+# other did not see is not lost: it may be a thief's.
 _NOTE_USES = text("""
     UPDATE tokens AS t SET
-        last_used_at = u.at,
+        last_used_at = greatest(t.last_used_at, u.at),
         last_used_ip = coalesce(u.ip, t.last_used_ip),
         expires_at = CASE WHEN t.extend_when_used AND t.max_age_seconds IS NOT NULL
-            THEN u.at + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
+            THEN greatest(t.last_used_at, u.at) + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
     FROM (
         SELECT noted.id, uses.at, uses.ip
         FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS uses (id, at, ip)
         JOIN tokens AS noted ON noted.id = uses.id
-        WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at)
+        WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at
+                OR (uses.ip IS DISTINCT FROM held.last_used_ip
+                    AND uses.at > noted.last_used_at - interval '10 seconds'))
             AND (noted.expires_at IS NULL OR noted.expires_at > :at)
             AND (noted.kind <> 'session' OR coalesce(noted.last_used_at, noted.created_at) > :idle_since)
         FOR UPDATE OF noted SKIP LOCKED
@@ -103,6 +108,10 @@ def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[s
 class Use:
     at: datetime
     ip: str | None
+
+    def after(self, earlier: "Use | None") -> "Use":
+        """A service that asks about a token does not say from where it came: the last known address stays."""
+        return self if self.ip or not earlier else Use(self.at, earlier.ip)
 
 
 @dataclass(frozen=True)

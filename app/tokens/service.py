@@ -72,7 +72,7 @@ class Tokens:
         It is kept until `note_uses` writes it a moment later, and written at once where the token's end is near.
         """
         at = self.clock.now()
-        self.uses[caller.token.id] = Use(at, address)
+        self.uses[caller.token.id] = Use(at, address).after(self.uses.get(caller.token.id))
         if caller.token.ends_within(_WRITTEN_AT_ONCE, at):
             await self._note_uses_now()
         idle = timedelta(seconds=self.settings.session_idle_seconds)
@@ -94,7 +94,7 @@ class Tokens:
                 await self.rows(connection).note_uses(taken, self.clock.now())
         except Exception:
             for id, use in taken.items():
-                self.uses.setdefault(id, use)
+                self.uses[id] = self.uses[id].after(use) if id in self.uses else use
             raise
 
     async def issue_session(

@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from app.clients.domain import Role
 from app.kernel.refusal import Unavailable
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
@@ -15,7 +16,7 @@ from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
 from tests.support.overtaking import end_connections
-from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll, log_in, until_use_is_written
+from tests.support.people import PASSWORD, a_client, a_session, an_account, bearer, enroll, log_in, until_use_is_written
 
 pytestmark = pytest.mark.anyio
 SOMEBODY_ELSES = UUID("01a20e42-a02a-76c1-b7f9-1e124c914aa0")
@@ -284,3 +285,54 @@ async def test_tokens_come_in_pages_newest_first(api: httpx.AsyncClient, service
     second = granted(await api.get("/v1/me/tokens", params=query, headers=bearer(session)))
     assert [each["id"] for each in first["items"] + second["items"]][:3] == made[::-1]
     assert [second["items"][-1]["kind"], second["next_cursor"]] == ["session", None]
+
+
+async def last_use(api: httpx.AsyncClient, token: str) -> tuple[str, str]:
+    found = granted(await api.get("/v1/me/tokens", headers=bearer(token)))["items"]
+    [other] = [item for item in found if not item["current"]]
+    return other["last_used_at"], other["last_used_ip"]
+
+
+async def test_an_introspection_does_not_hide_from_where_a_token_was_used(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    stolen, mine = await a_session(api), await a_session(api)
+    client = await a_client(services, Role.INTROSPECT)
+    clock.advance(timedelta(minutes=1))
+    await api.get("/v1/me", headers=bearer(stolen) | {"X-Forwarded-For": "198.51.100.9"})
+    await api.post("/v1/introspect", data={"token": stolen}, auth=client)
+
+    assert await last_use(api, mine) == ("2026-03-14T15:10:26.000Z", "198.51.100.9")
+
+
+async def test_a_use_that_another_process_writes_late_is_not_lost(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    stolen, mine = await a_session(api), await a_session(api)
+    token = granted(await api.get("/v1/me/tokens", headers=bearer(stolen)))["current"]
+    clock.advance(timedelta(minutes=1))
+    used_at = clock.now()
+    clock.advance(timedelta(milliseconds=500))
+    await services.tokens.note_uses()
+    for use in (Use(clock.now(), None), Use(used_at, "198.51.100.9")):
+        async with services.database.transaction() as connection:
+            await services.tokens.rows(connection).note_uses({UUID(token["id"]): use}, clock.now())
+
+    assert await last_use(api, mine) == ("2026-03-14T15:10:26.500Z", "198.51.100.9")
+
+
+async def test_an_address_of_minutes_ago_does_not_take_the_place_of_a_newer_one(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    stolen, mine = await a_session(api), await a_session(api)
+    token = granted(await api.get("/v1/me/tokens", headers=bearer(stolen)))["current"]
+    old = clock.now()
+    clock.advance(timedelta(minutes=1))
+    for use in (Use(clock.now(), "203.0.113.7"), Use(old, "198.51.100.9")):
+        async with services.database.transaction() as connection:
+            await services.tokens.rows(connection).note_uses({UUID(token["id"]): use}, clock.now())
+
+    assert await last_use(api, mine) == ("2026-03-14T15:10:26.000Z", "203.0.113.7")
