@@ -189,4 +189,4 @@ class Accounts:
         return True
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
-        await self.attempts.clean(connection, at)
+        await self.attempts.sweep(connection, at)

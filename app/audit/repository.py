@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -49,6 +50,8 @@ Index("events_account_id_id_idx", events.c.account_id, events.c.id.desc())
 Index("events_type_id_idx", events.c.type, events.c.id.desc())
 # For the sweep alone. Events arrive in the order of time, so a few pages of summary do.
 Index("events_occurred_at_idx", events.c.occurred_at, postgresql_using="brin")
+_anonymous = events.c.account_id.is_(None) & (events.c.type == literal_column(f"'{EventType.LOGIN_FAILED}'"))
+Index("events_anonymous_idx", events.c.occurred_at, postgresql_where=_anonymous)
 
 _EVENT = (
     events.c.id,
@@ -117,6 +120,11 @@ class EventRows:
         """Leaves that something happened and when, and nothing about the person."""
         statement = update(events).where(events.c.account_id == account_id)
         await self.connection.execute(statement.values(ip=None, user_agent=None, details={}))
+
+    async def sweep_anonymous(self, *, before: datetime) -> int:
+        """As `sweep`, of failed log-ins to no account: whoever sends them chooses how many there are."""
+        anonymous = select(events.c.id).where(_anonymous, events.c.occurred_at < before).limit(_SWEPT_AT_ONCE)
+        return (await self.connection.execute(delete(events).where(events.c.id.in_(anonymous)))).rowcount
 
     async def sweep(self, *, before: datetime) -> int:
         """Removes up to a thousand events that are older; returns how many."""

@@ -14,6 +14,8 @@ from app.observability.metrics import Counter
 
 # Their reasons are words of ours; those of other types may be an operator's, which are no label.
 _OUR_REASONS = frozenset({EventType.LOGIN_FAILED, EventType.TWO_FACTOR_CODE_REFUSED, EventType.PASSWORD_REFUSED})
+# Failed log-ins to addresses without an account. Strangers make them, in any number.
+_ANONYMOUS_KEPT = timedelta(days=7)
 _events = Counter(
     "twokeys_events",
     "What was recorded, by type and reason: refused codes, revocations, and the rest.",
@@ -26,6 +28,8 @@ class AuditLog:
     retention: timedelta
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
+        while await EventRows(connection).sweep_anonymous(before=at - _ANONYMOUS_KEPT):
+            pass
         while await EventRows(connection).sweep(before=at - self.retention):
             pass
 

@@ -45,7 +45,7 @@ _NOTE_USES = text("""
         FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS uses (id, at, ip)
         JOIN tokens AS noted ON noted.id = uses.id
         WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at
-                OR (uses.ip IS DISTINCT FROM held.last_used_ip
+                OR (uses.ip IS DISTINCT FROM noted.last_used_ip
                     AND uses.at > noted.last_used_at - interval '10 seconds'))
             AND (noted.expires_at IS NULL OR noted.expires_at > :at)
             AND (noted.kind <> 'session' OR coalesce(noted.last_used_at, noted.created_at) > :idle_since)

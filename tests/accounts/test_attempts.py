@@ -220,3 +220,67 @@ async def test_who_gave_up_at_this_very_moment_is_not_the_one_who_is_woken() -> 
     await waiting[1]
     assert log == ["second"]
     assert waiting[0].cancelled()
+
+
+async def guess_from_everywhere(api: httpx.AsyncClient, times: int, email: str, *, first: int = 0) -> list[int]:
+    """Each guess from a network of its own."""
+    answers = [
+        await log_in_from(api, f"198.18.{number // 250}.{number % 250}", WRONG, email=email)
+        for number in range(first, first + times)
+    ]
+    return [answer.status_code for answer in answers]
+
+
+@given_settings(wrong_passwords_per_account=12)
+async def test_a_lock_does_not_tell_whether_the_owner_logs_in(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    """What strangers see of an account whose owner comes and goes is what they see of no account."""
+    await an_account(services)
+    granted(await log_in_from(api, HOME))
+    seen: dict[str, list[int]] = {EMAIL: [], "nobody@example.com": []}
+    for round_ in range(6):
+        for email, statuses in seen.items():
+            statuses += await guess_from_everywhere(api, 14, email, first=round_ * 20)
+        clock.advance(timedelta(seconds=7))
+        refused(await log_in_from(api, HOME, WRONG), 401, "invalid_credentials")
+        granted(await log_in_from(api, HOME))
+        for email, statuses in seen.items():
+            statuses += await guess_from_everywhere(api, 2, email, first=round_ * 20 + 15)
+        clock.advance(timedelta(minutes=2))
+    assert seen[EMAIL] == seen["nobody@example.com"]
+    assert {401, 429} == set(seen[EMAIL])
+
+
+@given_settings(wrong_passwords_per_account=12)
+async def test_a_right_password_from_a_new_address_lifts_no_lock_of_strangers(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    assert (await guess_from_everywhere(api, 14, EMAIL))[11:] == [401, 429, 429]
+    clock.advance(timedelta(seconds=61))
+    granted(await log_in_from(api, HOME))
+    clock.advance(timedelta(seconds=1))
+    assert await guess_from_everywhere(api, 2, EMAIL, first=30) == [401, 429]
+
+
+@given_settings(wrong_passwords_per_account=12)
+async def test_a_right_password_ends_a_streak_that_has_not_locked(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    assert await guess_from_everywhere(api, 11, EMAIL) == [401] * 11
+    clock.advance(timedelta(seconds=1))
+    granted(await log_in_from(api, HOME))
+    clock.advance(timedelta(seconds=1))
+    assert await guess_from_everywhere(api, 12, EMAIL, first=30) == [401] * 12
+    assert await guess_from_everywhere(api, 1, EMAIL, first=60) == [429]
+
+
+@given_settings(wrong_passwords_per_account=12)
+async def test_a_streak_is_forgotten_after_a_day_without_an_attempt(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await guess_from_everywhere(api, 13, EMAIL)
+    clock.advance(timedelta(days=1))
+    assert await guess_from_everywhere(api, 12, EMAIL, first=30) == [401] * 12

@@ -14,10 +14,12 @@ class Attempt:
     subject: bytes
     network: bytes
     at: datetime
+    longest: int = 0
+    """At how many in a row a streak locks: what forgiving has to know."""
 
 
-def attempt_at(folded_address: str, requester: Requester, at: datetime) -> Attempt:
-    return Attempt(subject_of(folded_address), fingerprint("client", requester.network), at)
+def attempt_at(folded_address: str, requester: Requester, at: datetime, *, longest: int = 0) -> Attempt:
+    return Attempt(subject_of(folded_address), fingerprint("client", requester.network), at, longest)
 
 
 def subject_of(folded_address: str) -> bytes:

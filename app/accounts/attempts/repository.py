@@ -1,5 +1,9 @@
 """The counts of requests and of wrong passwords: their tables, and the statements that count and forgive."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
 from sqlalchemy import (
     ARRAY,
     Column,
@@ -12,9 +16,11 @@ from sqlalchemy import (
 )
 
 from app.database.compiled import CompiledStatement
-from app.database.engine import metadata
+from app.database.engine import Connection, metadata
 
 _MOMENT = DateTime(timezone=True)
+Position = tuple[bytes, ...]
+BEGINNING: Position = ()
 
 client_requests = Table(
     "client_requests",
@@ -64,9 +70,15 @@ OLDEST_REQUEST = text(
 # from runs after the statement it stands before), so that no two of them deadlock.
 #
 # The streak is counted only where the network's own budget allowed the attempt, so that one network's refused attempts
-# do not shut out others. A network that has logged in before is let through a lock that strangers caused.
-_TAKEN_PASSWORD = """
-    budget AS (
+# do not shut out others. A streak that has locked belongs to strangers: a network that has logged in before is let
+# through and leaves it as it is, so that nobody learns from a lock whether the owner was there. After a day without an
+# attempt it begins anew.
+_IN_A_ROW = "CASE WHEN s.last_at > :day_ago THEN s.in_a_row + 1 ELSE 1 END"
+_COUNTED_PASSWORD = f"""
+    known AS (
+        SELECT FROM known_clients
+        WHERE subject = :subject AND client = :network AND last_login_at > :known_since
+    ), budget AS (
         INSERT INTO password_attempts AS p (subject, client, wrong_at)
         SELECT :subject, :network, ARRAY[CAST(:at AS timestamptz)] FROM allowed
         ON CONFLICT (subject, client) DO UPDATE SET wrong_at =
@@ -76,25 +88,23 @@ _TAKEN_PASSWORD = """
     ), streak AS (
         INSERT INTO password_streaks AS s (subject, in_a_row, last_at) SELECT :subject, 1, :at FROM budget
         ON CONFLICT (subject) DO UPDATE SET
-            in_a_row = s.in_a_row + 1,
+            in_a_row = {_IN_A_ROW},
             last_at = :at,
-            locked_until = CASE WHEN s.in_a_row + 1 >= :longest THEN
+            locked_until = CASE WHEN {_IN_A_ROW} >= :longest THEN
                 CAST(:at AS timestamptz) + make_interval(
-                    secs => least(:lock * power(2, least(s.in_a_row + 1 - :longest, 20)), :lock_most)) END
-        WHERE s.locked_until IS NULL OR s.locked_until <= :at OR EXISTS (
-            SELECT FROM known_clients AS k
-            WHERE k.subject = :subject AND k.client = :network AND k.last_login_at > :known_since)
+                    secs => least(:lock * power(2, least({_IN_A_ROW} - :longest, 20)), :lock_most)) END
+        WHERE s.locked_until IS NULL OR (s.locked_until <= :at AND NOT EXISTS (SELECT FROM known))
         RETURNING 1
     )
+"""  # noqa: S608 - put together from our own words
+_PASSWORD_COUNTED = """
+    EXISTS (SELECT FROM budget) AND (EXISTS (SELECT FROM streak) OR EXISTS (SELECT FROM known)) AS password_counted
 """
-TAKE_PASSWORD = CompiledStatement(f"""
-    WITH allowed AS (SELECT 1), {_TAKEN_PASSWORD}
-    SELECT (SELECT count(*) FROM streak) = 1 AS password_counted
-""")  # noqa: S608 - put together from our own words
+TAKE_PASSWORD = CompiledStatement(f"WITH allowed AS (SELECT 1), {_COUNTED_PASSWORD} SELECT {_PASSWORD_COUNTED}")
 # A log-in is a request and an attempt: what the first limit refuses is not counted by the second.
 TAKE_LOGIN = CompiledStatement(f"""
-    WITH allowed AS ({_TAKEN_REQUEST}), {_TAKEN_PASSWORD}
-    SELECT (SELECT count(*) FROM allowed) = 1 AS request_counted, (SELECT count(*) FROM streak) = 1 AS password_counted
+    WITH allowed AS ({_TAKEN_REQUEST}), {_COUNTED_PASSWORD}
+    SELECT EXISTS (SELECT FROM allowed) AS request_counted, {_PASSWORD_COUNTED}
 """)  # noqa: S608
 PASSWORD_WAIT = text("""
     SELECT greatest(
@@ -103,22 +113,26 @@ PASSWORD_WAIT = text("""
             FROM password_attempts, unnest(wrong_at) AS m
             WHERE subject = :subject AND client = :network AND m > :since))
 """)
-FORGIVE = CompiledStatement("""
-    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
+# A right password ends the streak that it was counted in, unless that one had locked before: then it is taken out of
+# the count again, and the lock stays what strangers made of it.
+_HAD_LOCKED = "(in_a_row > :longest OR (locked_until IS NOT NULL AND last_at <> :at))"
+_FORGIVEN_STREAK = f"""
+    streak AS (DELETE FROM password_streaks WHERE subject = :subject AND NOT {_HAD_LOCKED}),
+    restored AS (UPDATE password_streaks SET in_a_row = in_a_row - 1, locked_until = :at
+                 WHERE subject = :subject AND last_at = :at AND in_a_row > :longest)
+"""  # noqa: S608
+_FORGIVEN_ATTEMPT = """
     UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
     WHERE subject = :subject AND client = :network
-""")
+"""
+FORGIVE = CompiledStatement(f"WITH {_FORGIVEN_STREAK} {_FORGIVEN_ATTEMPT}")
 # This network has logged in to this account.
 _REMEMBERED = """
     INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :network, :at)
     ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, excluded.last_login_at)
 """
 REMEMBER = CompiledStatement(_REMEMBERED)
-FORGIVE_AND_REMEMBER = CompiledStatement(f"""
-    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject), known AS ({_REMEMBERED})
-    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
-    WHERE subject = :subject AND client = :network
-""")  # noqa: S608
+FORGIVE_AND_REMEMBER = CompiledStatement(f"WITH {_FORGIVEN_STREAK}, known AS ({_REMEMBERED}) {_FORGIVEN_ATTEMPT}")
 UNLOCK = text("""
     WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
     DELETE FROM password_attempts WHERE subject = :subject
@@ -128,11 +142,38 @@ FORGET = text("""
          known AS (DELETE FROM known_clients WHERE subject = :subject)
     DELETE FROM password_attempts WHERE subject = :subject
 """)
-CLEAN = text("""
-    WITH a AS (DELETE FROM client_requests
-               WHERE NOT EXISTS (SELECT FROM unnest(asked_at) AS m WHERE m > :requests_since)),
-         b AS (DELETE FROM password_attempts
-               WHERE NOT EXISTS (SELECT FROM unnest(wrong_at) AS m WHERE m > :passwords_since)),
-         c AS (DELETE FROM known_clients WHERE last_login_at <= :known_since)
-    DELETE FROM password_streaks WHERE last_at <= :known_since
-""")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Walks a table by its key, so many rows a statement: none takes long, and none needs an index of its own."""
+
+    table: str
+    key: tuple[str, ...]
+    ended: str
+
+    @cached_property
+    def statement(self) -> CompiledStatement:
+        key = ", ".join(self.key)
+        after = ", ".join(f":after_{number}" for number in range(len(self.key)))
+        return CompiledStatement(f"""
+            WITH batch AS (SELECT {key} FROM {self.table} WHERE ({key}) > ({after}) ORDER BY {key} LIMIT :most),
+                 ended AS (DELETE FROM {self.table} WHERE ({key}) IN (SELECT {key} FROM batch) AND {self.ended})
+            SELECT {key} FROM batch ORDER BY {key} OFFSET :most - 1
+        """)  # noqa: S608
+
+    async def run(self, connection: Connection, after: Position, since: datetime, *, most: int) -> Position:
+        """Where the next batch begins: `BEGINNING` where this one reached the end of the table."""
+        places = {f"after_{number}": after[number] if after else b"" for number in range(len(self.key))}
+        last = await self.statement.first(connection, places | {"since": since, "most": most})
+        return tuple(last) if last else BEGINNING
+
+
+SWEEP_REQUESTS = Sweep(
+    "client_requests", ("client",), "NOT EXISTS (SELECT FROM unnest(asked_at) AS m WHERE m > :since)"
+)
+SWEEP_ATTEMPTS = Sweep(
+    "password_attempts", ("subject", "client"), "NOT EXISTS (SELECT FROM unnest(wrong_at) AS m WHERE m > :since)"
+)
+SWEEP_STREAKS = Sweep("password_streaks", ("subject",), "last_at <= :since")
+SWEEP_KNOWN = Sweep("known_clients", ("subject", "client"), "last_login_at <= :since")

@@ -12,17 +12,22 @@ from math import ceil
 from app.accounts.attempts.domain import Attempt, attempt_at, subject_of
 from app.accounts.attempts.in_flight import InFlight
 from app.accounts.attempts.repository import (
-    CLEAN,
+    BEGINNING,
     FORGET,
     FORGIVE,
     FORGIVE_AND_REMEMBER,
     OLDEST_REQUEST,
     PASSWORD_WAIT,
     REMEMBER,
+    SWEEP_ATTEMPTS,
+    SWEEP_KNOWN,
+    SWEEP_REQUESTS,
+    SWEEP_STREAKS,
     TAKE_LOGIN,
     TAKE_PASSWORD,
     TAKE_REQUEST,
     UNLOCK,
+    Position,
 )
 from app.database.engine import Connection, Database
 from app.kernel.refusal import RateLimited, TooManyAttempts
@@ -30,7 +35,9 @@ from app.kernel.requester import Requester
 from app.kernel.secret import fingerprint
 from app.settings import Settings
 
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_SWEPT_AT_ONCE = 2000
+_BATCHES_A_ROUND = 50
 
 
 def _seconds_until(moment: datetime | None, at: datetime) -> int:
@@ -42,6 +49,8 @@ class Attempts:
     database: Database
     settings: Settings
     in_flight: InFlight = field(default_factory=InFlight)
+    swept: dict[str, Position] = field(default_factory=dict)
+    """Where the next sweep of each table goes on."""
 
     @property
     def _window(self) -> timedelta:
@@ -65,7 +74,7 @@ class Attempts:
 
     async def take_password(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         """Counts an attempt as wrong until it is forgiven. Called within `track`. Raises TooManyAttempts."""
-        attempt = attempt_at(folded_address, requester, at)
+        attempt = self._attempt(folded_address, requester, at)
         params = self._password(attempt)
         while True:
             async with self.database.autocommit() as connection:
@@ -78,7 +87,7 @@ class Attempts:
 
     async def take_login(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
-        attempt = attempt_at(folded_address, requester, at)
+        attempt = self._attempt(folded_address, requester, at)
         params = self._request(requester, at) | self._password(attempt)
         async with self.database.autocommit() as connection:
             (counted,) = await TAKE_LOGIN.all(connection, params)
@@ -88,6 +97,9 @@ class Attempts:
             return await self.take_password(folded_address, requester, at)
         async with self.database.autocommit() as connection:
             raise await self._rate_limited(connection, params, at)
+
+    def _attempt(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
+        return attempt_at(folded_address, requester, at, longest=self.settings.wrong_passwords_per_account)
 
     def _request(self, requester: Requester, at: datetime) -> dict[str, object]:
         most = self.settings.requests_per_client_minute
@@ -110,6 +122,7 @@ class Attempts:
             "lock": float(limits.wrong_passwords_lock_seconds),
             "lock_most": float(limits.wrong_passwords_lock_max_seconds),
             "known_since": attempt.at - self._known_for,
+            "day_ago": attempt.at - _DAY,
         }
 
     async def _rate_limited(self, connection: Connection, params: dict[str, object], at: datetime) -> RateLimited:
@@ -140,6 +153,17 @@ class Attempts:
     async def forget(self, connection: Connection, folded_address: str) -> None:
         await connection.execute(FORGET, {"subject": subject_of(folded_address)})
 
-    async def clean(self, connection: Connection, at: datetime) -> None:
-        since = {"requests_since": at - _MINUTE, "passwords_since": at - self._window}
-        await connection.execute(CLEAN, since | {"known_since": at - self._known_for})
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        """Removes counts that no longer matter: a part of each table, going on where the last round ended."""
+        for sweep, since in (
+            (SWEEP_REQUESTS, at - _MINUTE),
+            (SWEEP_ATTEMPTS, at - self._window),
+            (SWEEP_STREAKS, at - _DAY),
+            (SWEEP_KNOWN, at - self._known_for),
+        ):
+            for _ in range(_BATCHES_A_ROUND):
+                position = self.swept.get(sweep.table, BEGINNING)
+                position = await sweep.run(connection, position, since, most=_SWEPT_AT_ONCE)
+                self.swept[sweep.table] = position
+                if position == BEGINNING:
+                    break
