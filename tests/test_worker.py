@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.accounts.attempts.repository import BEGINNING, SWEEP_STREAKS, Position
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -91,3 +92,52 @@ async def test_an_expired_enrollment_says_so_for_a_day(
         await services.worker.sweep()
         session = bearer(await a_session(api))
         refused(await api.post("/v1/me/2fa/confirm", json=code, headers=session), status, problem)
+
+
+async def test_a_failed_log_in_to_no_account_is_kept_for_a_week(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    await log_in(api, password=WRONG)
+    await log_in(api, "nobody@example.com", WRONG)
+    for days, left in ((6, 2), (2, 1)):
+        clock.advance(timedelta(days=days))
+        await services.worker.sweep()
+        async with services.database.autocommit() as connection:
+            failed = text("SELECT count(*) FROM events WHERE type = 'login.failed'")
+            assert await connection.scalar(failed) == left
+
+
+async def test_a_sweep_that_fails_keeps_no_other_from_its_turn(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    await an_account(services)
+    await log_in(api, "nobody@example.com", WRONG)
+    clock.advance(timedelta(days=400))
+    async with services.database.transaction() as connection:
+        await connection.execute(text("ALTER TABLE login_challenges RENAME TO gone_challenges"))
+        await connection.execute(text("ALTER TABLE password_streaks RENAME TO gone_streaks"))
+    await services.worker.sweep()
+    async with services.database.autocommit() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM events WHERE type = 'login.failed'")) == 0
+
+
+async def test_counts_are_swept_in_steps_that_go_on_where_the_last_round_ended(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    rows = text("""
+        INSERT INTO password_streaks (subject, in_a_row, last_at)
+        SELECT sha256(convert_to(n::text, 'UTF8')), 1, CAST(:at AS timestamptz) - (n % 2) * interval '2 days'
+        FROM generate_series(1, 1000) AS n
+    """)
+    async with services.database.transaction() as connection:
+        await connection.execute(rows, {"at": clock.now()})
+    position: Position = BEGINNING
+    rounds = 0
+    async with services.database.autocommit() as connection:
+        while position != BEGINNING or not rounds:
+            since = clock.now() - timedelta(days=1)
+            position = await SWEEP_STREAKS.run(connection, position, since, most=300)
+            rounds += 1
+        assert await connection.scalar(text("SELECT count(*) FROM password_streaks")) == 500
+    assert rounds == 4

@@ -73,6 +73,10 @@ class Accounts:
 
         Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
         """
+        async with self.hasher.turn(account.id):
+            await self._reauthenticate(account, password, requester, at)
+
+    async def _reauthenticate(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
         with self.attempts.track(account.folded_address, requester):
             with self.hasher.slot():
                 attempt = await self.attempts.take_password(account.folded_address, requester, at)
@@ -122,8 +126,9 @@ class Accounts:
         """Raises WeakPassword where this is the password that the account has; Overloaded."""
         if account.password_hash is None:
             return
-        with self.hasher.slot():
-            same = await self.hasher.verify(new, account.password_hash)
+        async with self.hasher.turn(account.id):
+            with self.hasher.slot():
+                same = await self.hasher.verify(new, account.password_hash)
         if same:
             raise WeakPassword(_SAME)
 

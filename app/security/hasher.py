@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ParamSpec, Self, TypeVar
+from uuid import UUID
 
 from passlib.exc import PasswordSizeError, UnknownHashError
 from passlib.hash import argon2
@@ -28,6 +30,8 @@ LONGEST_PASSWORD = 256
 _LONGEST_UNPREPARED = 4 * LONGEST_PASSWORD
 _NICE = 10
 _RETRY_AFTER_SECONDS = 2
+_TURNS_AT_ONCE = 4
+_LONGEST_LINE = 64
 
 _depth = Gauge("twokeys_hash_queue_depth", "Password hashes waiting or running.", multiprocess_mode="livesum")
 _wait = Histogram(
@@ -63,6 +67,14 @@ class Match(Enum):
     CURRENT = auto()
 
 
+@dataclass
+class _Line:
+    """What one account has asked for: in its turn, or waiting for it."""
+
+    turns: asyncio.Semaphore
+    length: int = 0
+
+
 class Hasher:
     """Argon2id (RFC 9106) with the settings' costs. Refuses with `Overloaded` when the queue is full."""
 
@@ -73,6 +85,7 @@ class Hasher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_step_back)
         self._capacity = threads + queue
         self._in_use = 0
+        self._lines: dict[UUID, _Line] = {}
         # What an unknown address is verified against, so that it costs what a known one costs.
         self._nobody = self._scheme.hash("nobody")
 
@@ -128,6 +141,24 @@ class Hasher:
         finally:
             self._in_use -= 1
             _depth.dec()
+
+    @asynccontextmanager
+    async def turn(self, account: UUID) -> AsyncIterator[None]:
+        """Before `slot`, for what an account asks for again and again: a few at once, and the rest wait in order.
+
+        So nobody else waits behind all that one account asks for. Raises Overloaded.
+        """
+        line = self._lines.setdefault(account, _Line(asyncio.Semaphore(_TURNS_AT_ONCE)))
+        if line.length >= _LONGEST_LINE:
+            raise Overloaded(retry_after=_RETRY_AFTER_SECONDS)
+        line.length += 1
+        try:
+            async with line.turns:
+                yield
+        finally:
+            line.length -= 1
+            if not line.length:
+                self._lines.pop(account, None)
 
     def _verify(self, text: str, stored: str) -> bool:
         try:

@@ -241,12 +241,12 @@ async def test_a_lock_does_not_tell_whether_the_owner_logs_in(
     seen: dict[str, list[int]] = {EMAIL: [], "nobody@example.com": []}
     for round_ in range(6):
         for email, statuses in seen.items():
-            statuses += await guess_from_everywhere(api, 14, email, first=round_ * 20)
+            statuses.extend(await guess_from_everywhere(api, 14, email, first=round_ * 20))
         clock.advance(timedelta(seconds=7))
         refused(await log_in_from(api, HOME, WRONG), 401, "invalid_credentials")
         granted(await log_in_from(api, HOME))
         for email, statuses in seen.items():
-            statuses += await guess_from_everywhere(api, 2, email, first=round_ * 20 + 15)
+            statuses.extend(await guess_from_everywhere(api, 2, email, first=round_ * 20 + 15))
         clock.advance(timedelta(minutes=2))
     assert seen[EMAIL] == seen["nobody@example.com"]
     assert {401, 429} == set(seen[EMAIL])
