@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from app.console.pages import Page, content_security_policy, page_headers, pages_under
@@ -22,14 +22,14 @@ def mount_docs(app: FastAPI) -> None:
     policy = content_security_policy(style_src="'self' 'unsafe-inline'", require_trusted_types_for="", trusted_types="")
     headers = page_headers(policy)
 
-    async def docs() -> Response:
-        return Response(own["docs.html"].content, media_type=own["docs.html"].media_type, headers=headers)
+    async def docs(request: Request) -> Response:
+        return own["docs.html"].response(request, headers)
 
-    async def part(name: str) -> Response:
+    async def part(request: Request, name: str) -> Response:
         page = pages.get(name)
         if page is None:
             raise HTTPException(404)
-        return Response(page.content, media_type=page.media_type, headers=headers)
+        return page.response(request, headers)
 
     app.add_api_route("/docs", docs, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/docs/{name}", part, methods=["GET", "HEAD"], include_in_schema=False)

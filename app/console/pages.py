@@ -1,9 +1,12 @@
 """A folder of files as it goes to a browser: read once, looked up by exact name, never by path on disk."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from fastapi import Request, Response
 
 # The media types are named here: `mimetypes` asks the operating system, and one that calls a script `text/plain`
 # would switch the whole console off under `nosniff`.
@@ -15,10 +18,29 @@ _MEDIA_TYPES = {
 }
 
 
+# A browser asks each time whether it still has the newest, and is answered in one line when it has.
+_REVALIDATED = "no-cache"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     content: bytes
     media_type: str
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+
+    def response(
+        self, request: Request, headers: Mapping[str, str], *, immutable: bool = False, status: int = 200
+    ) -> Response:
+        """`immutable` is for an address that changes whenever the content does."""
+        caching = {"Cache-Control": _IMMUTABLE if immutable else _REVALIDATED, "ETag": self.etag}
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+        if self.etag in known:
+            return Response(status_code=304, headers={**headers, **caching})
+        return Response(self.content, status, media_type=self.media_type, headers={**headers, **caching})
 
 
 def pages_under(folder: Path) -> Mapping[str, Page]:
@@ -58,7 +80,7 @@ def content_security_policy(**more: str) -> str:
 
 
 def page_headers(policy: str) -> dict[str, str]:
-    """What a browser is told about a page; `no-store` and `nosniff` are every response's and set for all of them."""
+    """What a browser is told about a page; `nosniff` is every response's and set for all of them."""
     return {
         "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",

@@ -16,6 +16,9 @@ from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, e
 from tests.support.authenticator import Authenticator
 from tests.support.people import totp_code
 
+# A reset link has the form of ours; that this one is nobody's only the server can know.
+UNKNOWN_LINK = f"#/password-reset/tkr_{'a' * 43}"
+
 _STEP = 30
 _TYPING_SECONDS = 8
 
@@ -103,7 +106,7 @@ class Console:
 
     def log_in_with(self, person: Person, device: Device) -> Self:
         self.log_in(person)
-        self.fill("Confirmation code", device.code()).click("Log in")
+        self.fill("Code from your app", device.code()).click("Log in")
         self.shows("User information")
         return self
 
@@ -133,7 +136,7 @@ class Console:
 
     def enable_two_factor(self, person: Person) -> tuple[Device, list[str]]:
         device = self.start_enrollment(person)
-        self.fill("Confirmation code", device.code()).click("Enable")
+        self.fill("Code from your app", device.code()).click("Turn on")
         codes = self.recovery_codes()
         self.click("I have saved them")
         self.says("Two-factor authentication is on.")

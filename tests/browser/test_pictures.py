@@ -40,7 +40,7 @@ def test_a_picture_of_each_main_view(browser: Browser, service: Service, tmp_pat
     console.log_in(ada).shows("User information")
     device = console.start_enrollment(ada)
     _take(console.page, folder / "enable-two-factor.png")
-    console.fill("Confirmation code", device.code()).click("Enable").recovery_codes()
+    console.fill("Code from your app", device.code()).click("Turn on").recovery_codes()
     console.click("I have saved them").says("Two-factor authentication is on.")
     _log_in_on_other_devices(service, ada.email, ada.password, device.code())
 

@@ -28,7 +28,7 @@ def answers(status: int, code: str, *, retry_after: int | None = None, **members
 
 
 def test_a_wrong_password_says_so_and_keeps_the_address(console: Console, person: Person) -> None:
-    console.log_in(Person(person.email, "not-my-password")).says("That address and password do not belong together.")
+    console.log_in(Person(person.email, "not-my-password")).says("That address and password don't match.")
     console.fill("Password", person.password).click("Log in").shows("User information")
 
 
@@ -38,10 +38,10 @@ def test_a_wrong_code_tells_the_attempts_left_and_ends_in_a_new_log_in(console: 
     console.log_out().log_in(person)
     wrong = device.code_at(0)
     for left in ("4 attempts left.", "3 attempts left.", "2 attempts left.", "1 attempt left."):
-        console.fill("Confirmation code", wrong).click("Log in").says(left)
-    console.fill("Confirmation code", wrong).click("Log in")
+        console.fill("Code from your app", wrong).click("Log in").says(left)
+    console.fill("Code from your app", wrong).click("Log in")
     console.shows("Log in").says("Enter your password again.")
-    console.fill("Password", person.password).click("Log in").fill("Confirmation code", device.code()).click("Log in")
+    console.fill("Password", person.password).click("Log in").fill("Code from your app", device.code()).click("Log in")
     console.shows("User information")
 
 
@@ -49,7 +49,7 @@ def test_a_wrong_code_tells_the_attempts_left_and_ends_in_a_new_log_in(console: 
 def test_a_clock_that_is_off_is_named(console: Console, person: Person, off: int, words: str) -> None:
     console.log_in(person).shows("User information")
     device = console.start_enrollment(person)
-    console.fill("Confirmation code", device.code_at(int(time.time()) + off)).click("Enable")
+    console.fill("Code from your app", device.code_at(int(time.time()) + off)).click("Turn on")
     console.says(f"your device's clock is {words}")
 
 
@@ -109,12 +109,12 @@ def test_an_expired_enrollment_starts_again(console: Console, person: Person) ->
     console.log_in(person).shows("User information")
     device = console.start_enrollment(person)
     console.page.route("**/v1/me/2fa/confirm", answers(410, "enrollment_expired"))
-    console.fill("Confirmation code", device.code()).click("Enable").says("This set-up has expired")
+    console.fill("Code from your app", device.code()).click("Turn on").says("This setup has expired")
     console.page.unroute("**/v1/me/2fa/confirm")
     console.fill("Password", person.password).click("Next")
     again = console.scan()
     assert again.secret != device.secret
-    console.fill("Confirmation code", again.code()).click("Enable").recovery_codes()
+    console.fill("Code from your app", again.code()).click("Turn on").recovery_codes()
 
 
 def test_a_weak_password_says_why_and_keeps_the_link_usable(console: Console, person: Person, service: Service) -> None:
@@ -131,7 +131,7 @@ def test_a_weak_password_says_why_and_keeps_the_link_usable(console: Console, pe
     error = console.page.locator(".field-error")
     expect(error).to_be_visible()
     assert len(error.inner_text()) > 20
-    console.fill("New password", NEW_PASSWORD).click("Save the new password").shows("Your password is changed")
+    console.fill("New password", NEW_PASSWORD).click("Save the new password").shows("Your new password is saved")
 
 
 def test_a_session_that_ended_elsewhere_leads_to_the_log_in(console: Console, person: Person, service: Service) -> None:
@@ -154,11 +154,11 @@ def test_a_change_whose_answer_was_lost_is_named_at_the_log_in(console: Console,
         route.abort()
 
     console.page.route("**/v1/me/2fa/confirm", lose_the_answer)
-    console.fill("Confirmation code", device.code()).click("Enable").says("The server did not answer.")
+    console.fill("Code from your app", device.code()).click("Turn on").says("The server did not answer.")
     console.page.unroute("**/v1/me/2fa/confirm")
     console.click("Try again").shows("Log in").says("it may have been made")
     console.fill("Email address", person.email).click("Next").fill("Password", person.password).click("Log in")
-    console.fill("Confirmation code", device.code()).click("Log in").shows("User information")
+    console.fill("Code from your app", device.code()).click("Log in").shows("User information")
 
 
 def test_a_service_that_asks_for_a_code_to_disable_gets_one(console: Console, person: Person) -> None:
@@ -167,7 +167,7 @@ def test_a_service_that_asks_for_a_code_to_disable_gets_one(console: Console, pe
     console.toggle_two_factor().shows("Turn off two-factor authentication")
     wants = answers(422, "invalid_request", errors=[{"pointer": "/code", "message": "Needed here."}])
     console.page.route("**/v1/me/2fa/disable", wants)
-    console.fill("Password", person.password).click("Disable two-factor authentication")
+    console.fill("Password", person.password).click("Turn off two-factor authentication")
     console.says("Here a code is needed as well")
     expect(console.page.get_by_label("Code from your app, or a recovery code")).to_be_focused()
 

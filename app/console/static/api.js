@@ -1,28 +1,15 @@
+// @ts-check
 // The only module that speaks to the API: one function a call, as the OpenAPI document has them.
 // A call either resolves to the answer's body or rejects with a Problem.
 
+import { Problem, problemFrom } from "./problem.js";
 import { session } from "./session.js";
 
 const PATIENCE_IN_MILLISECONDS = 20_000;
 
-/** Why a call did not give what was asked: the API's problem document (RFC 9457), or no answer at all. */
-export class Problem extends Error {
-  constructor({ code, status = 0, detail = "", retryAfter = null, members = {} }) {
-    super(code);
-    this.code = code;
-    this.status = status;
-    this.detail = detail;
-    /** Whole seconds to wait before asking again, or null. */
-    this.retryAfter = retryAfter;
-    this.attemptsRemaining = members.attempts_remaining ?? null;
-    /** Positive when the device is ahead of the server. */
-    this.clockSkewSeconds = members.clock_skew_seconds ?? null;
-    this.errors = members.errors ?? [];
-  }
-}
-
+/** @type {(how: { afterUnansweredChange: boolean }) => void} */
 let whenSessionIsLost = () => {};
-/** Hands in what happens when the server no longer knows our token, wherever that turns up. */
+/** Hands in what happens when the server no longer knows our token. @param {typeof whenSessionIsLost} listener */
 export function onSessionLost(listener) {
   whenSessionIsLost = listener;
 }
@@ -30,7 +17,13 @@ export function onSessionLost(listener) {
 // A change that got no answer may have been made all the same; if our token is dead afterwards, it probably was.
 let unansweredChange = false;
 
-async function call(method, path, { body, token = session.token } = {}) {
+/**
+ * @param {string} method @param {string} path
+ * @param {{ body?: object, token?: string | null, cache?: RequestCache }} [options]
+ * @returns {Promise<any>} each function below states the type of its answer
+ */
+async function call(method, path, { body, token = session.token, cache = "no-store" } = {}) {
+  /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -38,20 +31,20 @@ async function call(method, path, { body, token = session.token } = {}) {
   const patience = setTimeout(() => stopWaiting.abort(), PATIENCE_IN_MILLISECONDS);
   try {
     const response = await fetch(`/v1${path}`, {
-      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
-      signal: stopWaiting.signal, credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer",
+      method, headers, cache, body: body === undefined ? null : JSON.stringify(body),
+      signal: stopWaiting.signal, credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
     });
     const answer = await read(response);
     if (response.ok) {
       if (token) unansweredChange = false;
       return answer;
     }
-    throw problem(response, answer);
+    throw problemFrom(response.status, response.headers.get("Retry-After"), answer);
   } catch (failure) {
-    const refused = failure instanceof Problem ? failure : new Problem({ code: "no_answer" });
+    const refused = failure instanceof Problem ? failure : new Problem("no_answer");
     if (refused.code === "no_answer" && method !== "GET" && token) unansweredChange = true;
     // A refusal of a token that has been replaced meanwhile says nothing about the one we hold now.
-    if (refused.code === "invalid_token" && token === session.token) {
+    if (refused.code === "invalid_token" && token && token === session.token) {
       session.end();
       whenSessionIsLost({ afterUnansweredChange: unansweredChange });
       unansweredChange = false;
@@ -62,45 +55,45 @@ async function call(method, path, { body, token = session.token } = {}) {
   }
 }
 
+/** @param {Response} response */
 async function read(response) {
   if (response.status === 204) return null;
   const text = await response.text();
   try {
     return JSON.parse(text);
   } catch {
-    return {}; // A proxy in between answers in HTML; the status still says what kind of no it was.
+    if (response.ok) throw new Problem("unexpected", response.status);
+    return {};
   }
 }
 
-function problem(response, members) {
-  const wait = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  const codeByStatus = { 429: "too_many_attempts", 502: "unavailable", 503: "unavailable", 504: "unavailable" };
-  return new Problem({
-    code: members.code ?? codeByStatus[response.status] ?? "unexpected",
-    status: response.status,
-    detail: members.detail ?? "",
-    retryAfter: Number.isFinite(wait) ? wait : null,
-    members,
-  });
-}
-
-// An act that ends every token answers with a fresh grant; from that moment on it is the one we hold.
+/**
+ * An operation that ends every token answers with a fresh grant; from that moment on it is the one we hold.
+ * @template {{ grant: import("./types.js").Grant }} Answer
+ * @param {Answer} answer
+ */
 function holding(answer) {
   session.begin(answer.grant);
   return answer;
 }
 
+/** @param {Record<string, string | number | null>} parameters */
 function query(parameters) {
-  const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined);
-  return given.length ? `?${new URLSearchParams(given)}` : "";
+  const present = Object.entries(parameters).filter(([, value]) => value !== null);
+  return present.length ? `?${new URLSearchParams(present.map(([name, value]) => [name, String(value)]))}` : "";
 }
 
 export const api = {
+  /** @returns {Promise<import("./types.js").Config>} */
+  config: () => call("GET", "/config", { token: null, cache: "default" }),
+
+  /** @param {string} email @param {string} password @returns {Promise<import("./types.js").LogInAnswer>} */
   async logIn(email, password) {
     const answer = await call("POST", "/login", { body: { email, password }, token: null });
     if (answer.status === "authenticated") session.begin(answer);
     return answer;
   },
+  /** @param {string} challenge @param {string} code @returns {Promise<import("./types.js").Grant>} */
   async logInWithCode(challenge, code) {
     const grant = await call("POST", "/login/two-factor", { body: { challenge, code }, token: null });
     session.begin(grant);
@@ -112,24 +105,41 @@ export const api = {
     await call("POST", "/logout", { token });
   },
 
+  /** @param {string} email */
   requestPasswordReset: (email) => call("POST", "/password-reset", { body: { email }, token: null }),
+  /** @param {string} token @returns {Promise<import("./types.js").ResetChecked>} */
+  checkPasswordReset: (token) => call("POST", "/password-reset/check", { body: { token }, token: null }),
+  /** @param {string} token @param {string} newPassword @param {string | null} [code]
+   * @returns {Promise<import("./types.js").ResetCompleted>} */
   confirmPasswordReset: (token, newPassword, code = null) =>
     call("POST", "/password-reset/confirm", {
       body: { token, new_password: newPassword, ...(code && { code }) }, token: null,
     }),
 
+  /** @returns {Promise<import("./types.js").Account>} */
   account: () => call("GET", "/me"),
-  changePassword: async (currentPassword, newPassword) =>
-    holding(await call("POST", "/me/password", { body: { current_password: currentPassword, new_password: newPassword } })),
+  /** @param {string} currentPassword @param {string} newPassword
+   * @returns {Promise<import("./types.js").PasswordChanged>} */
+  changePassword: async (currentPassword, newPassword) => holding(
+    await call("POST", "/me/password", { body: { current_password: currentPassword, new_password: newPassword } })),
 
+  /** @param {string} password @returns {Promise<import("./types.js").Enrollment>} */
   startEnrollment: (password) => call("POST", "/me/2fa/enrollment", { body: { password } }),
   cancelEnrollment: () => call("DELETE", "/me/2fa/enrollment"),
-  confirmTwoFactor: async (code) => holding(await call("POST", "/me/2fa/confirm", { body: { code } })),
+  /** @param {string} code @param {string} enrollment_id @returns {Promise<import("./types.js").Confirmed>} */
+  confirmTwoFactor: async (code, enrollment_id) =>
+    holding(await call("POST", "/me/2fa/confirm", { body: { code, enrollment_id } })),
+  /** @param {string} password @param {string | null} [code] @returns {Promise<import("./types.js").Disabled>} */
   disableTwoFactor: async (password, code = null) =>
     holding(await call("POST", "/me/2fa/disable", { body: { password, ...(code && { code }) } })),
+  /** @param {string} password @returns {Promise<import("./types.js").NewRecoveryCodes>} */
   replaceRecoveryCodes: (password) => call("POST", "/me/2fa/recovery-codes", { body: { password } }),
 
-  tokens: (cursor = null) => call("GET", `/me/tokens${query({ cursor })}`),
+  /** @param {"session" | "personal"} kind @param {string | null} [cursor]
+   * @returns {Promise<import("./types.js").TokenPage>} */
+  tokens: (kind, cursor = null) => call("GET", `/me/tokens${query({ kind, cursor })}`),
+  /** @param {string} description @param {number | null} maxAgeSeconds @param {boolean} extendWhenUsed
+   * @returns {Promise<import("./types.js").CreatedToken>} */
   createToken: (description, maxAgeSeconds, extendWhenUsed) =>
     call("POST", "/me/tokens", {
       body: {
@@ -137,8 +147,11 @@ export const api = {
         ...(maxAgeSeconds && { max_age_seconds: maxAgeSeconds, extend_when_used: extendWhenUsed }),
       },
     }),
+  /** @param {string} id */
   revokeToken: (id) => call("DELETE", `/me/tokens/${encodeURIComponent(id)}`),
+  /** @param {boolean} keepCurrent @returns {Promise<import("./types.js").RevokedAll>} */
   revokeAllTokens: (keepCurrent) => call("POST", "/me/tokens/revoke-all", { body: { keep_current: keepCurrent } }),
 
+  /** @param {string | null} [cursor] @returns {Promise<import("./types.js").EventPage>} */
   events: (cursor = null) => call("GET", `/me/events${query({ limit: 25, cursor })}`),
 };

@@ -1,27 +1,52 @@
+// @ts-check
 // A list that comes in pages: shows the first, then more when asked, and can try again where it stopped.
 
-import { announce, element, notice } from "./dom.js";
-import { explain } from "./words.js";
+import { announce, element, failure, skeleton } from "./dom.js";
+import { explain } from "./explain.js";
+import { Problem } from "./problem.js";
+import { words } from "./words.js";
 
-/** `load(cursor)` gives a page; `add(items)` puts them on the screen; `empty` says that there are none. */
+/**
+ * `load(cursor)` gives a page; `add(page)` puts it on the screen and returns the new rows; `empty` is said only after a
+ * list that was empty and complete.
+ * @template {{ next_cursor: string | null }} Page
+ * @param {{ load: (cursor: string | null) => Promise<Page>, add: (page: Page) => HTMLElement[], empty: string }} parts
+ */
 export function listing({ load, add, empty }) {
-  const foot = element("div", { class: "listing-foot", "aria-live": "polite" });
+  const foot = element("div", { class: "listing-foot" });
   let any = false;
 
+  /** @param {string | null} [cursor] */
   async function more(cursor = null) {
-    foot.replaceChildren(element("p", { class: "hint" }, "Loading…"));
+    const asked = foot.contains(document.activeElement);
+    foot.setAttribute("aria-busy", "true");
+    foot.replaceChildren(any ? element("p", { class: "hint" }, words.loading) : skeleton());
     try {
       const page = await load(cursor);
-      any ||= page.items.length > 0;
-      add(page.items);
-      foot.replaceChildren(...[
-        !any && element("p", { class: "hint" }, empty),
-        page.next_cursor && element("button", { type: "button", class: "secondary", onclick: () => more(page.next_cursor).then(() => announce("More loaded.")) }, "Show more"),
-      ].filter(Boolean));
+      const rows = add(page);
+      any ||= rows.length > 0;
+      foot.replaceChildren(...rest(page));
+      // The button that was pressed is gone: the keyboard goes on with the first new row.
+      if (asked) rows[0]?.setAttribute("tabindex", "-1");
+      if (asked) rows[0]?.focus();
+      if (asked) announce(words.moreLoaded);
     } catch (problem) {
-      foot.replaceChildren(notice("warning", element("p", {}, explain(problem)),
-        element("button", { type: "button", class: "secondary small", onclick: () => more(cursor) }, "Try again")));
+      if (!(problem instanceof Problem)) throw problem;
+      const shown = failure(explain(problem), () => void more(cursor));
+      foot.replaceChildren(shown);
+      if (asked) shown.querySelector("button")?.focus();
+      announce(explain(problem));
+    } finally {
+      foot.removeAttribute("aria-busy");
     }
+  }
+
+  /** @param {Page} page */
+  function rest({ next_cursor: next }) {
+    if (next) {
+      return [element("button", { type: "button", class: "secondary", onclick: () => more(next) }, words.showMore)];
+    }
+    return any ? [] : [element("p", { class: "hint" }, empty)];
   }
 
   return { foot, more };

@@ -1,5 +1,6 @@
-// The access token of this tab. It lives in memory and in sessionStorage, so a reload keeps it and closing the tab ends it;
-// no other tab, no cookie and no disk ever holds it.
+// @ts-check
+// The access token of this tab. It lives in memory and in sessionStorage, so a reload keeps it and closing the tab ends
+// it; no other tab, no cookie and no disk ever holds it.
 
 const KEY = "twokeys.access_token";
 
@@ -17,6 +18,7 @@ export const session = {
   get token() {
     return token;
   },
+  /** @param {{ access_token: string }} grant */
   begin(grant) {
     token = grant.access_token;
     try {
@@ -30,3 +32,6 @@ export const session = {
     } catch { /* Memory alone. */ }
   },
 };
+
+/** The address that was entered last, in the memory of this page, so that nobody types it twice. */
+export const remembered = { address: "" };

@@ -1,7 +1,7 @@
 // The development mailbox: asks for the list every two seconds, shows the newest first, opens one in a frame that may run nothing.
 
 import { announce, element } from "/console/dom.js";
-import { fromNow, momentOf } from "/console/words.js";
+import { fromNow, momentOf } from "/console/times.js";
 
 const EVERY_MILLISECONDS = 2_000;
 const LINK = /https?:\/\/[^\s<>"]+/g;

@@ -1,25 +1,34 @@
+// @ts-check
 // Activity: the security events of one's account, in words, newest first.
 
 import { api } from "../api.js";
-import { element, icon } from "../dom.js";
+import { element, linkTo } from "../dom.js";
+import { deviceOf } from "../devices.js";
+import { eventInWords } from "../events.js";
+import { icon } from "../icons.js";
 import { listing } from "../listing.js";
-import { dateOf, deviceOf, eventInWords, timeOf } from "../words.js";
+import { dateOf, timeOf } from "../times.js";
+import { words } from "../words.js";
 
-export const title = "Activity";
+const TEXT = words.activityView;
 
+export const title = TEXT.title;
+
+/** @param {import("../types.js").Context} context */
 export function show({ main }) {
   const days = element("div", { class: "days" });
+  /** @type {string | null} */
   let day = null;
-  let list = null;
+  let list = element("ul");
   const { foot, more } = listing({
     load: (cursor) => api.events(cursor),
-    add: (events) => events.forEach(add),
-    empty: "Nothing has happened yet.",
+    add: (page) => page.items.map(add),
+    empty: TEXT.empty,
   });
-  main.append(element("p", { class: "lead" }, "What happened to your account. Something you don't recognise? ",
-    element("a", { href: "#/authentication-methods/password" }, "Change your password"), "."), days, foot);
-  more();
+  main.append(element("p", { class: "lead" }, TEXT.lead(linkTo("#/authentication-methods/password"))), days, foot);
+  void more();
 
+  /** @param {import("../types.js").Event} event */
   function add(event) {
     const date = dateOf(event.occurred_at);
     if (date !== day) {
@@ -27,17 +36,20 @@ export function show({ main }) {
       list = element("ul", { class: "events" });
       days.append(element("section", { class: "card", "aria-label": date }, element("h2", {}, date), list));
     }
-    list.append(row(event));
+    const shown = row(event);
+    list.append(shown);
+    return shown;
   }
 }
 
+/** @param {import("../types.js").Event} event */
 function row(event) {
-  const { picture, tone, words, ended } = eventInWords(event);
+  const { picture, tone, words: sentence, ended } = eventInWords(event);
   const where = [event.ip, event.user_agent && deviceOf(event.user_agent)].filter(Boolean).join(" · ");
   return element("li", { class: "event" },
     element("span", { class: `event-picture ${tone}` }, icon(picture)),
     element("div", {},
-      element("p", { class: "event-words" }, words, ended && element("span", { class: "hint" }, ` · ${ended}`)),
+      element("p", { class: "event-words" }, sentence, ended && element("span", { class: "hint" }, ` · ${ended}`)),
       where && element("p", { class: "hint", title: event.user_agent }, where)),
     element("time", { datetime: event.occurred_at }, timeOf(event.occurred_at)));
 }

@@ -1,44 +1,66 @@
+// @ts-check
 // Authentication methods: the password, and two-factor authentication on top of it.
 
-import { badge, element, icon } from "../dom.js";
-import { count, dateOf, fromNow } from "../words.js";
+import { badge, element } from "../dom.js";
+import { icon } from "../icons.js";
+import { dateOf, fromNow } from "../times.js";
+import { words } from "../words.js";
 
-export const title = "Authentication methods";
+/** @typedef {import("../types.js").Children} Children */
 
+const TEXT = words.methodsView;
+const FEW_CODES = 4;
+
+export const title = TEXT.title;
+export const fresh = true;
+
+/** @param {import("../types.js").Context} context */
 export function show({ main, account, go }) {
   const twoFactor = account.two_factor;
   const on = twoFactor.status === "enabled";
-  const toggle = element("button", {
-    type: "button", role: "switch", class: "switch", "aria-checked": String(on), "aria-labelledby": "two-factor", "aria-describedby": "two-factor-words",
-    onclick: () => go(on ? "/authentication-methods/disable" : "/authentication-methods/enable"),
-  }, element("span", { class: "switch-knob" }));
-
-  main.append(
-    element("section", { class: "card" },
-      element("div", { class: "method" },
-        element("span", { class: "method-picture" }, icon("lock")),
-        element("div", { class: "method-words" },
-          element("h2", {}, "Password"),
-          element("p", { class: "hint" }, `Log in as ${account.email} with your password.`)),
-        element("a", { class: "button secondary", href: "#/authentication-methods/password" }, "Change password")),
-      element("div", { class: "method inner" },
-        element("span", { class: "method-picture" }, icon("shield")),
-        element("div", { class: "method-words" },
-          element("h3", { id: "two-factor" }, "Two-factor authentication", " "),
-          element("p", { class: "hint", id: "two-factor-words" }, on
-            ? [badge("good", "On"), ` since ${dateOf(twoFactor.enabled_at)}${twoFactor.last_used_at ? `; last used ${fromNow(twoFactor.last_used_at)}` : ""}. Logging in asks for a code from your authenticator app.`]
-            : "Ask for a code from an app on your phone as well, so that your password alone lets nobody in.")),
-        toggle),
-      twoFactor.status === "pending" && element("p", { class: "inner-note hint" }, "You started to set this up and did not finish. Turn it on to start again."),
-      on && element("div", { class: "method inner" },
-        element("span", { class: "method-picture" }, icon("key")),
-        element("div", { class: "method-words" },
-          element("h3", {}, "Recovery codes"),
-          element("p", { class: "hint" }, remaining(twoFactor.recovery_codes_remaining))),
-        element("a", { class: "button secondary", href: "#/authentication-methods/recovery-codes" }, "Make new codes"))));
+  main.append(element("section", { class: "card" },
+    method({
+      picture: "lock", heading: element("h2", {}, TEXT.password), hint: TEXT.passwordHint(account.email),
+      act: linkButton(TEXT.changePassword, "#/authentication-methods/password"),
+    }),
+    method({
+      picture: "shield", heading: element("h3", { id: "two-factor" }, TEXT.twoFactor), hintId: "two-factor-words",
+      hint: on ? [badge("good", TEXT.on), onSince(twoFactor)] : [badge("plain", TEXT.off), TEXT.offHint],
+      act: toggle(on, () => go(`/authentication-methods/${on ? "disable" : "enable"}`)),
+    }),
+    twoFactor.status === "pending" && element("p", { class: "inner-note hint" }, TEXT.unfinished),
+    on && method({
+      picture: "key", heading: element("h3", {}, TEXT.recoveryCodes),
+      hint: remaining(twoFactor.recovery_codes_remaining),
+      act: linkButton(TEXT.newCodes, "#/authentication-methods/recovery-codes"),
+    })));
 }
 
+/** @param {{ picture: string, heading: Node, hint: Children, hintId?: string, act: Node }} parts */
+function method({ picture, heading, hint, hintId, act }) {
+  return element("div", { class: "method" },
+    element("span", { class: "method-picture" }, icon(picture)),
+    element("div", { class: "method-words" }, heading, element("p", { class: "hint", id: hintId }, hint)),
+    act);
+}
+
+/** @param {string} label @param {string} href */
+const linkButton = (label, href) => element("a", { class: "button secondary", href }, label);
+
+/** @param {boolean} on @param {() => void} act */
+function toggle(on, act) {
+  return element("button", {
+    type: "button", role: "switch", class: "switch", "aria-checked": String(on), "aria-labelledby": "two-factor",
+    "aria-describedby": "two-factor-words", onclick: act,
+  }, element("span", { class: "switch-knob" }));
+}
+
+/** @param {import("../types.js").TwoFactor} twoFactor */
+function onSince({ enabled_at, last_used_at }) {
+  return TEXT.onSince(dateOf(enabled_at ?? ""), last_used_at && fromNow(last_used_at));
+}
+
+/** @param {number} number */
 function remaining(number) {
-  const words = `${count(number, "code")} left, for the day you don't have your device.`;
-  return number < 4 ? [badge("warn", "Running low"), ` ${words}`] : words;
+  return [number < FEW_CODES && [badge("warn", TEXT.runningLow), " "], TEXT.codesLeft(number)];
 }

@@ -1,72 +1,88 @@
-// Authentication tokens: the sessions and personal tokens that can act for one's account right now.
+// @ts-check
+// Authentication tokens: the sessions and personal tokens that have access to one's account right now.
 
 import { api } from "../api.js";
-import { announce, badge, confirmed, copyButton, element, freshId, icon, notice } from "../dom.js";
-import { field, form } from "../form.js";
+import { deviceOf, isPhone } from "../devices.js";
+import { confirmed } from "../dialog.js";
+import { announce, badge, element, freshId, notice } from "../dom.js";
+import { explain } from "../explain.js";
+import { icon } from "../icons.js";
 import { listing } from "../listing.js";
-import { deviceOf, explain, fromNow, momentOf, proofOf, whatEnded } from "../words.js";
+import { Problem } from "../problem.js";
+import { session } from "../session.js";
+import { fromNow, momentOf } from "../times.js";
+import { tokenMaker } from "../token-maker.js";
+import { words } from "../words.js";
 
-export const title = "Authentication tokens";
+/** @typedef {import("../types.js").Token} Token */
+/** @typedef {import("../types.js").TokenPage} TokenPage */
 
-const DAY = 86_400;
-const LIFETIMES = [["7 days", 7 * DAY], ["30 days", 30 * DAY], ["90 days", 90 * DAY], ["1 year", 365 * DAY], ["No end", null]];
+const TEXT = words.tokensView;
 
-export function show({ main, go }) {
+export const title = TEXT.title;
+
+/** @param {import("../types.js").Context} context */
+export function show({ main, go, hold, logOut }) {
   const status = element("div", { class: "said" });
-  const maker = element("div", { class: "said" });
   const lists = element("div", { class: "groups" });
-  const create = element("button", { type: "button", class: "primary", onclick: openMaker }, "Create personal token");
+  const maker = tokenMaker({ hold, created: loadPersonal, started: () => status.replaceChildren() });
+  const personal = element("div");
   main.append(
-    element("p", { class: "lead" }, "Everything that can act for your account right now. Revoke what you don't recognise."),
-    element("div", { class: "toolbar" }, create, element("button", { type: "button", class: "danger quiet-danger", onclick: revokeAll }, "Revoke all")),
-    status, maker, lists);
+    element("p", { class: "lead" }, TEXT.lead),
+    element("div", { class: "toolbar" },
+      element("button", { type: "button", class: "danger quiet-danger", onclick: revokeAll }, TEXT.revokeAll)),
+    status, lists);
   load();
 
   function load() {
-    const groups = { session: group("Sessions", "Browsers that are logged in."), personal: group("Personal tokens", "For scripts and apps of your own.") };
-    const { foot, more } = listing({
-      load: (cursor) => api.tokens(cursor),
-      add: (tokens) => tokens.forEach((token) => groups[token.kind].add(row(token))),
-      empty: "There are none.",
+    const sessions = tokenList({
+      kind: "session", count: (page) => page.counts.sessions, empty: TEXT.noSessions, row,
+      heading: TEXT.sessions, hint: TEXT.sessionsHint,
     });
-    lists.replaceChildren(groups.session.node, groups.personal.node, foot);
-    return more();
+    lists.replaceChildren(sessions, personal);
+    loadPersonal();
   }
 
-  function row(token) {
-    const name = token.kind === "session" ? deviceOf(token.user_agent) : token.description;
-    const revoke = element("button", {
-      type: "button", class: "secondary small", "aria-label": `Revoke ${name}`, onclick: () => revokeOne(token, name),
-    }, token.current ? "Log out" : "Revoke");
-    if (token.current) revoke.setAttribute("aria-label", "Log out of this session");
-    const used = token.last_used_at
-      ? [`Last used ${fromNow(token.last_used_at)}`, token.last_used_ip && `from ${token.last_used_ip}`, token.kind === "personal" && token.user_agent && `with ${deviceOf(token.user_agent)}`].filter(Boolean).join(" ")
-      : token.kind === "session" ? "Not used since the log-in" : "Never used";
-    return element("li", { class: "token" },
-      element("span", { class: "method-picture" }, icon(token.kind === "session" ? "device" : "key")),
+  function loadPersonal() {
+    personal.replaceChildren(tokenList({
+      kind: "personal", count: (page) => page.counts.personal_tokens, empty: TEXT.noPersonal, row,
+      heading: TEXT.personal, hint: TEXT.personalHint, tool: maker,
+    }));
+  }
+
+  /** @param {Token} token @param {(row: HTMLElement) => void} gone */
+  function row(token, gone) {
+    const isSession = token.kind === "session";
+    const name = isSession ? deviceOf(token.user_agent) : token.description ?? "";
+    const since = sinceWhen(token);
+    const shown = element("li", { class: "token" },
+      element("span", { class: "method-picture" }, icon(isSession ? pictureOf(token) : "key")),
       element("div", { class: "token-words" },
-        element("p", { class: "token-name", title: token.user_agent }, name, token.current && [" ", badge("good", "This session")]),
-        element("p", { class: "hint" }, `${used}.`),
-        element("p", { class: "hint" }, `${token.kind === "session" ? `Logged in ${momentOf(token.created_at)} with ${proofOf(token.amr)}` : `Created ${momentOf(token.created_at)}`}; ${end(token)}.`)),
-      revoke);
+        element("p", { class: "token-name", title: token.user_agent }, name,
+          token.current && badge("good", TEXT.thisSession)),
+        element("p", { class: "hint" }, `${use(token)}.`),
+        element("p", { class: "hint" }, `${since}${isSession ? "" : `; ${end(token)}`}.`)),
+      element("button", {
+        type: "button", class: "secondary small",
+        "aria-label": token.current ? TEXT.logOutHere : TEXT.revokeNamed(name, since),
+        onclick: () => (token.current ? logOutHere() : revokeOne(token, name, () => gone(shown))),
+      }, token.current ? words.logOut : TEXT.revoke));
+    return shown;
   }
 
-  async function revokeOne(token, name) {
-    const yes = await confirmed({
-      title: token.current ? "Log out of this session?" : `Revoke “${name}”?`,
-      words: token.current ? "You are logged out here and have to log in again." : "Whatever uses it loses access at once. This can't be undone.",
-      act: token.current ? "Log out" : "Revoke",
-    });
-    if (!yes) return;
+  async function logOutHere() {
+    const question = { title: TEXT.logOutQuestion, consequence: TEXT.logOutConsequence, act: words.logOut };
+    if (await confirmed(question)) logOut();
+  }
+
+  /** @param {Token} token @param {string} name @param {() => void} gone */
+  async function revokeOne(token, name, gone) {
+    const question = { title: TEXT.revokeQuestion(name), consequence: TEXT.revokeConsequence, act: TEXT.revoke };
+    if (!await confirmed(question)) return;
     await attempt(async () => {
-      if (token.current) {
-        await api.logOut();
-        go("/login", notice("success", element("p", {}, "You are logged out.")));
-        return;
-      }
       await api.revokeToken(token.id);
-      say("success", `“${name}” is revoked.`);
-      await load();
+      gone();
+      say("success", TEXT.revoked(name));
     });
   }
 
@@ -74,78 +90,110 @@ export function show({ main, go }) {
     const id = freshId("keep");
     const keep = element("input", { type: "checkbox", id, checked: true });
     const yes = await confirmed({
-      title: "Revoke all tokens?", words: "Every session and every personal token of your account ends, on all devices.", act: "Revoke all",
-      extra: element("div", { class: "check" }, keep, element("label", { for: id }, "Stay logged in here")),
+      title: TEXT.revokeAllQuestion, consequence: TEXT.revokeAllConsequence, act: TEXT.revokeAll,
+      extra: element("div", { class: "check" }, keep, element("label", { for: id }, TEXT.stay)),
     });
     if (!yes) return;
     await attempt(async () => {
       const { revoked } = await api.revokeAllTokens(keep.checked);
+      hold(null); // A new token that is still on the screen died with the others.
+      maker.close();
       if (!keep.checked) {
-        await api.logOut().catch(() => {}); // The token is dead already; this page only has to forget it.
-        go("/login", notice("success", element("p", {}, `All tokens are revoked: ${whatEnded(revoked)}. Log in again to go on.`)));
-        return;
+        session.end(); // The token is dead already; this page only has to forget it.
+        return go("/login", notice("success", element("p", {}, TEXT.allRevoked(revoked))));
       }
-      say("success", `Revoked: ${whatEnded(revoked)}. You are still logged in here.`);
-      maker.replaceChildren();
-      await load();
+      say("success", TEXT.othersRevoked(revoked));
+      load();
     });
   }
 
+  /** @param {() => Promise<void>} act */
   async function attempt(act) {
     try {
       await act();
     } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
       if (problem.code !== "invalid_token") say("danger", explain(problem));
     }
   }
 
-  function say(kind, words) {
-    status.replaceChildren(notice(kind, element("p", {}, words)));
-    announce(words);
-  }
-
-  function openMaker() {
-    status.replaceChildren();
-    const description = field({ name: "description", label: "Description", hint: "What it is for, so that you know it again.", maxlength: "100", autocomplete: "off", "data-asks-for": "a description" });
-    const lifetime = choice("Lifetime", LIFETIMES.map(([words]) => words), 1);
-    const extend = element("input", { type: "checkbox", id: freshId("extend") });
-    const made = form({
-      fields: [description], submit: "Create",
-      after: [lifetime.node, element("div", { class: "check" }, extend, element("label", { for: extend.id }, "Start the lifetime again at each use"))],
-      act: async (values) => shown(await api.createToken(values.description.trim(), LIFETIMES[lifetime.index][1], extend.checked)),
-      secondary: element("button", { type: "button", class: "link aside-link", onclick: () => { maker.replaceChildren(); create.focus(); } }, "Cancel"),
-    });
-    lifetime.select.addEventListener("change", () => { extend.disabled = LIFETIMES[lifetime.index][1] === null; });
-    maker.replaceChildren(element("section", { class: "card flow", "aria-label": "Create personal token" }, element("h2", {}, "Create personal token"), made.node));
-    description.input.focus();
-  }
-
-  async function shown({ access_token: secret, token }) {
-    const heading = element("h2", { tabindex: "-1" }, `“${token.description}” is ready`);
-    maker.replaceChildren(element("section", { class: "card flow", "aria-label": "Your new token" }, heading,
-      notice("warning", element("p", {}, element("strong", {}, "It is shown only now. "), "Copy it to where it is used; whoever has it can read your account.")),
-      element("div", { class: "secret-line" }, element("code", { class: "new-token" }, secret), copyButton("Copy", secret)),
-      element("div", { class: "actions" }, element("button", { type: "button", class: "primary", onclick: () => { maker.replaceChildren(); create.focus(); } }, "Done"))));
-    heading.focus();
-    announce("Token created.");
-    await load();
+  /** @param {"success" | "danger"} kind @param {string} sentence */
+  function say(kind, sentence) {
+    status.replaceChildren(notice(kind, element("p", {}, sentence)));
+    announce(sentence);
   }
 }
 
-function group(heading, words) {
+/**
+ * One kind of token in a card of its own, the calling one first whatever its age.
+ * @param {{
+ *   kind: "session" | "personal", heading: string, hint: string, empty: string, count: (page: TokenPage) => number,
+ *   row: (token: Token, gone: (row: HTMLElement) => void) => HTMLElement,
+ *   tool?: { button: HTMLElement, panel: HTMLElement },
+ * }} parts
+ */
+function tokenList({ kind, heading, hint, empty, count, row, tool }) {
   const list = element("ul", { class: "tokens" });
-  const none = element("p", { class: "hint" }, "None.");
-  const node = element("section", { class: "card" }, element("h2", {}, heading), element("p", { class: "hint" }, words), none, list);
-  return { node, add(row) { none.remove(); list.append(row); } };
+  const total = element("span", { class: "count", hidden: true });
+  const title = element("h2", { tabindex: "-1" }, heading, " ", total);
+  let known = 0;
+  /** @type {string | null} */
+  let first = null;
+  const { foot, more } = listing({ load: (cursor) => api.tokens(kind, cursor), add, empty });
+  void more();
+  return element("section", { class: "card" },
+    element("div", { class: "card-head" },
+      element("div", {}, title, element("p", { class: "hint" }, hint)), tool?.button),
+    tool?.panel, list, foot);
+
+  /** @param {TokenPage} page */
+  function add(page) {
+    recount(count(page));
+    const pinned = first === null && page.current.kind === kind ? [page.current] : [];
+    first ??= page.current.id;
+    const others = page.items.filter((token) => token.id !== first);
+    const rows = [...pinned, ...others].map((token) => row(token, gone));
+    list.append(...rows);
+    return rows;
+  }
+
+  /** The keyboard goes on with the next row, or the one before. @param {HTMLElement} shown */
+  function gone(shown) {
+    const next = shown.nextElementSibling ?? shown.previousElementSibling;
+    shown.remove();
+    recount(known - 1);
+    const target = next?.querySelector("button") ?? title;
+    target.focus();
+    if (known === 0) foot.replaceChildren(element("p", { class: "hint" }, empty));
+  }
+
+  /** @param {number} number */
+  function recount(number) {
+    known = number;
+    total.textContent = String(number);
+    total.hidden = number === 0;
+  }
 }
 
-function end(token) {
-  if (!token.expires_at) return "no end";
-  return `${token.extend_when_used ? "ends if unused until" : "ends"} ${momentOf(token.expires_at)}`;
+/** @param {Token} token */
+const pictureOf = ({ user_agent }) => (isPhone(user_agent) ? "phone" : "device");
+
+/** @param {Token} token */
+function sinceWhen({ kind, created_at, amr }) {
+  const moment = momentOf(created_at);
+  return kind === "session" ? TEXT.loggedIn(moment, amr) : TEXT.created(moment);
 }
 
-function choice(label, options, first) {
-  const id = freshId("choice");
-  const select = element("select", { id }, options.map((words, index) => element("option", { selected: index === first }, words)));
-  return { select, node: element("div", { class: "field" }, element("label", { for: id }, label), select), get index() { return select.selectedIndex; } };
+/** @param {Token} token */
+function use({ kind, last_used_at, last_used_ip, user_agent }) {
+  if (!last_used_at) return kind === "session" ? TEXT.notUsedYet : TEXT.neverUsed;
+  const device = kind === "personal" && user_agent ? deviceOf(user_agent) : null;
+  return TEXT.lastUsed(fromNow(last_used_at), last_used_ip, device);
+}
+
+/** @param {Token} token */
+function end({ expires_at, extend_when_used }) {
+  if (!expires_at) return TEXT.noEnd;
+  const moment = momentOf(expires_at);
+  return extend_when_used ? TEXT.endsUnused(moment) : TEXT.ends(moment);
 }

@@ -1,30 +1,36 @@
+// @ts-check
 // A new password, for somebody who knows the old one.
 
 import { api } from "../api.js";
-import { element, notice } from "../dom.js";
-import { form, passwordField, usernameFor } from "../form.js";
+import { element, notice, stressing } from "../dom.js";
+import { others } from "../events.js";
+import { passwordField, usernameFor } from "../fields.js";
+import { form } from "../form.js";
 import { newPasswordField } from "../new-password.js";
-import { count, numberEnded } from "../words.js";
+import { cancelLink, METHODS } from "../second-factor-pages.js";
+import { words } from "../words.js";
 
-export const title = "Change password";
+const TEXT = words.changePasswordView;
 
-const METHODS = "/authentication-methods";
+export const title = TEXT.title;
 
+/** @param {import("../types.js").Context} context */
 export function show({ main, account, go }) {
   const made = form({
     fields: [
-      passwordField({ name: "current_password", label: "Current password", "data-first": true }),
-      newPasswordField({ context: [account.email] }),
+      passwordField({
+        name: "current_password", label: TEXT.current, wanted: TEXT.currentWanted, "data-first": true,
+      }),
+      newPasswordField([account.email]),
     ],
     before: usernameFor(account.email),
-    after: notice("info", element("p", {}, "All other sessions and all personal tokens end. You stay logged in here, and two-factor authentication stays as it is.")),
-    submit: "Change password",
+    after: notice("info", element("p", {}, TEXT.consequence)),
+    submit: TEXT.title,
     act: async (values) => {
-      const answer = await api.changePassword(values.current_password, values.new_password);
-      go(METHODS, notice("success", element("p", {}, element("strong", {}, "Your password is changed. "),
-        `${count(numberEnded(answer.revoked), "authentication token")} revoked, this page's old one included.`)));
+      const { revoked } = await api.changePassword(values.current_password ?? "", values.new_password ?? "");
+      go(METHODS, stressing("success", TEXT.done, words.alsoEnded(others(revoked))), { replace: true });
     },
-    secondary: element("a", { href: `#${METHODS}`, class: "aside-link" }, "Cancel"),
+    secondary: cancelLink(),
   });
   main.append(element("div", { class: "card flow" }, made.node));
 }

@@ -1,66 +1,76 @@
+// @ts-check
 // Turning two-factor authentication on: the password, the QR code with its confirmation, the recovery codes.
 
 import { api } from "../api.js";
-import { copyButton, element, icon, notice } from "../dom.js";
-import { codeField, form, passwordField, usernameFor } from "../form.js";
-import { NOT_SAVED_YET, recoveryCodesPanel } from "../recovery-codes-panel.js";
-import { explain, numberEnded, whatEnded } from "../words.js";
+import { copyButton } from "../copy.js";
+import { element, linkTo, notice, stressing } from "../dom.js";
+import { others } from "../events.js";
+import { explain } from "../explain.js";
+import { codeField, passwordAgain, usernameFor } from "../fields.js";
+import { form } from "../form.js";
+import { icon } from "../icons.js";
+import { recoveryCodesPanel } from "../recovery-codes-panel.js";
+import { cancelLink, leadingBack, leadsBack, METHODS } from "../second-factor-pages.js";
+import { durationOf } from "../times.js";
+import { words } from "../words.js";
 
-export const title = "Set up two-factor authentication";
+/** @typedef {import("../types.js").Children} Children */
+/** @typedef {import("../types.js").Enrollment} Enrollment */
 
-const METHODS = "/authentication-methods";
+const TEXT = words.enableView;
+const SMALL_SCREEN = "(max-width: 36rem)";
 
-export function show({ main, account, go, hold }) {
-  const steps = element("ol", { class: "steps", "aria-label": "Steps" });
+export const title = TEXT.title;
+export const fresh = true;
+
+/** @param {import("../types.js").Context} context */
+export function show(context) {
+  const { main, account, go, hold, retitle } = context;
+  if (leadsBack(context, false)) return;
+  const steps = element("ol", { class: "steps", "aria-label": TEXT.steps });
   const card = element("div", { class: "card flow" });
   main.append(steps, card);
+  // An app that has scanned a code already keeps its entry, which will never work: a new start is a new secret.
+  let scannedBefore = account.two_factor.status === "pending";
   askForPassword();
 
+  /** @param {number} number @param {Children[]} content */
   function step(number, ...content) {
-    steps.replaceChildren(...["Your password", "Your app", "Recovery codes"].map((words, index) => element("li", {
-      class: index + 1 < number ? "done" : null, "aria-current": index + 1 === number && "step",
-    }, element("span", { class: "step-number" }, index + 1 < number ? icon("check") : String(index + 1)), words)));
-    card.replaceChildren(...content);
-    (card.querySelector("[data-first]") ?? card.querySelector("h2"))?.focus();
+    steps.replaceChildren(...TEXT.step.map((label, index) => stepOf(label, index + 1, number)));
+    card.replaceChildren(element("div", { class: "flow" }, ...content));
+    const first = card.querySelector("[data-first]") ?? card.querySelector("h2");
+    if (first instanceof HTMLElement) first.focus();
   }
 
-  function askForPassword(words = null) {
-    const password = passwordField({ hint: "To be sure that it is you.", "data-first": true });
+  /** @param {Children} [before] */
+  function askForPassword(before = null) {
     const made = form({
-      fields: [password], before: [words, usernameFor(account.email)], submit: "Next",
-      act: async (values) => askForConfirmation(await api.startEnrollment(values.password)),
-      refused: (problem) => {
-        if (problem.code !== "two_factor_already_enabled") return false;
-        go(METHODS, notice("info", element("p", {}, explain(problem))));
-        return true;
-      },
-      secondary: element("a", { href: `#${METHODS}`, class: "aside-link" }, "Cancel"),
+      fields: [passwordAgain()], before: [before, usernameFor(account.email)], submit: words.next,
+      act: async (values) => askForCode(await api.startEnrollment(values.password ?? "")),
+      refused: leadingBack(go),
+      secondary: cancelLink(),
     });
     step(1, made.node);
   }
 
-  function askForConfirmation(enrollment) {
+  /** @param {Enrollment} enrollment */
+  function askForCode(enrollment) {
     // On a small screen the field would scroll the QR code out of sight, so there the heading above it comes first.
-    const code = codeField({ hint: "Add the account to your app first, then enter the six digits that it shows.", "data-first": !matchMedia("(max-width: 36rem)").matches });
+    const code = codeField({ hint: TEXT.codeHint, "data-first": !matchMedia(SMALL_SCREEN).matches });
     const made = form({
-      fields: [code], submit: "Enable",
-      act: async (values) => keepCodes(await api.confirmTwoFactor(values.code)),
+      fields: [code], submit: TEXT.enable,
+      act: async (values) => keepCodes(await api.confirmTwoFactor(values.code ?? "", enrollment.id)),
       refused: (problem) => {
-        if (!["enrollment_expired", "no_pending_enrollment"].includes(problem.code)) return false;
+        if (!["enrollment_expired", "no_pending_enrollment"].includes(problem.code)) return leadingBack(go)(problem);
+        scannedBefore = true;
         askForPassword(notice("warning", element("p", { role: "alert" }, explain(problem))));
         return true;
       },
-      secondary: element("button", { type: "button", class: "link aside-link", onclick: cancel }, "Cancel"),
+      secondary: element("button", { type: "button", class: "link aside-link", onclick: cancel }, words.cancel),
     });
-    step(2,
-      element("div", { class: "scan" },
-        element("figure", { class: "qr" }, element("img", { src: enrollment.qr_svg, alt: "QR code for your authenticator app", width: "208", height: "208" })),
-        element("div", {},
-          element("h2", { tabindex: "-1" }, "Scan this with your authenticator app"),
-          element("p", {}, "Any app for one-time codes will do: Aegis, 1Password, Google Authenticator, Microsoft Authenticator and many more."),
-          element("p", {}, "App on this device? ", element("a", { href: enrollment.otpauth_uri }, "Open it there"), ". Or type the secret:"),
-          secret(enrollment))),
-      made.node);
+    const warning = scannedBefore
+      && notice("info", element("p", {}, TEXT.replaced(`${enrollment.issuer}: ${enrollment.account_name}`)));
+    step(2, warning, whatToScan(enrollment), made.node);
   }
 
   async function cancel() {
@@ -68,22 +78,39 @@ export function show({ main, account, go, hold }) {
     go(METHODS);
   }
 
-  function keepCodes(answer) {
-    hold(NOT_SAVED_YET);
-    const ended = numberEnded(answer.revoked) - 1; // The session that confirmed is among them; this page holds its successor.
+  /** @param {import("../types.js").Confirmed} answer */
+  function keepCodes({ recovery_codes: codes, revoked }) {
+    hold(words.codesPanel.notSaved);
+    retitle(TEXT.codesTitle);
+    const ended = others(revoked);
     const saved = () => {
       hold(null);
-      go(METHODS, notice("success", element("p", {}, element("strong", {}, "Two-factor authentication is on. "),
-        ended > 0 ? `Everything else that was logged in has been logged out: ${whatEnded({ ...answer.revoked, sessions: answer.revoked.sessions - 1 })}.` : "From now on, logging in asks for a code.")));
+      const rest = words.whatEnded(ended) ? words.alsoEnded(ended) : TEXT.fromNowOn;
+      go(METHODS, stressing("success", TEXT.done, rest), { replace: true });
     };
-    step(3, element("h2", { tabindex: "-1" }, "Save your recovery codes"),
-      element("p", {}, "Two-factor authentication is on. If you ever lose your device, each of these codes logs you in once in its place."),
-      ...recoveryCodesPanel({ codes: answer.recovery_codes, account, saved }));
+    step(3, element("p", {}, TEXT.codesIntro), recoveryCodesPanel({ codes, email: account.email, saved }));
+    main.querySelector("h1")?.focus();
   }
 }
 
-function secret(enrollment) {
-  return element("dl", { class: "secret" },
-    element("dt", {}, "TOTP secret"),
-    element("dd", {}, element("code", { class: "totp-secret" }, enrollment.secret.match(/.{1,4}/g).join(" ")), copyButton("Copy", enrollment.secret)));
+/** @param {string} label @param {number} number @param {number} current */
+function stepOf(label, number, current) {
+  const done = number < current;
+  return element("li", { class: done && "done", "aria-current": number === current && "step" },
+    element("span", { class: "step-number" }, done ? icon("check") : String(number)), label);
+}
+
+/** @param {Enrollment} enrollment */
+function whatToScan(enrollment) {
+  const key = element("code", { class: "totp-secret" }, (enrollment.secret.match(/.{1,4}/g) ?? []).join(" "));
+  const left = Math.max(60, Math.round((Date.parse(enrollment.expires_at) - Date.now()) / 60_000) * 60);
+  return element("div", { class: "scan" },
+    element("figure", { class: "qr" },
+      element("img", { src: enrollment.qr_svg, alt: TEXT.qr, width: "208", height: "208" })),
+    element("div", {},
+      element("h2", { tabindex: "-1" }, TEXT.scan),
+      element("p", {}, TEXT.anyApp, " ", TEXT.timeLeft(durationOf(left))),
+      element("p", {}, TEXT.onThisDevice(linkTo(enrollment.otpauth_uri))),
+      element("dl", { class: "secret" },
+        element("dt", {}, TEXT.key), element("dd", {}, key, copyButton(enrollment.secret, key)))));
 }

@@ -1,32 +1,55 @@
-// Forgot the password, or lost the device: a link by mail.
+// @ts-check
+// Forgot the password, or lost the device: a link by email.
 
 import { api } from "../api.js";
-import { element, icon } from "../dom.js";
-import { emailField, form } from "../form.js";
+import { config } from "../config.js";
+import { element } from "../dom.js";
+import { emailField } from "../fields.js";
+import { form } from "../form.js";
+import { icon } from "../icons.js";
+import { remembered } from "../session.js";
+import { durationOf } from "../times.js";
+import { words } from "../words.js";
 
-export const title = "Reset your password";
+const TEXT = words.forgotView;
 
+export const title = TEXT.title;
+
+/** @param {import("../types.js").Context} context */
 export function show({ main, retitle }) {
-  const email = emailField({ "data-first": true });
-  const made = form({
-    fields: [email], submit: "Send the link",
-    before: element("p", {}, "We send you a link to choose a new password. It is also the way back in when you lost the device with your codes."),
-    act: async (values) => {
-      await api.requestPasswordReset(values.email.trim());
-      sent(values.email.trim());
-    },
-    secondary: element("a", { href: "#/login", class: "aside-link" }, "Back to log in"),
-  });
-  const card = element("div", { class: "card" }, made.node);
+  const card = element("div", { class: "card" });
   main.append(card);
+  ask();
 
+  function ask() {
+    retitle(TEXT.title);
+    const needsCode = config.password_reset_policy === "requires_second_factor";
+    const email = emailField({ value: remembered.address, "data-first": true });
+    const made = form({
+      fields: [email], submit: TEXT.send,
+      before: element("p", {}, [TEXT.intro, TEXT.policy[config.password_reset_policy],
+        needsCode && TEXT.askOperators(config.issuer)].filter(Boolean).join(" ")),
+      act: async (values) => {
+        remembered.address = values.email ?? "";
+        await api.requestPasswordReset(remembered.address);
+        sent(remembered.address);
+      },
+      secondary: element("a", { href: "#/login", class: "aside-link" }, words.backToLogIn),
+    });
+    card.replaceChildren(made.node);
+    email.input.focus();
+  }
+
+  /** @param {string} address */
   function sent(address) {
-    retitle("Look in your mailbox");
+    retitle(TEXT.sentTitle);
     card.replaceChildren(
       element("div", { class: "big-picture" }, icon("mail")),
-      element("p", {}, "If ", element("strong", {}, address), " has an account, a mail with a link is on its way. The link works once, for 30 minutes."),
-      element("p", { class: "hint" }, "Nothing there after a few minutes? Look among the junk mail, and check that this is the address of your account."),
-      element("p", { class: "actions" }, element("a", { href: "#/login", class: "button secondary" }, "Back to log in")));
-    main.querySelector("h1").focus();
+      element("p", {}, TEXT.sent(element("strong", {}, address), durationOf(config.password_reset_seconds))),
+      element("p", { class: "hint" }, TEXT.nothingThere),
+      element("div", { class: "actions" },
+        element("a", { href: "#/login", class: "button secondary" }, words.backToLogIn),
+        element("button", { type: "button", class: "link aside-link", onclick: ask }, TEXT.otherAddress)));
+    main.querySelector("h1")?.focus();
   }
 }

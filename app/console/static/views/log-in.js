@@ -1,90 +1,161 @@
-// Log in: the address, then the password, then a code when the account asks for one.
+// @ts-check
+// Log in: the address, then the password, then a code when the account asks for one. Each is a step in the history.
 
 import { api } from "../api.js";
-import { element, notice } from "../dom.js";
-import { codeField, emailField, form, passwordField, recoveryCodeField } from "../form.js";
-import { count } from "../words.js";
+import { config } from "../config.js";
+import { isRecoveryCode } from "../codes.js";
+import { element, linkTo, notice } from "../dom.js";
+import { explain } from "../explain.js";
+import { codeField, emailField, passwordField, recoveryCodeField, usernameFor } from "../fields.js";
+import { form } from "../form.js";
+import { Problem } from "../problem.js";
+import { remembered } from "../session.js";
+import { words } from "../words.js";
 
-export const title = "Log in";
+/** @typedef {import("../types.js").Children} Children */
+/** @typedef {import("../types.js").Context} Context */
+/** @typedef {import("../types.js").Field} Field */
 
-// Kept while this page is open, so that somebody who comes back to the form does not type it again.
-let address = "";
+const TEXT = words.logInView;
+const FORGOT = "#/forgot-password";
 
-export function show({ main, go, retitle }) {
+export const title = TEXT.title;
+
+/** @param {Context} context */
+export function show({ main, arrive, retitle, step }) {
   const place = element("div", { class: "card" });
   main.append(place);
-  askForAddress();
+  /** @type {string | null} */
+  let challenge = null;
+  /** @type {number | null} */
+  let attemptsLeft = null;
+  step.listen(at);
+  at(step.current);
 
-  function step(heading, ...content) {
+  /** Shows a step, as far as this page still knows what it needs. @param {import("../types.js").Step | null} wanted */
+  function at(wanted) {
+    if (wanted?.address) remembered.address = wanted.address;
+    if (wanted?.name === "code" && challenge) askForAppCode(challenge);
+    else if (wanted && remembered.address) askForPassword();
+    else askForAddress();
+  }
+
+  /** @param {string} heading @param {Children[]} content */
+  function draw(heading, ...content) {
     retitle(heading);
-    place.replaceChildren(...content);
-    place.querySelector("input:not([aria-hidden]):not([readonly])").focus();
+    place.replaceChildren(element("div", { class: "flow" }, ...content));
+    const first = place.querySelector("input:not([aria-hidden])");
+    if (!(first instanceof HTMLElement)) return;
+    first.setAttribute("data-first", "");
+    first.focus();
   }
 
-  function askForAddress(words = null) {
-    const email = emailField({ value: address });
+  function askForAddress() {
+    const email = emailField({ value: remembered.address });
+    // Somebody who leaves for "Forgot password?" has typed it already.
+    email.input.addEventListener("input", () => { remembered.address = email.value; });
     const made = form({
-      fields: [email], before: words, submit: "Next",
-      act: (values) => { address = values.email.trim(); askForPassword(); },
+      fields: [email], submit: words.next,
+      act: () => {
+        remembered.address = email.value;
+        step.push({ name: "password", address: email.value });
+        askForPassword();
+      },
+      secondary: forgot(),
     });
-    step("Log in", made.node);
-    email.input.setAttribute("data-first", "");
+    draw(TEXT.title, made.node);
   }
 
-  function askForPassword(words = null) {
+  /** @param {Children} [before] */
+  function askForPassword(before = null) {
     const password = passwordField();
     const made = form({
-      fields: [password], before: [words, whoseAccount()], submit: "Log in",
-      act: async (values) => {
+      fields: [password], submit: words.logIn,
+      before: [before, whoseAccount(), usernameFor(remembered.address)],
+      act: async () => {
         main.querySelector(".parting")?.remove();
-        const answer = await api.logIn(address, values.password);
-        if (answer.status === "two_factor_required") askForCode(answer.challenge);
-        else go("/user-information");
+        const answer = await api.logIn(remembered.address, password.value);
+        if (answer.status === "authenticated") return arrive();
+        challenge = answer.challenge;
+        attemptsLeft = null;
+        step.push({ name: "code", address: remembered.address });
+        askForAppCode(challenge);
       },
-      secondary: element("a", { href: "#/forgot-password", class: "aside-link" }, "Forgot password?"),
+      secondary: forgot(),
     });
-    step("Log in", made.node);
+    draw(TEXT.title, made.node);
   }
 
-  // Also what a password manager reads the address from.
   function whoseAccount() {
-    return element("div", { class: "whose" },
-      element("input", { type: "email", class: "whose-address", value: address, readonly: true, autocomplete: "username", "aria-label": "Email address" }),
-      element("button", { type: "button", class: "link", onclick: () => askForAddress() }, "Change"));
+    return element("p", { class: "whose" },
+      element("span", { class: "whose-address" }, remembered.address),
+      element("button", { type: "button", class: "link", onclick: change }, TEXT.change));
   }
 
-  function askForCode(challenge) {
-    const code = codeField({ label: "Confirmation code", hint: "Open your authenticator app and enter the six digits it shows for Twokeys." });
-    askWith(challenge, code, element("button", { type: "button", class: "link", onclick: () => askForRecoveryCode(challenge) }, "use a recovery code instead"));
+  function change() {
+    step.replace(null);
+    askForAddress();
   }
 
-  function askForRecoveryCode(challenge) {
-    const code = recoveryCodeField({ hint: "One of the ten codes you saved when you turned two-factor authentication on. Each works once." });
-    askWith(challenge, code, element("button", { type: "button", class: "link", onclick: () => askForCode(challenge) }, "use a code from the app instead"));
-  }
-
-  function askWith(challenge, code, other) {
-    const made = form({
-      fields: [code], submit: "Log in",
-      act: async (values) => {
-        const grant = await api.logInWithCode(challenge, values.code);
-        go("/user-information", grant.token.amr.includes("recovery_code") ? afterRecoveryCode(grant.account) : null);
-      },
-      refused: (problem) => {
-        if (problem.code !== "challenge_expired") return false;
-        askForPassword(notice("warning", element("p", { role: "alert" }, "This log-in took too long, or had too many wrong codes. Enter your password again.")));
-        return true;
-      },
+  /** @param {string} current */
+  function askForAppCode(current) {
+    const code = codeField({
+      hint: TEXT.codeHint(config.issuer),
+      otherwise: (recoveryCode) => askForRecoveryCode(current, recoveryCode),
     });
-    step("Two-factor authentication", made.node, element("div", { class: "other-ways" },
-      element("p", {}, "Or ", other, "."),
-      element("p", {}, "Lost both your device and your recovery codes? ", element("a", { href: "#/forgot-password" }, "Reset your password"), ".")));
+    askWith(current, code, TEXT.useRecoveryCode, () => askForRecoveryCode(current));
+  }
+
+  /** @param {string} current */
+  function askForRecoveryCode(current, value = "") {
+    askWith(current, recoveryCodeField({ hint: TEXT.recoveryHint, value }), TEXT.useAppCode,
+      () => askForAppCode(current));
+  }
+
+  /** @param {string} current @param {Field} code @param {string} other @param {() => void} useOther */
+  function askWith(current, code, other, useOther) {
+    const made = form({
+      fields: [code], before: [whoseAccount()], submit: words.logIn,
+      act: async () => {
+        const grant = await api.logInWithCode(current, code.value);
+        arrive(grant.token.amr.includes("recovery_code") ? afterRecoveryCode(grant.account) : null);
+      },
+      reason: (problem) => {
+        attemptsLeft = problem.attemptsRemaining ?? attemptsLeft;
+        if (problem.code === "too_many_attempts") return "too_many_codes";
+        const wrongRecoveryCode = problem.code === "invalid_code" && isRecoveryCode(code.value);
+        return wrongRecoveryCode ? "invalid_recovery_code" : problem.code;
+      },
+      refused: expired,
+    });
+    draw(TEXT.twoFactorTitle, made.node, element("div", { class: "other-ways" },
+      element("p", {}, element("button", { type: "button", class: "link", onclick: useOther }, other)),
+      element("p", {}, TEXT.lostBoth, " ", wayOut())));
+  }
+
+  /** @param {Problem} problem */
+  function expired(problem) {
+    if (problem.code !== "challenge_expired") return false;
+    challenge = null;
+    step.replace({ name: "password", address: remembered.address });
+    const reason = attemptsLeft === 1 ? "challenge_used_up" : problem.code;
+    askForPassword(notice("warning", element("p", { role: "alert" }, explain(problem, reason))));
+    return true;
   }
 }
 
+const forgot = () => element("a", { href: FORGOT, class: "aside-link" }, TEXT.forgot);
+
+/** What is left to somebody who has neither: by the operator's policy the mailbox, or the operator. */
+function wayOut() {
+  if (config.password_reset_policy === "requires_second_factor") return TEXT.lostBothAsk(config.issuer);
+  return [linkTo(FORGOT)(TEXT.lostBothReset), "."];
+}
+
+/** @param {import("../types.js").Account} account */
 function afterRecoveryCode(account) {
   return notice("warning",
-    element("p", {}, element("strong", {}, "You logged in with a recovery code. "), `${count(account.two_factor.recovery_codes_remaining, "recovery code")} left.`),
-    element("p", {}, "If your device is lost, turn two-factor authentication off and on again with a new one under ",
-      element("a", { href: "#/authentication-methods" }, "Authentication methods"), "."));
+    element("p", {}, element("strong", {}, TEXT.afterRecoveryCode),
+      TEXT.codesLeft(account.two_factor.recovery_codes_remaining)),
+    element("p", {}, TEXT.replaceDevice(linkTo("#/authentication-methods"))));
 }

@@ -1,84 +1,104 @@
-// The page that the link in the mail leads to: a new password, and what that did to everything else.
+// @ts-check
+// The page that the link in the email leads to: a new password, and what that did to everything else.
 
 import { api } from "../api.js";
-import { element, icon, notice } from "../dom.js";
-import { form, recoveryCodeField } from "../form.js";
+import { config } from "../config.js";
+import { element, failure, notice, skeleton, stressing } from "../dom.js";
+import { explain } from "../explain.js";
+import { anyCodeField, usernameFor } from "../fields.js";
+import { form } from "../form.js";
+import { icon } from "../icons.js";
+import { mailedLink } from "../links.js";
 import { newPasswordField } from "../new-password.js";
-import { resetToken } from "../reset-token.js";
-import { session } from "../session.js";
-import { numberEnded, whatEnded } from "../words.js";
+import { Problem } from "../problem.js";
+import { remembered, session } from "../session.js";
+import { words } from "../words.js";
 
-export const title = "Choose a new password";
+/** @typedef {import("../types.js").ResetChecked} ResetChecked */
 
+const TEXT = words.resetView;
+
+export const title = TEXT.title;
+
+/** @param {import("../types.js").Context} context */
 export function show({ main, retitle }) {
   const card = element("div", { class: "card" });
   main.append(card);
-  if (resetToken.value) choose();
-  else unusable("The link is only good in the window that it was opened in, and not after a reload. Open it from the mail again, or ask for a new one.");
+  const secret = mailedLink.secret;
+  if (secret) void check(secret);
+  else unusable(mailedLink.broken ? TEXT.broken : TEXT.afterReload);
 
-  function choose(withCode = false) {
-    const password = newPasswordField();
+  /** Nobody should invent a password for a dead link. @param {string} token */
+  async function check(token) {
+    card.replaceChildren(skeleton());
+    try {
+      choose(token, await api.checkPasswordReset(token));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (!dead(problem)) card.replaceChildren(failure(explain(problem), () => void check(token)));
+    }
+  }
+
+  /** @param {string} token @param {ResetChecked} checked */
+  function choose(token, { email, two_factor: twoFactor }, withCode = twoFactor === "kept", chosen = "") {
+    const password = newPasswordField([email], { value: chosen });
     const code = withCode ? anyCodeField() : null;
     const made = form({
-      fields: [password, code].filter(Boolean), submit: "Save the new password",
-      act: async (values) => done(await api.confirmPasswordReset(resetToken.value, values.new_password, values.code)),
+      fields: code ? [password, code] : [password], submit: TEXT.save,
+      before: [element("p", {}, TEXT.whose(element("strong", {}, email))), usernameFor(email), consequence(twoFactor)],
+      after: withCode && element("p", { class: "hint" }, TEXT.noCode(config.issuer)),
+      act: async () => done(email, await api.confirmPasswordReset(token, password.value, code?.value ?? null)),
       refused: (problem) => {
-        if (problem.code === "reset_token_invalid") {
-          resetToken.forget();
-          unusable("This link is no longer valid. It works once, for a short time. Ask for a new one.");
-          return true;
-        }
-        if (problem.code === "second_factor_required" && !withCode) {
-          askForCodeAsWell(password.value);
-          return true;
-        }
-        return false;
+        if (problem.code !== "second_factor_required" || withCode) return dead(problem);
+        // It was turned on while this page was open.
+        choose(token, { email, two_factor: "kept" }, true, password.value).code?.say(TEXT.codeNeeded);
+        return true;
       },
     });
     card.replaceChildren(made.node);
-    password.input.setAttribute("data-first", "");
-    return { password, code };
-  }
-
-  // Some services keep two-factor authentication through a reset, and ask for it here.
-  function askForCodeAsWell(chosen) {
-    const { password, code } = choose(true);
-    password.input.value = chosen;
     password.input.dispatchEvent(new Event("input"));
-    code.say("This account needs its second factor as well: a code from your app, or a recovery code.");
+    password.input.focus();
+    return { code };
   }
 
-  function done(answer) {
-    resetToken.forget();
+  /** @param {Problem} problem */
+  function dead(problem) {
+    if (problem.code !== "reset_token_invalid") return false;
+    mailedLink.forget();
+    unusable(explain(problem));
+    return true;
+  }
+
+  /** @param {string} email @param {import("../types.js").ResetCompleted} answer */
+  function done(email, { two_factor: twoFactor, revoked }) {
+    mailedLink.forget();
+    remembered.address = email;
     session.end(); // Whatever this tab held died with the old password.
-    retitle("Your password is changed");
-    const ended = numberEnded(answer.revoked) ? `Everything that was logged in to your account has been logged out: ${whatEnded(answer.revoked)} ended.` : "Nothing else was logged in to your account.";
-    const twoFactor = {
-      disabled: notice("warning", element("p", {}, element("strong", {}, "Two-factor authentication is off now. "), "Log in, then turn it on again with your new device.")),
-      kept: notice("info", element("p", {}, "Two-factor authentication is still on: have your code ready when you log in.")),
-      not_enabled: null,
-    }[answer.two_factor];
-    card.replaceChildren(...[
+    retitle(TEXT.doneTitle);
+    const ended = words.whatEnded(revoked);
+    card.replaceChildren(element("div", { class: "flow" },
       element("div", { class: "big-picture good" }, icon("check")),
-      element("p", {}, ended), twoFactor,
-      element("p", { class: "actions" }, element("a", { href: "#/login", class: "button primary" }, "Log in")),
-    ].filter(Boolean));
-    main.querySelector("h1").focus();
+      ended && element("p", {}, TEXT.endedElsewhere(ended)),
+      twoFactor === "disabled" && stressing("warning", TEXT.nowOff, TEXT.nowOffRest),
+      twoFactor === "kept" && notice("info", element("p", {}, TEXT.stillOn)),
+      element("p", { class: "actions" }, element("a", { href: "#/login", class: "button primary" }, words.logIn))));
+    main.querySelector("h1")?.focus();
   }
 
-  function unusable(words) {
-    retitle("This link can't be used");
-    card.replaceChildren(notice("warning", element("p", {}, words)),
-      element("p", { class: "actions" }, element("a", { href: "#/forgot-password", class: "button primary" }, "Send a new link"),
-        element("a", { href: "#/login", class: "aside-link" }, "Back to log in")));
-    main.querySelector("h1").focus();
+  /** @param {string} reason */
+  function unusable(reason) {
+    retitle(TEXT.unusableTitle);
+    card.replaceChildren(notice("warning", element("p", {}, reason)),
+      element("p", { class: "actions" },
+        element("a", { href: "#/forgot-password", class: "button primary" }, TEXT.request),
+        element("a", { href: "#/login", class: "aside-link" }, words.backToLogIn)));
+    main.querySelector("h1")?.focus();
   }
 }
 
-function anyCodeField() {
-  const made = recoveryCodeField({
-    label: "Code from your app, or a recovery code", autocomplete: "one-time-code", "data-asks-for": "a code",
-    check: (value) => (/^([0-9]{6}|[A-Z2-7]{24})$/i.test(value.replace(/[\s-]/g, "")) ? null : "Enter the six digits, or a recovery code of 24 letters and digits."),
-  });
-  return made;
+/** What the new password will do to two-factor authentication, before it does. @param {string} twoFactor */
+function consequence(twoFactor) {
+  const sentence = TEXT.twoFactor[twoFactor];
+  if (!sentence) return null;
+  return notice(twoFactor === "kept" ? "info" : "warning", element("p", {}, sentence));
 }

@@ -1,41 +1,45 @@
+// @ts-check
 // A new set of recovery codes; the old set dies.
 
 import { api } from "../api.js";
 import { element, notice } from "../dom.js";
-import { form, passwordField, usernameFor } from "../form.js";
-import { NOT_SAVED_YET, recoveryCodesPanel } from "../recovery-codes-panel.js";
-import { explain } from "../words.js";
+import { passwordAgain, usernameFor } from "../fields.js";
+import { form } from "../form.js";
+import { recoveryCodesPanel } from "../recovery-codes-panel.js";
+import { cancelLink, leadingBack, leadsBack, METHODS } from "../second-factor-pages.js";
+import { words } from "../words.js";
 
-export const title = "New recovery codes";
+const TEXT = words.recoveryView;
 
-const METHODS = "/authentication-methods";
+export const title = TEXT.title;
+export const fresh = true;
 
-export function show({ main, account, go, hold }) {
+/** @param {import("../types.js").Context} context */
+export function show(context) {
+  const { main, account, go, hold, retitle } = context;
+  if (leadsBack(context, true)) return;
   const made = form({
-    fields: [passwordField({ hint: "To be sure that it is you.", "data-first": true })], submit: "Make new codes",
+    fields: [passwordAgain()], submit: TEXT.act,
     before: usernameFor(account.email),
-    after: notice("info", element("p", {}, "You get ten new codes, and the ones you have stop working.")),
-    act: async (values) => keep(await api.replaceRecoveryCodes(values.password)),
-    refused: (problem) => {
-      if (problem.code !== "two_factor_not_enabled") return false;
-      go(METHODS, notice("info", element("p", {}, explain(problem))));
-      return true;
-    },
-    secondary: element("a", { href: `#${METHODS}`, class: "aside-link" }, "Cancel"),
+    after: notice("info", element("p", {}, TEXT.consequence)),
+    act: async (values) => keep(await api.replaceRecoveryCodes(values.password ?? "")),
+    refused: leadingBack(go),
+    secondary: cancelLink(),
   });
   const card = element("div", { class: "card flow" }, made.node);
   main.append(card);
 
-  function keep(answer) {
-    hold(NOT_SAVED_YET);
-    const heading = element("h2", { tabindex: "-1" }, "Save your new recovery codes");
-    card.replaceChildren(heading, ...recoveryCodesPanel({
-      codes: answer.recovery_codes, account,
+  /** @param {import("../types.js").NewRecoveryCodes} answer */
+  function keep({ recovery_codes: codes }) {
+    hold(words.codesPanel.notSaved);
+    retitle(TEXT.save);
+    card.replaceChildren(...recoveryCodesPanel({
+      codes, email: account.email,
       saved: () => {
         hold(null);
-        go(METHODS, notice("success", element("p", {}, "Your new recovery codes are in force. The old ones no longer work.")));
+        go(METHODS, notice("success", element("p", {}, TEXT.done)), { replace: true });
       },
     }));
-    heading.focus();
+    main.querySelector("h1")?.focus();
   }
 }

@@ -1,43 +1,54 @@
+// @ts-check
 // User information: who one is here, and how one is logged in.
 
 import { badge, element } from "../dom.js";
-import { dateOf } from "../words.js";
+import { dateOf } from "../times.js";
+import { words } from "../words.js";
 
-export const title = "User information";
+/** @typedef {import("../types.js").Children} Children */
 
+const TEXT = words.userView;
+const FEW_CODES = 4;
+
+export const title = TEXT.title;
+export const fresh = true;
+
+/** @param {import("../types.js").Context} context */
 export function show({ main, account }) {
-  const twoFactor = account.two_factor.status === "enabled";
+  const { enabled_at: since, recovery_codes_remaining: codes, status } = account.two_factor;
+  const on = status === "enabled";
   main.append(
-    element("section", { class: "card", "aria-label": "Account" },
+    element("section", { class: "card", "aria-label": TEXT.account },
       element("dl", { class: "facts" },
-        fact("Email address", account.email),
-        fact("Member since", dateOf(account.created_at)),
-        fact("Status", account.status === "active" ? badge("good", "Active") : badge("bad", "Disabled")),
-        fact("Two-factor authentication", twoFactor ? badge("good", "On") : badge("plain", "Off"),
-          twoFactor && element("span", { class: "hint" }, `since ${dateOf(account.two_factor.enabled_at)}`)),
-        fact("Account id", element("code", {}, account.id)))),
-    nextStep(account.two_factor));
+        fact(words.form.email, account.email),
+        fact(TEXT.memberSince, dateOf(account.created_at)),
+        fact(TEXT.status, account.status === "active" ? badge("good", TEXT.active) : badge("bad", TEXT.disabled)),
+        fact(TEXT.twoFactor, on ? badge("good", TEXT.on) : badge("plain", TEXT.off),
+          on && since && element("span", { class: "hint" }, TEXT.since(dateOf(since)))),
+        on && fact(TEXT.recoveryCodes, TEXT.codesLeft(codes)),
+        fact(TEXT.id, element("code", {}, account.id)))));
+  const next = nextStep(on, codes);
+  if (next) main.append(next);
 }
 
+/** @param {string} term @param {Children[]} description */
 function fact(term, ...description) {
   return element("div", {}, element("dt", {}, term), element("dd", {}, description));
 }
 
-function nextStep(twoFactor) {
-  if (twoFactor.status !== "enabled") {
-    return suggestion("Protect your account with a second key",
-      "A code from an app on your phone, asked for after your password. Somebody who learns your password still can't get in. Setting it up takes two minutes.",
-      "Set up two-factor authentication", "#/authentication-methods");
+/** @param {boolean} on @param {number} codes */
+function nextStep(on, codes) {
+  if (!on) {
+    return suggestion(TEXT.protect, TEXT.protectWhy, TEXT.protectAct, "#/authentication-methods/enable");
   }
-  if (twoFactor.recovery_codes_remaining < 4) {
-    return suggestion("Your recovery codes are running out",
-      `You have ${twoFactor.recovery_codes_remaining} left. Make a new set before you need one.`,
-      "Make new recovery codes", "#/authentication-methods/recovery-codes");
-  }
-  return "";
+  if (codes >= FEW_CODES) return null;
+  return suggestion(TEXT.runningOut, TEXT.runningOutWhy(codes), TEXT.runningOutAct,
+    "#/authentication-methods/recovery-codes");
 }
 
-function suggestion(heading, words, act, href) {
-  return element("section", { class: "card suggestion" }, element("div", {}, element("h2", {}, heading), element("p", {}, words)),
+/** @param {string} heading @param {string} why @param {string} act @param {string} href */
+function suggestion(heading, why, act, href) {
+  return element("section", { class: "card suggestion" },
+    element("div", {}, element("h2", {}, heading), element("p", {}, why)),
     element("a", { class: "button primary", href }, act));
 }

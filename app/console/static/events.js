@@ -1,0 +1,49 @@
+// @ts-check
+// One security event in words, with a picture and a tone.
+
+import { words } from "./words.js";
+
+/** @typedef {import("./types.js").Event} Event */
+/** @typedef {import("./types.js").Revoked} Revoked */
+
+/** [picture, tone]: the tone says whether somebody should look twice. @type {Record<string, [string, string]>} */
+const LOOKS = {
+  "login.succeeded": ["check", "good"],
+  "login.failed": ["warning", "odd"],
+  "two_factor.enrollment_started": ["shield", "plain"],
+  "two_factor.enabled": ["shield", "good"],
+  "two_factor.disabled": ["shield", "odd"],
+  "two_factor.reset": ["shield", "odd"],
+  "two_factor.code_refused": ["warning", "odd"],
+  "recovery_code.used": ["key", "odd"],
+  "recovery_codes.replaced": ["key", "plain"],
+  "password.refused": ["warning", "odd"],
+  "password.changed": ["lock", "plain"],
+  "password_reset.requested": ["mail", "odd"],
+  "password_reset.completed": ["lock", "odd"],
+  "token.created": ["key", "plain"],
+  "token.revoked": ["key", "plain"],
+  "tokens.revoked": ["key", "plain"],
+  "account.created": ["person", "plain"],
+  "account.disabled": ["stop", "odd"],
+  "account.enabled": ["person", "good"],
+  "account.deleted": ["stop", "odd"],
+};
+
+/** Changes that replace the session that makes them: it is counted among what they ended, and nobody was logged out. */
+const REPLACING = new Set(["two_factor.enabled", "two_factor.disabled", "password.changed"]);
+
+/** @param {Event} event */
+export function eventInWords({ type, details }) {
+  const [picture, tone] = Object.hasOwn(LOOKS, type) ? LOOKS[type] ?? ["info", "plain"] : ["info", "plain"];
+  const say = Object.hasOwn(words.events, type) ? words.events[type] : undefined;
+  const replaced = REPLACING.has(type) && !/reset/.test(details.reason ?? "");
+  const revoked = replaced ? others(details.revoked) : details.revoked;
+  const ended = revoked && words.whatEnded(revoked) ? words.activityView.ended(revoked) : null;
+  return { picture, tone, words: say?.(details) ?? type, ended };
+}
+
+/** What ended besides the session that this page replaced with a new one. @param {Revoked | undefined} revoked */
+export function others(revoked) {
+  return { sessions: Math.max(0, (revoked?.sessions ?? 0) - 1), personal_tokens: revoked?.personal_tokens ?? 0 };
+}

@@ -1,0 +1,52 @@
+// @ts-check
+// What stands around a view: the brand, the navigation, and the way out.
+
+import { config, logoPath } from "./config.js";
+import { element } from "./dom.js";
+import { icon, mark } from "./icons.js";
+import { words } from "./words.js";
+
+/** @type {[string, string, string][]} */
+const NAVIGATION = [
+  ["/user-information", words.navigation.userInformation, "person"],
+  ["/authentication-methods", words.navigation.authenticationMethods, "shield"],
+  ["/authentication-tokens", words.navigation.authenticationTokens, "key"],
+  ["/activity", words.navigation.activity, "activity"],
+];
+
+function brand() {
+  const logo = logoPath();
+  return element("span", { class: "brand" },
+    logo ? element("img", { src: logo, alt: "", height: "28" }) : mark(),
+    element("span", { class: "brand-name" }, config.issuer));
+}
+
+function help() {
+  return config.support_url
+    ? element("footer", {}, element("a", { href: config.support_url, rel: "noopener noreferrer" }, words.help))
+    : null;
+}
+
+/** For somebody who is not logged in. @param {HTMLElement} main */
+export function outside(main) {
+  return element("div", { class: "outside" }, element("header", {}, brand()), main, help());
+}
+
+/**
+ * For somebody who is; `account` is null where the server has not told yet who it is.
+ * @param {{
+ *   main: HTMLElement, path: string, account: import("./types.js").Account | null, logOut: () => void,
+ * }} parts
+ */
+export function inside({ main, path, account, logOut }) {
+  const links = NAVIGATION.map(([to, label, picture]) => element("li", {}, element("a", {
+    href: `#${to}`, "aria-current": path === to ? "page" : path.startsWith(`${to}/`) && "true",
+  }, icon(picture), element("span", {}, label))));
+  return element("div", { class: "inside" },
+    element("header", {},
+      brand(),
+      element("span", { class: "who", title: account?.email }, account?.email),
+      element("button", { type: "button", class: "quiet", onclick: logOut }, icon("leave"), words.logOut)),
+    element("div", { class: "columns" },
+      element("div", {}, element("nav", { "aria-label": words.account }, element("ul", {}, links)), help()), main));
+}

@@ -1,0 +1,35 @@
+// @ts-check
+// What the pages under "Authentication methods" have in common: where they lead back to, and what they do when the
+// account is not as they take it to be.
+
+import { element, notice } from "./dom.js";
+import { explain } from "./explain.js";
+import { Problem } from "./problem.js";
+import { words } from "./words.js";
+
+/** @typedef {import("./types.js").Context} Context */
+
+export const METHODS = "/authentication-methods";
+
+export const cancelLink = () => element("a", { href: `#${METHODS}`, class: "aside-link" }, words.cancel);
+
+/** Leads back when two-factor authentication is not `on` as the page needs it. @param {Context} context
+ * @param {boolean} on */
+export function leadsBack({ account, go }, on) {
+  if ((account.two_factor.status === "enabled") === on) return false;
+  backWith(go, new Problem(on ? "two_factor_not_enabled" : "two_factor_already_enabled"));
+  return true;
+}
+
+/** The same where only the server knew, perhaps because of another window. @param {Context["go"]} go
+ * @returns {(problem: Problem) => boolean} */
+export const leadingBack = (go) => (problem) => {
+  if (!["two_factor_not_enabled", "two_factor_already_enabled"].includes(problem.code)) return false;
+  backWith(go, problem);
+  return true;
+};
+
+/** @param {Context["go"]} go @param {Problem} problem */
+function backWith(go, problem) {
+  go(METHODS, notice("info", element("p", {}, explain(problem))), { replace: true });
+}

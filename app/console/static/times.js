@@ -1,0 +1,39 @@
+// @ts-check
+// Dates, times and waits, in the language of the page: never in one that the sentence around them is not in.
+
+import { locale, words } from "./words.js";
+
+const DATE = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+const DATE_AND_TIME = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const TIME = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+const RELATIVE = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+
+/** @type {[Intl.RelativeTimeFormatUnit & string, number][]} */
+const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
+/** @param {string} text */
+export const dateOf = (text) => DATE.format(new Date(text));
+/** @param {string} text */
+export const momentOf = (text) => DATE_AND_TIME.format(new Date(text));
+/** @param {string} text */
+export const timeOf = (text) => TIME.format(new Date(text));
+
+/** "3 minutes ago", "in 12 days" @param {string} text */
+export function fromNow(text, now = Date.now()) {
+  const seconds = (Date.parse(text) - now) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 45) return seconds <= 0 ? words.justNow : words.inAMoment;
+  const [unit, length] = UNITS.find(([, span]) => size >= span) ?? ["minute", 60];
+  return RELATIVE.format(Math.round(seconds / length), unit);
+}
+
+/** "30 minutes", "1 day": the largest unit that divides it. @param {number} seconds */
+export function durationOf(seconds) {
+  const [unit, length] = UNITS.slice(2).find(([, span]) => seconds % span === 0) ?? ["second", 1];
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(seconds / length);
+}
+
+/** "14:05" for a wait: minutes and seconds. @param {number} seconds */
+export function clockFace(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

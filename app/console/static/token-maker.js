@@ -1,0 +1,81 @@
+// @ts-check
+// Creates a personal token, and shows its secret once.
+
+import { api } from "./api.js";
+import { copyButton } from "./copy.js";
+import { announce, element, freshId, stressing } from "./dom.js";
+import { field } from "./fields.js";
+import { form } from "./form.js";
+import { words } from "./words.js";
+
+const TEXT = words.tokensView;
+
+const DAY = 86_400;
+/** @type {[string, number | null][]} */
+const LIFETIMES = [
+  [TEXT.lifetimes.week, 7 * DAY], [TEXT.lifetimes.month, 30 * DAY], [TEXT.lifetimes.quarter, 90 * DAY],
+  [TEXT.lifetimes.year, 365 * DAY], [TEXT.lifetimes.none, null],
+];
+const FIRST_CHOICE = 1;
+
+/**
+ * A button, and the panel that it opens. `hold` asks before an unsaved token is left.
+ * @param {{ hold: (sentence: string | null) => void, created: () => void, started: () => void }} parts
+ */
+export function tokenMaker({ hold, created, started }) {
+  const panel = element("div", { class: "said" });
+  const button = element("button", { type: "button", class: "primary", onclick: open }, TEXT.create);
+  return { button, panel, close };
+
+  function close() {
+    hold(null);
+    panel.replaceChildren();
+  }
+
+  function closeByHand() {
+    close();
+    button.focus();
+  }
+
+  function open() {
+    if (panel.querySelector(".new-token")) return panel.querySelector("h3")?.focus();
+    started();
+    const description = field({
+      name: "description", label: TEXT.description, hint: TEXT.descriptionHint, wanted: TEXT.descriptionWanted,
+      maxlength: "100", autocomplete: "off", sent: (value) => value.trim(),
+    });
+    const lifetime = element("select", { id: freshId("lifetime") },
+      LIFETIMES.map(([label], index) => element("option", { selected: index === FIRST_CHOICE }, label)));
+    const chosen = () => LIFETIMES[lifetime.selectedIndex]?.[1] ?? null;
+    const extend = element("input", { type: "checkbox", id: freshId("extend") });
+    lifetime.addEventListener("change", () => { extend.disabled = chosen() === null; });
+    const made = form({
+      fields: [description], submit: TEXT.createAct,
+      after: [
+        element("div", { class: "field" }, element("label", { for: lifetime.id }, TEXT.lifetime), lifetime),
+        element("div", { class: "check" }, extend, element("label", { for: extend.id }, TEXT.extend)),
+      ],
+      act: async () => shown(await api.createToken(description.value, chosen(), extend.checked)),
+      secondary: element("button", { type: "button", class: "link aside-link", onclick: closeByHand }, words.cancel),
+    });
+    panel.replaceChildren(element("section", { class: "flow inset", "aria-label": TEXT.create }, made.node));
+    description.input.focus();
+  }
+
+  /** @param {import("./types.js").CreatedToken} answer */
+  function shown({ access_token: secret, token }) {
+    hold(TEXT.notSaved);
+    const heading = element("h3", { tabindex: "-1" }, TEXT.ready(token.description ?? ""));
+    const code = element("code", { class: "new-token" }, secret);
+    created();
+    panel.replaceChildren(element("section", { class: "flow inset", "aria-label": TEXT.newToken },
+      heading,
+      stressing("warning", TEXT.onlyNow, TEXT.copyIt),
+      element("div", { class: "secret-line" }, code, copyButton(secret, code)),
+      element("p", { class: "hint" }, TEXT.header, " ", element("code", {}, "Authorization: Bearer tkp_…")),
+      element("div", { class: "actions" },
+        element("button", { type: "button", class: "primary", onclick: closeByHand }, words.done))));
+    heading.focus();
+    announce(TEXT.tokenCreated);
+  }
+}

@@ -1,0 +1,466 @@
+// @ts-check
+// Everything the console says, in English of the United States. A translation is an object of the same shape
+// (`@type {typeof en}`); a sentence with a link or an address inside takes that element as an argument.
+
+/** @typedef {import("../types.js").Problem} Problem */
+/** @typedef {import("../types.js").Revoked} Revoked */
+/** @typedef {import("../types.js").Details} Details */
+/** @typedef {(words: string) => Node} Link */
+
+/** @param {number} number @param {string} thing */
+const count = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
+
+/** "1 session and 2 personal tokens", or "" @param {Revoked} revoked */
+function ended({ sessions, personal_tokens }) {
+  const parts = [];
+  if (sessions > 0) parts.push(count(sessions, "session"));
+  if (personal_tokens > 0) parts.push(count(personal_tokens, "personal token"));
+  return parts.join(" and ");
+}
+
+/** @param {string[] | undefined} amr */
+function proof(amr) {
+  if (amr?.includes("otp")) return "password and a code from the app";
+  if (amr?.includes("recovery_code")) return "password and a recovery code";
+  return "password";
+}
+
+/** @param {Details} details */
+const byAdministrator = (details) => (details.client_id ? " by an administrator" : "");
+
+/** @param {Problem} problem */
+function attemptsLeft({ attemptsRemaining }) {
+  return attemptsRemaining === null ? "" : ` ${count(attemptsRemaining, "attempt")} left.`;
+}
+
+/** @param {number} seconds positive when the device is ahead */
+function clockOff(seconds) {
+  const size = Math.abs(seconds);
+  const amount = size < 60 ? count(size, "second") : count(Math.round(size / 60), "minute");
+  return `${amount} ${seconds > 0 ? "ahead" : "behind"}`;
+}
+
+const CHECK_CLOCK = " Codes keep being refused? Check that your phone sets its clock automatically.";
+
+export const en = {
+  /** For dates where the browser prefers no region of this language. */
+  region: "en-US",
+
+  account: "Your account",
+  skip: "Skip to the content",
+  logIn: "Log in",
+  logOut: "Log out",
+  next: "Next",
+  cancel: "Cancel",
+  done: "Done",
+  copy: "Copy",
+  copied: "Copied",
+  copyFailed: "Press Ctrl+C or ⌘C to copy",
+  showMore: "Show more",
+  tryAgain: "Try again",
+  loading: "Loading…",
+  moreLoaded: "More loaded.",
+  backToLogIn: "Back to log in",
+  help: "Get help",
+  noAnswerTitle: "No answer",
+  loggedOut: "You are logged out.",
+  /** @param {string} duration */
+  loggedOutUnanswered: (duration) => "You are logged out on this device. The server did not answer, so the session"
+    + ` ends by itself, at the latest ${duration} after you logged in.`,
+  sessionEnded: "Your session has ended. Sessions end after some time without use, and whenever the way you log in"
+    + " changes. Log in again to continue.",
+  mayHaveChanged: " Your last change got no answer, but it may have been made: if two-factor authentication is on now,"
+    + " log in with a code from your app and create new recovery codes.",
+
+  navigation: {
+    userInformation: "User information",
+    authenticationMethods: "Authentication methods",
+    authenticationTokens: "Authentication tokens",
+    activity: "Activity",
+  },
+
+  /** What went wrong and what to do next, by the code of the problem. */
+  problems: {
+    invalid_credentials: "That address and password don't match. Check both and try again.",
+    wrong_password: "Wrong password. Try again.",
+    /** @param {Problem} problem */
+    invalid_code: (problem) => (problem.clockSkewSeconds
+      ? `That code was right for another time: your device's clock is about ${clockOff(problem.clockSkewSeconds)}.`
+        + ` Set the clock of the phone that shows the codes to automatic, then enter the new code.${
+          attemptsLeft(problem)}`
+      : "That code is not right. Enter the one your app shows now; each works once."
+        + `${attemptsLeft(problem)}${problem.checkDeviceClock ? CHECK_CLOCK : ""}`),
+    /** @param {Problem} problem */
+    invalid_recovery_code: (problem) => "This is not one of your unused recovery codes. Each works once, and only the"
+      + ` newest set counts.${attemptsLeft(problem)}`,
+    challenge_expired: "This log-in took too long. Enter your password again.",
+    challenge_used_up: "Too many wrong codes. Enter your password again.",
+    second_factor_required: "This account needs a second factor as well. Enter a code from your authenticator app, or"
+      + " a recovery code.",
+    /** @param {Problem} problem */
+    weak_password: (problem) => problem.detail
+      || "This password is too easy to guess. Make it longer, with words that don't belong together.",
+    enrollment_expired: "This setup has expired: it has to be finished within a few minutes. Start again; you get a"
+      + " new code to scan.",
+    no_pending_enrollment: "This setup is no longer open. It may have been replaced in another window. Start again;"
+      + " you get a new code to scan.",
+    two_factor_already_enabled: "Two-factor authentication is already on for this account.",
+    two_factor_not_enabled: "Two-factor authentication is already off for this account.",
+    reset_token_invalid: "This link is no longer valid. It works once, for a short time. Request a new one.",
+    token_limit_reached: "You have as many personal tokens as one account may have. Revoke one that you no longer use,"
+      + " then try again.",
+    session_required: "This can only be done after logging in with your password.",
+    invalid_token: "Your session has ended. Log in again to continue.",
+    too_many_attempts: "Too many attempts.",
+    too_many_codes: "Too many wrong codes. Until this ends, no code works, recovery codes included; you have been"
+      + " emailed about it.",
+    rate_limited: "Too many requests from your network.",
+    overloaded: "The server is busy right now. Wait a moment, then try again.",
+    unavailable: "The server can't do this right now. Wait a moment, then try again.",
+    no_answer: "The server did not answer. Check your connection, then try again.",
+    offline: "You are offline. Connect to the internet, then try again.",
+    invalid_request: "Check what you entered.",
+    unexpected: "Something went wrong. Try again; if it keeps happening, tell the people who run this service.",
+  },
+
+  form: {
+    /** @param {string} thing */
+    enter: (thing) => `Enter ${thing}.`,
+    email: "Email address",
+    emailWanted: "your email address",
+    emailMalformed: "Enter an email address, such as name@example.com.",
+    password: "Password",
+    passwordWanted: "your password",
+    toBeSure: "To make sure that it is you.",
+    show: "Show",
+    hide: "Hide",
+    code: "Code from your app",
+    codeWanted: "the six digits",
+    codeMalformed: "The code has six digits.",
+    recoveryCode: "Recovery code",
+    recoveryCodeWanted: "a recovery code",
+    recoveryCodeMalformed: "A recovery code has 24 letters and digits, such as ABCD-EFGH-…",
+    anyCode: "Code from your app, or a recovery code",
+    anyCodeWanted: "a code",
+    anyCodeMalformed: "Enter the six digits, or a recovery code of 24 letters and digits.",
+    tryAgainIn: "You can try again in ",
+    tryAgainNow: "You can try again now.",
+    /** A wait that is read out. @param {number} seconds */
+    roughly: (seconds) => (seconds < 90
+      ? count(seconds, "second") : `about ${count(Math.ceil(seconds / 60), "minute")}`),
+  },
+
+  newPassword: {
+    label: "New password",
+    wanted: "your new password",
+    /** @param {number} length */
+    hint: (length) => `At least ${length} characters. A few unrelated words are best.`,
+    strength: "Strength",
+    levels: ["Very weak", "Weak", "Fair", "Good", "Strong"],
+    /** @param {number} length */
+    tooShort: (length) => `Use at least ${length} characters.`,
+    common: "Avoid common words and your own address.",
+    longer: "Longer is stronger: three or four words that don't belong together do well.",
+    /** @param {string} level @param {string} advice */
+    announced: (level, advice) => `Password strength: ${level}. ${advice}`,
+  },
+
+  logInView: {
+    title: "Log in",
+    twoFactorTitle: "Two-factor authentication",
+    forgot: "Forgot password?",
+    change: "Change",
+    /** @param {string} issuer */
+    codeHint: (issuer) => `Open your authenticator app and enter the six digits it shows for ${issuer}.`,
+    recoveryHint: "One of the ten codes you saved when you turned two-factor authentication on. Each works once.",
+    useRecoveryCode: "Use a recovery code",
+    useAppCode: "Use a code from the app",
+    lostBoth: "Lost both your device and your recovery codes?",
+    lostBothReset: "Reset your password",
+    /** @param {string} issuer */
+    lostBothAsk: (issuer) => `Ask the people who run ${issuer} to reset it.`,
+    afterRecoveryCode: "You logged in with a recovery code.",
+    /** @param {number} number */
+    codesLeft: (number) => ` ${count(number, "recovery code")} left.`,
+    /** @param {Link} link */
+    replaceDevice: (link) => ["If your device is lost, turn two-factor authentication off and on again with a new"
+      + " one under ", link("Authentication methods"), "."],
+  },
+
+  forgotView: {
+    title: "Reset your password",
+    send: "Send the link",
+    intro: "We'll email you a link to choose a new password.",
+    /** What the reset does to two-factor authentication, by the operator's policy. @type {Record<string, string>} */
+    policy: {
+      clears_two_factor: "If two-factor authentication is on, the reset turns it off and your recovery codes stop"
+        + " working; you can turn it on again afterwards.",
+      requires_second_factor: "If two-factor authentication is on, it stays on: you also need a code from your app, or"
+        + " a recovery code.",
+    },
+    /** @param {string} issuer */
+    askOperators: (issuer) => `Lost both? Ask the people who run ${issuer} to reset it.`,
+    sentTitle: "Check your email",
+    /** @param {Node} address @param {string} duration */
+    sent: (address, duration) => ["If ", address, ` has an account, an email with a link is on its way. The link works`
+      + ` once, for ${duration}.`],
+    nothingThere: "Nothing there after a few minutes? Check your spam folder, and check that this is the address of"
+      + " your account.",
+    otherAddress: "Use another address",
+  },
+
+  resetView: {
+    title: "Choose a new password",
+    /** @param {Node} address */
+    whose: (address) => ["For ", address, "."],
+    save: "Save the new password",
+    /** What will happen, by what the server says of this account. @type {Record<string, string>} */
+    twoFactor: {
+      cleared: "This also turns two-factor authentication off, and your recovery codes stop working. You can turn it on"
+        + " again after you log in.",
+      kept: "Two-factor authentication stays on, so a code is needed here as well.",
+    },
+    codeNeeded: "This account needs its second factor as well: a code from your app, or a recovery code.",
+    /** @param {string} issuer */
+    noCode: (issuer) => `No device and no recovery codes? Ask the people who run ${issuer} to reset your two-factor`
+      + " authentication.",
+    doneTitle: "Your new password is saved",
+    /** @param {string} what */
+    endedElsewhere: (what) => `Everything that was logged in to your account has been logged out: ${what} ended.`,
+    nowOff: "Two-factor authentication is off now.",
+    nowOffRest: " Your recovery codes no longer work. Log in, then turn it on again under Authentication methods.",
+    stillOn: "Two-factor authentication is still on: have your code ready when you log in.",
+    unusableTitle: "This link can't be used",
+    afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
+      + " email again, or request a new one.",
+    broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email, or request"
+      + " a new one.",
+    request: "Request a new link",
+  },
+
+  userView: {
+    title: "User information",
+    account: "Account",
+    memberSince: "Member since",
+    status: "Status",
+    active: "Active",
+    disabled: "Disabled",
+    id: "Account ID",
+    twoFactor: "Two-factor authentication",
+    on: "On",
+    off: "Off",
+    /** @param {string} date */
+    since: (date) => `since ${date}`,
+    recoveryCodes: "Recovery codes",
+    /** @param {number} number */
+    codesLeft: (number) => `${number} of 10 left`,
+    protect: "Protect your account with a second key",
+    protectWhy: "A code from an app on your phone, asked for after your password. Somebody who learns your password"
+      + " still can't get in. Setting it up takes two minutes.",
+    protectAct: "Set up two-factor authentication",
+    runningOut: "Your recovery codes are running out",
+    /** @param {number} number */
+    runningOutWhy: (number) => `You have ${number} left. Create a new set before you need one.`,
+    runningOutAct: "Create new recovery codes",
+  },
+
+  methodsView: {
+    title: "Authentication methods",
+    password: "Password",
+    /** @param {string} email */
+    passwordHint: (email) => `Log in as ${email} with your password.`,
+    changePassword: "Change password",
+    twoFactor: "Two-factor authentication",
+    on: "On",
+    off: "Off",
+    /** @param {string} date @param {string | null} used */
+    onSince: (date, used) => ` since ${date}${used ? `; last used ${used}` : ""}. Logging in asks for a code from your`
+      + " authenticator app.",
+    offHint: " Ask for a code from an app on your phone as well, so a stolen password isn't enough.",
+    unfinished: "You started to set this up and did not finish. Turn it on to start again.",
+    recoveryCodes: "Recovery codes",
+    runningLow: "Running low",
+    /** @param {number} number */
+    codesLeft: (number) => `${count(number, "code")} left, in case you lose your device.`,
+    newCodes: "Create new codes",
+  },
+
+  changePasswordView: {
+    title: "Change password",
+    current: "Current password",
+    currentWanted: "your current password",
+    consequence: "All other sessions and all personal tokens end. You stay logged in here, and two-factor"
+      + " authentication stays as it is.",
+    done: "Your password is changed.",
+  },
+
+  enableView: {
+    title: "Set up two-factor authentication",
+    codesTitle: "Save your recovery codes",
+    steps: "Steps",
+    step: ["Your password", "Your app", "Recovery codes"],
+    enable: "Turn on",
+    scan: "Scan this with your authenticator app",
+    qr: "QR code for your authenticator app",
+    anyApp: "Any app for one-time codes works: Aegis, 1Password, Google Authenticator, Microsoft Authenticator, and"
+      + " many more.",
+    /** @param {Link} link */
+    onThisDevice: (link) => ["App on this device? ", link("Open it there"), ". Or type the setup key:"],
+    key: "Setup key",
+    codeHint: "Add the account to your app first, then enter the six digits that it shows.",
+    /** @param {string} duration */
+    timeLeft: (duration) => `Finish within ${duration}.`,
+    /** @param {string} name */
+    replaced: (name) => `Did you scan a code before? Delete that “${name}” entry in your app; only this one`
+      + " counts.",
+    codesIntro: "Two-factor authentication is on. If you ever lose your device, each of these codes logs you in once in"
+      + " its place.",
+    done: "Two-factor authentication is on.",
+    fromNowOn: " From now on, logging in asks for a code.",
+  },
+
+  disableView: {
+    title: "Turn off two-factor authentication",
+    act: "Turn off two-factor authentication",
+    revoked: "All authentication tokens will be revoked.",
+    revokedRest: " Every session and every personal token of this account ends, on all devices. You stay logged in"
+      + " here.",
+    codes: "Your recovery codes stop working, and logging in asks for your password alone.",
+    done: "Two-factor authentication is off.",
+    doneRest: " You are still logged in.",
+  },
+
+  recoveryView: {
+    title: "New recovery codes",
+    act: "Create new codes",
+    consequence: "You get ten new codes, and the ones you have stop working.",
+    save: "Save your new recovery codes",
+    done: "Your new recovery codes are active. The old ones no longer work.",
+  },
+
+  codesPanel: {
+    label: "Recovery codes",
+    onlyNow: "They are shown only now.",
+    keep: " Keep them where you can reach them without your device: in a password manager, or on paper.",
+    download: "Download",
+    print: "Print",
+    saved: "I have saved them",
+    /** @param {string} issuer @param {string} email */
+    heading: (issuer, email) => `${issuer} recovery codes for ${email}`,
+    /** @param {string} date @param {string} address */
+    made: (date, address) => `Created on ${date} for ${address}. Each code works once. Keep this private.`,
+    /** @param {string} issuer @param {string} email */
+    file: (issuer, email) => `${issuer}-recovery-codes-${email}`,
+    notSaved: "You have not said that your recovery codes are saved, and they are never shown again. Leave anyway?",
+  },
+
+  /** What a change ended besides the session that made it. @param {Revoked} revoked */
+  alsoEnded: (revoked) => (ended(revoked) ? ` Also logged out: ${ended(revoked)}.` : " Nothing else was logged in."),
+  /** @param {Revoked} revoked */
+  whatEnded: (revoked) => ended(revoked),
+
+  tokensView: {
+    title: "Authentication tokens",
+    lead: "Everything that has access to your account right now. Revoke what you don't recognize.",
+    sessions: "Sessions",
+    sessionsHint: "Browsers that are logged in.",
+    noSessions: "No sessions.",
+    personal: "Personal tokens",
+    personalHint: "For scripts and apps of your own.",
+    noPersonal: "No personal tokens.",
+    create: "Create personal token",
+    revoke: "Revoke",
+    revokeAll: "Revoke all",
+    thisSession: "This session",
+    logOutHere: "Log out of this session",
+    /** @param {string} name @param {string} since */
+    revokeNamed: (name, since) => `Revoke ${name}, ${since}`,
+    /** @param {string} moment @param {string | null} ip @param {string | null} device */
+    lastUsed: (moment, ip, device) => ["Last used", moment, ip && `from ${ip}`, device && `with ${device}`]
+      .filter(Boolean).join(" "),
+    notUsedYet: "Not used since the log-in",
+    neverUsed: "Never used",
+    /** @param {string} moment @param {string[]} amr */
+    loggedIn: (moment, amr) => `Logged in ${moment} with ${proof(amr)}`,
+    /** @param {string} moment */
+    created: (moment) => `Created ${moment}`,
+    noEnd: "no expiration",
+    /** @param {string} moment */
+    ends: (moment) => `ends ${moment}`,
+    /** @param {string} moment */
+    endsUnused: (moment) => `ends if unused until ${moment}`,
+    logOutQuestion: "Log out of this session?",
+    logOutConsequence: "You are logged out here and have to log in again.",
+    /** @param {string} name */
+    revokeQuestion: (name) => `Revoke “${name}”?`,
+    revokeConsequence: "Whatever uses it loses access at once. This can't be undone.",
+    /** @param {string} name */
+    revoked: (name) => `“${name}” is revoked.`,
+    revokeAllQuestion: "Revoke all tokens?",
+    revokeAllConsequence: "Every session and every personal token of your account ends, on all devices.",
+    stay: "Stay logged in here",
+    /** @param {Revoked} revoked */
+    allRevoked: (revoked) => `All tokens are revoked: ${ended(revoked) || "nothing else was logged in"}. Log in again`
+      + " to continue.",
+    /** @param {Revoked} revoked */
+    othersRevoked: (revoked) => (ended(revoked) ? `Revoked: ${ended(revoked)}.` : "There was nothing else to revoke.")
+      + " You are still logged in here.",
+    description: "Description",
+    descriptionHint: "What it is for, so that you recognize it later.",
+    descriptionWanted: "a description",
+    lifetime: "Lifetime",
+    lifetimes: { week: "7 days", month: "30 days", quarter: "90 days", year: "1 year", none: "No expiration" },
+    extend: "Start the lifetime again at each use",
+    createAct: "Create",
+    newToken: "Your new token",
+    /** @param {string} name */
+    ready: (name) => `“${name}” is ready`,
+    onlyNow: "It is shown only now.",
+    copyIt: " Copy it to where it is used; whoever has it can read your account.",
+    header: "Send it as a header:",
+    tokenCreated: "Token created.",
+    notSaved: "Your new token is never shown again. Leave without it?",
+  },
+
+  activityView: {
+    title: "Activity",
+    /** @param {Link} link */
+    lead: (link) => ["What happened to your account. Something you don't recognize? ",
+      link("Change your password"), "."],
+    empty: "Nothing has happened yet.",
+    /** @param {Revoked} revoked */
+    ended: (revoked) => `${ended(revoked)} ended`,
+  },
+
+  unknownDevice: "An unknown device",
+  /** @param {string} program @param {string} system */
+  programOn: (program, system) => `${program} on ${system}`,
+  justNow: "just now",
+  inAMoment: "in a moment",
+
+  /** @type {Record<string, (details: Details) => string>} */
+  events: {
+    "login.succeeded": (details) => `Logged in with ${proof(details.amr)}`,
+    "login.failed": (details) => (details.reason === "invalid_code" || details.reason === "wrong_code"
+      ? "Log-in refused: the code was wrong" : "Log-in refused: the password was wrong"),
+    "two_factor.enrollment_started": () => "Started to set up two-factor authentication",
+    "two_factor.enabled": () => "Two-factor authentication turned on",
+    "two_factor.disabled": (details) => "Two-factor authentication turned off"
+      + (/reset/.test(details.reason ?? "") ? " by a password reset" : ""),
+    "two_factor.reset": () => "Two-factor authentication reset by an administrator",
+    "two_factor.code_refused": () => "A code was refused",
+    "recovery_code.used": () => "A recovery code was used",
+    "recovery_codes.replaced": () => "New recovery codes created; the old ones stopped working",
+    "password.refused": () => "A wrong password was entered to confirm a change",
+    "password.changed": () => "Password changed",
+    "password_reset.requested": (details) => `Password reset requested${byAdministrator(details)}`,
+    "password_reset.completed": () => "Password reset with a link from an email",
+    "token.created": () => "Personal token created",
+    "token.revoked": () => "Token revoked",
+    "tokens.revoked": (details) => `Tokens revoked${byAdministrator(details)}`,
+    "account.created": () => "Account created",
+    "account.disabled": () => "Account disabled",
+    "account.enabled": () => "Account enabled",
+    "account.deleted": () => "Account deleted",
+  },
+};
