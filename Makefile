@@ -67,5 +67,5 @@ image-check: env  ## builds the image for real with buildah on a debootstrap bas
 	@bash scripts/image_check.sh $(ARGS)
 
 clean:  ## what the tools left; the database of `make run` (.twokeys) stays
-	@rm -rf .venv .venv-mutants .venv.lock .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
+	@rm -rf .venv .venv-mutants .venv.lock .console-types .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,6 +35,7 @@ def service(postgres: Server) -> Iterator[Service]:
     settings = {"TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "10000", "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1"}
     port = free_port()
     address = f"http://127.0.0.1:{port}"
+    settings["TWOKEYS_PUBLIC_URL"] = address
     env = {key: value for key, value in over(url, **settings).items() if key != "TWOKEYS_MAIL"}
     with running("dev", "--port", str(port), "--data", "data", env=env, cwd=home) as process:
         wait_until_ready(address, process, home)

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.console import Console, Person
+from tests.browser.console import UNKNOWN_LINK, Console, Person
+from tests.browser.routes import answers
 from tests.browser.service import Service
 
 pytestmark = pytest.mark.browser

@@ -1,30 +1,18 @@
 """When it goes wrong: what the console says, and what somebody can do next."""
 
-import json
 import re
 import time
-from collections.abc import Callable
 
 import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.console import Console, Person
+from tests.browser.console import UNKNOWN_LINK, Console, Person
+from tests.browser.routes import answers, refuses, settle
 from tests.browser.service import Service
 from tests.support.people import NEW_PASSWORD, bearer
 
 pytestmark = pytest.mark.browser
-
-
-def answers(status: int, code: str, *, retry_after: int | None = None, **members: object) -> Callable[[Route], None]:
-    """A server that always says this; the browser sees no difference."""
-    problem = {"type": f"urn:twokeys:problem:{code}", "title": code, "status": status, "code": code} | members
-    headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
-
-    def answer(route: Route) -> None:
-        route.fulfill(status=status, content_type="application/problem+json", body=json.dumps(problem), headers=headers)
-
-    return answer
 
 
 def test_a_wrong_password_says_so_and_keeps_the_address(console: Console, person: Person) -> None:
@@ -55,7 +43,7 @@ def test_a_clock_that_is_off_is_named(console: Console, person: Person, off: int
 
 def test_too_many_attempts_count_down_and_then_let_one_go_on(console: Console, person: Person) -> None:
     console.page.clock.install()
-    console.page.route("**/v1/login", answers(429, "too_many_attempts", retry_after=62))
+    console.page.route("**/v1/login", refuses(429, "too_many_attempts", retry_after=62))
     console.log_in(person).says("Too many attempts.").says("1:02")
     log_in = console.page.get_by_role("button", name="Log in", exact=True)
     expect(log_in).to_have_attribute("aria-disabled", "true")
@@ -68,7 +56,7 @@ def test_too_many_attempts_count_down_and_then_let_one_go_on(console: Console, p
 
 @pytest.mark.parametrize("code", ["overloaded", "unavailable"])
 def test_a_busy_server_can_be_asked_again_with_what_was_typed(console: Console, person: Person, code: str) -> None:
-    console.page.route("**/v1/login", answers(503, code, retry_after=1))
+    console.page.route("**/v1/login", refuses(503, code, retry_after=1))
     console.log_in(person).says("Wait a moment, then try again.")
     console.page.unroute("**/v1/login")
     console.click("Try again").shows("User information")
@@ -76,7 +64,7 @@ def test_a_busy_server_can_be_asked_again_with_what_was_typed(console: Console, 
 
 def test_a_proxy_that_answers_in_html_is_understood(console: Console, person: Person) -> None:
     console.page.route("**/v1/login", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
-    console.log_in(person).says("The server can't do this just now.")
+    console.log_in(person).says("The server can't do this right now.")
 
 
 def test_no_connection_says_so_and_can_be_tried_again(console: Console, person: Person) -> None:
@@ -108,7 +96,7 @@ def test_a_server_that_never_answers_is_given_up_on(console: Console, person: Pe
 def test_an_expired_enrollment_starts_again(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information")
     device = console.start_enrollment(person)
-    console.page.route("**/v1/me/2fa/confirm", answers(410, "enrollment_expired"))
+    console.page.route("**/v1/me/2fa/confirm", refuses(410, "enrollment_expired"))
     console.fill("Code from your app", device.code()).click("Turn on").says("This setup has expired")
     console.page.unroute("**/v1/me/2fa/confirm")
     console.fill("Password", person.password).click("Next")
@@ -162,26 +150,26 @@ def test_a_change_whose_answer_was_lost_is_named_at_the_log_in(console: Console,
 
 
 def test_a_service_that_asks_for_a_code_to_disable_gets_one(console: Console, person: Person) -> None:
+    settle(console.page, disable_requires_code=True)
     console.log_in(person).shows("User information")
-    console.enable_two_factor(person)
+    device, _ = console.enable_two_factor(person)
     console.toggle_two_factor().shows("Turn off two-factor authentication")
-    wants = answers(422, "invalid_request", errors=[{"pointer": "/code", "message": "Needed here."}])
-    console.page.route("**/v1/me/2fa/disable", wants)
-    console.fill("Password", person.password).click("Turn off two-factor authentication")
-    console.says("Here a code is needed as well")
-    expect(console.page.get_by_label("Code from your app, or a recovery code")).to_be_focused()
+    console.fill("Password", person.password).click("Turn off two-factor authentication").says("Enter a code.")
+    console.fill("Code from your app, or a recovery code", device.code()).click("Turn off two-factor authentication")
+    console.says("Two-factor authentication is off.")
 
 
-def test_a_service_that_keeps_two_factor_asks_for_the_code_at_the_reset(console: Console) -> None:
-    console.page.route("**/v1/password-reset/confirm", answers(403, "second_factor_required"))
-    console.open("#/password-reset/tkr_abcdefghijklmnopqrstuvwxyz")
-    console.fill("New password", NEW_PASSWORD).click("Save the new password")
+def test_a_factor_turned_on_meanwhile_is_asked_for_at_the_reset(console: Console) -> None:
+    checked = {"email": "ada@example.com", "two_factor": "not_enabled"}
+    console.page.route("**/v1/password-reset/check", answers(200, checked))
+    console.page.route("**/v1/password-reset/confirm", refuses(403, "second_factor_required"))
+    console.open(UNKNOWN_LINK).fill("New password", NEW_PASSWORD).click("Save the new password")
     console.says("This account needs its second factor as well")
     expect(console.page.get_by_label("New password", exact=True)).to_have_value(NEW_PASSWORD)
 
 
 def test_turning_it_on_twice_from_two_windows_ends_well(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information").go_to("Authentication methods").toggle_two_factor()
-    console.page.route("**/v1/me/2fa/enrollment", answers(409, "two_factor_already_enabled"))
+    console.page.route("**/v1/me/2fa/enrollment", refuses(409, "two_factor_already_enabled"))
     console.fill("Password", person.password).click("Next")
     console.shows("Authentication methods").says("already on for this account")

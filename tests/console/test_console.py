@@ -86,6 +86,33 @@ def test_no_module_builds_html_from_text_and_one_alone_speaks_to_the_api() -> No
         assert not re.search(r"localStorage|document\.cookie|indexedDB", text), module
 
 
+async def test_a_versioned_file_is_kept_for_good_and_the_page_is_asked_about_each_time() -> None:
+    client = _console()
+    page = await client.get("/console/")
+    assert page.headers["cache-control"] == "no-cache"
+    again = await client.get("/console/", headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    addresses = re.findall(r'="(/console/v-[0-9a-f]{16}/[^"]+)"', page.text)
+    modules = {name.relative_to(_CONSOLE / "static").as_posix() for name in (_CONSOLE / "static").rglob("*.js")}
+    assert modules <= {address.split("/", 3)[3] for address in addresses}, "a browser asks for all of them at once"
+    for address in addresses:
+        answer = await client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+
+
+async def test_the_page_of_another_release_gets_files_that_it_does_not_keep() -> None:
+    answer = await _console().get(f"/console/v-{'0' * 16}/main.js")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+
+
+async def test_a_person_who_goes_astray_gets_a_page_with_the_way_back() -> None:
+    answer = await _console().get("/console/nothing-here", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'href="/console/"' in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 async def test_the_notice_is_there_in_development_alone() -> None:
     assert "development" not in (await _console().get("/console/")).text
     with_password = await _console(DevelopmentNotice("demo@example.com", "a<b", "/mailbox/")).get("/console/")

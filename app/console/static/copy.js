@@ -5,14 +5,14 @@ import { announce, element } from "./dom.js";
 import { icon } from "./icons.js";
 import { words } from "./words.js";
 
-/** `shown` is the element that holds the text, to be selected where the browser refuses. @param {string} text
- * @param {Element} shown */
-export function copyButton(text, shown) {
+/** `source` is the element that holds the text, to be selected where the browser refuses. @param {string} text
+ * @param {Element} source */
+export function copyButton(text, source) {
   const label = element("span", {}, words.copy);
   const button = element("button", { type: "button", class: "quiet", onclick: copy }, icon("copy"), label);
   async function copy() {
     const copied = await copyText(text);
-    if (!copied) getSelection()?.selectAllChildren(shown);
+    if (!copied) getSelection()?.selectAllChildren(source);
     label.textContent = copied ? words.copied : words.copyFailed;
     announce(label.textContent);
     setTimeout(() => { label.textContent = words.copy; }, 3000);

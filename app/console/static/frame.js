@@ -48,5 +48,6 @@ export function inside({ main, path, account, logOut }) {
       element("span", { class: "who", title: account?.email }, account?.email),
       element("button", { type: "button", class: "quiet", onclick: logOut }, icon("leave"), words.logOut)),
     element("div", { class: "columns" },
-      element("div", {}, element("nav", { "aria-label": words.account }, element("ul", {}, links)), help()), main));
+      element("nav", { "aria-label": words.account }, element("ul", {}, links)),
+      element("div", {}, main, help())));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// A list that comes in pages: shows the first, then more when asked, and can try again where it stopped.
+// A list that comes in pages: shows the first, then more when hadFocus, and can try again where it stopped.
 
 import { announce, element, failure, skeleton } from "./dom.js";
 import { explain } from "./explain.js";
@@ -18,7 +18,7 @@ export function listing({ load, add, empty }) {
 
   /** @param {string | null} [cursor] */
   async function more(cursor = null) {
-    const asked = foot.contains(document.activeElement);
+    const hadFocus = foot.contains(document.activeElement);
     foot.setAttribute("aria-busy", "true");
     foot.replaceChildren(any ? element("p", { class: "hint" }, words.loading) : skeleton());
     try {
@@ -27,14 +27,14 @@ export function listing({ load, add, empty }) {
       any ||= rows.length > 0;
       foot.replaceChildren(...rest(page));
       // The button that was pressed is gone: the keyboard goes on with the first new row.
-      if (asked) rows[0]?.setAttribute("tabindex", "-1");
-      if (asked) rows[0]?.focus();
-      if (asked) announce(words.moreLoaded);
+      if (hadFocus) rows[0]?.setAttribute("tabindex", "-1");
+      if (hadFocus) rows[0]?.focus();
+      if (hadFocus) announce(words.moreLoaded);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      const shown = failure(explain(problem), () => void more(cursor));
-      foot.replaceChildren(shown);
-      if (asked) shown.querySelector("button")?.focus();
+      const box = failure(explain(problem), () => void more(cursor));
+      foot.replaceChildren(box);
+      if (hadFocus) box.querySelector("button")?.focus();
       announce(explain(problem));
     } finally {
       foot.removeAttribute("aria-busy");

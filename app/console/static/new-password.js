@@ -29,12 +29,12 @@ export function newPasswordField(context, more = {}) {
     const strength = strengthOf(made.input.value, { context, minLength });
     const empty = made.input.value === "";
     meter.value = empty ? 0 : strength.level || 0.4;
-    const said = words.newPassword.levels[strength.level] ?? "";
+    const label = words.newPassword.levels[strength.level] ?? "";
     const help = empty || !strength.advice ? "" : adviceInWords(strength.advice, minLength);
-    level.textContent = empty ? words.newPassword.strength : said;
+    level.textContent = empty ? words.newPassword.strength : label;
     advice.textContent = help && ` · ${help}`;
     // Read out once the typing pauses, not at each key.
-    if (!empty) pause = setTimeout(() => announce(words.newPassword.announced(said, help)), PAUSE_IN_MILLISECONDS);
+    if (!empty) pause = setTimeout(() => announce(words.newPassword.announced(label, help)), PAUSE_IN_MILLISECONDS);
   });
   return made;
 }

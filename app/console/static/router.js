@@ -60,19 +60,19 @@ export function startRouter(all) {
   void render();
 }
 
-/** @param {string} path @param {Node | null} [said] @param {{ replace?: boolean }} [how] */
-function go(path, said = null, { replace = false } = {}) {
-  parting = said;
+/** @param {string} path @param {Node | null} [message] @param {{ replace?: boolean }} [how] */
+function go(path, message = null, { replace = false } = {}) {
+  parting = message;
   if (replace) history.replaceState(null, "", `#${path}`);
   else if (location.hash !== `#${path}`) return void (location.hash = path);
   void render();
 }
 
-/** @param {Node | null} [said] */
-function arrive(said = null) {
+/** @param {Node | null} [message] */
+function arrive(message = null) {
   const path = wanted ?? HOME;
   wanted = null;
-  go(path, said, { replace: true });
+  go(path, message, { replace: true });
 }
 
 function mayLeave() {
@@ -158,9 +158,9 @@ function wait(main) {
 /** @param {HTMLElement} main @param {View} view */
 function fill(main, view) {
   const heading = main.querySelector("h1");
-  const said = parting;
+  const message = parting;
   parting = null;
-  if (said) main.append(element("div", { class: "parting" }, said));
+  if (message) main.append(element("div", { class: "parting" }, message));
   view.show({
     main, go, arrive, logOut,
     account: /** @type {Account} */ (account), // Views outside know of none, and ask for none.
@@ -179,7 +179,7 @@ function fill(main, view) {
   // A view starts at its heading, for eyes, keyboard and screen reader alike; its first field may take over.
   const first = main.querySelector("[data-first]");
   if (first instanceof HTMLElement) first.focus({ preventScroll: true });
-  if (said) announce(said.textContent ?? "");
+  if (message) announce(message.textContent ?? "");
 }
 
 /** @param {string} title */

@@ -55,7 +55,7 @@ export function tokenMaker({ hold, created, started }) {
         element("div", { class: "field" }, element("label", { for: lifetime.id }, TEXT.lifetime), lifetime),
         element("div", { class: "check" }, extend, element("label", { for: extend.id }, TEXT.extend)),
       ],
-      act: async () => shown(await api.createToken(description.value, chosen(), extend.checked)),
+      act: async () => showSecret(await api.createToken(description.value, chosen(), extend.checked)),
       secondary: element("button", { type: "button", class: "link aside-link", onclick: closeByHand }, words.cancel),
     });
     panel.replaceChildren(element("section", { class: "flow inset", "aria-label": TEXT.create }, made.node));
@@ -63,7 +63,7 @@ export function tokenMaker({ hold, created, started }) {
   }
 
   /** @param {import("./types.js").CreatedToken} answer */
-  function shown({ access_token: secret, token }) {
+  function showSecret({ access_token: secret, token }) {
     hold(TEXT.notSaved);
     const heading = element("h3", { tabindex: "-1" }, TEXT.ready(token.description ?? ""));
     const code = element("code", { class: "new-token" }, secret);

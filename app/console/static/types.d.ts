@@ -1,4 +1,4 @@
-// The shapes that the modules share. Those of the API are generated from openapi/openapi.json (scripts/check_console.py).
+// The shapes that the modules share. Those of the API come from openapi/openapi.json (scripts/check_console.py).
 
 import type { components } from "twokeys-api";
 import type { Problem } from "./problem.js";

@@ -36,9 +36,9 @@ export function show({ main }) {
       list = element("ul", { class: "events" });
       days.append(element("section", { class: "card", "aria-label": date }, element("h2", {}, date), list));
     }
-    const shown = row(event);
-    list.append(shown);
-    return shown;
+    const item = row(event);
+    list.append(item);
+    return item;
   }
 }
 

@@ -55,7 +55,7 @@ export function show({ main, go, hold, logOut }) {
     const isSession = token.kind === "session";
     const name = isSession ? deviceOf(token.user_agent) : token.description ?? "";
     const since = sinceWhen(token);
-    const shown = element("li", { class: "token" },
+    const item = element("li", { class: "token" },
       element("span", { class: "method-picture" }, icon(isSession ? pictureOf(token) : "key")),
       element("div", { class: "token-words" },
         element("p", { class: "token-name", title: token.user_agent }, name,
@@ -65,9 +65,9 @@ export function show({ main, go, hold, logOut }) {
       element("button", {
         type: "button", class: "secondary small",
         "aria-label": token.current ? TEXT.logOutHere : TEXT.revokeNamed(name, since),
-        onclick: () => (token.current ? logOutHere() : revokeOne(token, name, () => gone(shown))),
+        onclick: () => (token.current ? logOutHere() : revokeOne(token, name, () => gone(item))),
       }, token.current ? words.logOut : TEXT.revoke));
-    return shown;
+    return item;
   }
 
   async function logOutHere() {
@@ -157,10 +157,10 @@ function tokenList({ kind, heading, hint, empty, count, row, tool }) {
     return rows;
   }
 
-  /** The keyboard goes on with the next row, or the one before. @param {HTMLElement} shown */
-  function gone(shown) {
-    const next = shown.nextElementSibling ?? shown.previousElementSibling;
-    shown.remove();
+  /** The keyboard goes on with the next row, or the one before. @param {HTMLElement} item */
+  function gone(item) {
+    const next = item.nextElementSibling ?? item.previousElementSibling;
+    item.remove();
     recount(known - 1);
     const target = next?.querySelector("button") ?? title;
     target.focus();
