@@ -76,6 +76,7 @@ def _walk(console: Console, person: Person, service: Service) -> Iterator[Consol
     console.click("Revoke all")
     yield console
     console.page.keyboard.press("Escape")
+    console.click("Done")
     yield console.go_to("Activity").says("Account created")
     yield console.log_out()
     yield console.log_in(person).shows("Two-factor authentication")
