@@ -21,6 +21,7 @@ from app.server.start import check
 from app.services import build_services
 from app.settings import new_key, read_key
 from app.two_factor import totp
+from tests.support.marks import PATIENCE
 from tests.support.people import KEY, NEW_PASSWORD, an_account, quick_settings
 from tests.support.processes import STEP, Person, Processes, SteppedClock, processes
 from tests.support.service import TWOKEYS, over, twokeys
@@ -32,7 +33,7 @@ PEOPLE = 8
 STRANGERS = 150
 """More than one batch, so that a rotation can be stopped in the middle."""
 SEALED = PEOPLE + STRANGERS + 1
-SOON = 60.0
+SOON = PATIENCE
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from app.clients.domain import Role
 from app.kernel.clock import SystemClock
 from app.services import build_services
 from tests.attacks.conftest import LONG
+from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, PASSWORD, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import SteppedClock, replica
@@ -83,16 +84,16 @@ class Target:
         return answer
 
     def _call(self, case: Case, **more: Any) -> Response:
-        answer: Response = case.call(base_url=self.address, session=self.session, timeout=60, **more)
+        answer: Response = case.call(base_url=self.address, session=self.session, timeout=PATIENCE, **more)
         self.answers[f"{case.operation.label} {answer.status_code}"] += 1
         return answer
 
     def log_in(self) -> None:
         """Into an account of its own, since a walk may have deleted or disabled the last one."""
         body = {"email": f"fuzzed{next(_numbers)}@example.com", "password": PASSWORD}
-        made = self.session.post(f"{self.address}/v1/admin/accounts", json=body, auth=self.client, timeout=60)
+        made = self.session.post(f"{self.address}/v1/admin/accounts", json=body, auth=self.client, timeout=PATIENCE)
         assert made.status_code == 201, made.text
-        answer = self.session.post(f"{self.address}/v1/login", json=body, timeout=60)
+        answer = self.session.post(f"{self.address}/v1/login", json=body, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
 

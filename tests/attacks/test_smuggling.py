@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.marks import PATIENCE
 from tests.support.recorder import Recorded, answer_on, recording
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +40,7 @@ async def test_a_body_after_an_upgrade_offer_is_no_request(offer: str, chunked: 
                 writer.write(message[:cut])
                 await recorder.bytes_seen.wait()
                 writer.write(message[cut:] + b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     assert await answer_on(reader) == (200, b"POST /attack\n")
                     assert await answer_on(reader) == (200, b"GET /next\n")
             assert recorder.requests == [Recorded("POST", "/attack", SMUGGLED), Recorded("GET", "/next", b"")]
@@ -51,7 +52,7 @@ async def test_many_offers_in_one_read_are_answered_each() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(post(OFFERS["foo"], b"x") * many)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 for _ in range(many):
                     assert await answer_on(reader) == (200, b"POST /attack\n")
         assert recorder.requests == [Recorded("POST", "/attack", b"x")] * many
@@ -62,7 +63,7 @@ async def test_connect_is_refused_and_the_connection_closed() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n" + SMUGGLED)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert answer.count(b"HTTP/1.1") == 1

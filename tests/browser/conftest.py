@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.console import Console, Person
 from tests.browser.service import Service
-from tests.support.marks import missing
+from tests.support.marks import PATIENCE, missing
 from tests.support.postgres import Server
 from tests.support.service import environment, free_port, output_of, over, running, wait_until_ready
 
@@ -24,6 +24,9 @@ _SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="package")
@@ -62,7 +65,7 @@ def browser(service: Service) -> Iterator[Browser]:
 def window(browser: Browser) -> Iterator[BrowserContext]:
     """A window of its own: nothing stored, nothing open."""
     context = browser.new_context(viewport={"width": 1180, "height": 800}, reduced_motion="reduce", locale="en-GB")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
 

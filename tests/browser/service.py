@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.browser.console import Person
+from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD
 from tests.support.service import twokeys
 
@@ -42,7 +43,7 @@ class Service:
         return str(answer.json()["access_token"])
 
     def wait_for_mail(self, person: Person, subject: str) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while not any(
             mail["to"] == person.email and subject in mail["subject"]
             for mail in httpx.get(f"{self.address}/mailbox/mails").json()

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.console import UNKNOWN_LINK, Console, Person
 from tests.browser.routes import answers
 from tests.browser.service import Service
+from tests.support.marks import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +42,7 @@ def test_every_view_is_accessible_and_fits(
     context = browser.new_context(
         viewport={"width": width, "height": 700}, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     console = Console(context.new_page(), service.address)
     for _ in _walk(console, person, service):
         assert_accessible(console.page)

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.console import Console
 from tests.browser.service import Service
+from tests.support.marks import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +34,7 @@ def test_a_picture_of_each_main_view(browser: Browser, service: Service, tmp_pat
         user_agent=_HERE,
         extra_http_headers={"X-Forwarded-For": "198.51.100.23"},
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     ada = service.new_person("ada.lovelace")
     console = Console(context.new_page(), service.address)
 

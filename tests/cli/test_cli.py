@@ -181,7 +181,7 @@ async def test_an_account_is_shown_without_keys(command_line: CommandLine, api: 
     displayed = await command_line.data("accounts", "show", EMAIL.upper(), TWOKEYS_SECRET_KEYS="", TWOKEYS_MAIL="on")
     assert displayed["id"] == str(account.id)
     plain = await command_line.run("accounts", "show", EMAIL)
-    assert f"email       {EMAIL}" in plain.stdout
+    assert ["email", EMAIL] in map(str.split, plain.stdout.splitlines())
 
 
 @pytest.mark.parametrize("command", ["show", "disable", "enable"])

@@ -16,11 +16,12 @@ from app.database.engine import Database
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
+from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, an_account
 
 pytestmark = pytest.mark.anyio
 
-_WITHIN = 30.0
+_WITHIN = PATIENCE
 AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 _our_end = CompiledStatement("SELECT pg_terminate_backend(pg_backend_pid())")
 _add = CompiledStatement("INSERT INTO client_requests (client, asked_at) VALUES (:client, '{}')")

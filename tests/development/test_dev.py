@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.marks import PATIENCE
 from tests.support.service import (
     environment,
     free_port,
@@ -33,7 +34,7 @@ def home() -> Iterator[Path]:
 
 def announced(cwd: Path, what: str) -> str:
     """What the command printed beside this word, once it has."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if found := re.search(rf"^  {what} +(.+)$", output_of(cwd), re.MULTILINE):
             return found[1]
@@ -67,7 +68,7 @@ def test_a_reset_mail_lands_in_the_mailbox(home: Path) -> None:
     with running("dev", "--port", str(port), env=environment(), cwd=home) as process:
         wait_until_ready(address, process, home)
         assert httpx.post(f"{address}/v1/password-reset", json={"email": "demo@example.com"}).status_code == 202
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not (mails := httpx.get(f"{address}/mailbox/mails").json()):
             assert time.monotonic() < deadline, output_of(home)
             time.sleep(0.05)
@@ -84,7 +85,7 @@ def test_a_kill_takes_postgres_along(home: Path) -> None:
         assert postgres_under(home)
         process.kill()
         process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while postgres_under(home):
         assert time.monotonic() < deadline
         time.sleep(0.05)

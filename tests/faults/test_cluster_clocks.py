@@ -11,6 +11,7 @@ import pytest
 
 from app.services import build_services
 from tests.support.documented import must_be_documented
+from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, quick_settings, totp_code
 from tests.support.postgres import Server
 from tests.support.processes import BEGIN, STEP, Processes, SteppedClock, replica, statuses
@@ -51,7 +52,7 @@ async def apart(
         found = [stack.enter_context(replica(number, file, env, folder)) for number, file in enumerate((first, second))]
         addresses = tuple(address for address, _ in found)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
-        clients = tuple(httpx.AsyncClient(base_url=each, timeout=30, event_hooks=hooks) for each in addresses)
+        clients = tuple(httpx.AsyncClient(base_url=each, timeout=PATIENCE, event_hooks=hooks) for each in addresses)
         yield Processes(addresses, clients, clock, services, url, folder)
         for client in clients:
             await client.aclose()

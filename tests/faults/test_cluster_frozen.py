@@ -17,7 +17,7 @@ from app.services import Services, build_services
 from tests.support.cluster import SUPERUSER, Node, migrated_node
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, recovered
-from tests.support.marks import only_long
+from tests.support.marks import PATIENCE, only_long, within
 from tests.support.people import an_account, bearer, log_in, quick_settings
 from tests.support.service import free_port, output_of, over, running, wait_until_ready
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 5 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
 TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
 # A statement is given up after 5 s, and who waits behind for a connection after 3; the rest is for a slow machine.
-ANSWERED_WITHIN = 15.0
+ANSWERED_WITHIN = within(15.0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     )
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, address, process, folder)
-        async with httpx.AsyncClient(base_url=address, timeout=60) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api:
             yield api, services, process
     await services.close()
 

@@ -17,7 +17,7 @@ from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.ledger import at_work, check
-from tests.support.marks import only_long
+from tests.support.marks import PATIENCE, only_long
 from tests.support.service import free_port, over, running, twokeys, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -88,7 +88,7 @@ async def test_the_version_before_serves_through_the_migrations_of_the_next(
 
     with running("serve", "--port", str(port), env=env, cwd=tmp_path) as process:
         await asyncio.to_thread(wait_until_ready, address, process, tmp_path)
-        async with httpx.AsyncClient(base_url=address, timeout=30) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api:
             watching = asyncio.create_task(watch(api))
             async with at_work(api, services) as (ledger, _):
                 for _ in range(ROUNDS):
@@ -119,7 +119,7 @@ async def test_a_migration_that_has_to_wait_lets_everybody_else_through(
     address = f"http://127.0.0.1:{port}"
     with running("serve", "--port", str(port), env=env, cwd=tmp_path) as process:
         await asyncio.to_thread(wait_until_ready, address, process, tmp_path)
-        async with httpx.AsyncClient(base_url=address, timeout=30) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api:
             report = await asyncpg.connect(database_url)
             async with at_work(api, services) as (ledger, _):
                 async with report.transaction():

@@ -16,7 +16,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.fleet import Replica, haproxy, nginx
 from tests.support.ledger import Ledger, Worker, at_work, check
-from tests.support.marks import needs
+from tests.support.marks import PATIENCE, needs
 from tests.support.people import PASSWORD
 from tests.support.service import over
 
@@ -109,7 +109,8 @@ async def test_replicas_restarted_in_turn_fail_no_request(
             await asyncio.to_thread(replica.start)
         proxies = [stack.enter_context(front(replicas, tmp_path)) for front in FRONTS]
         clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=proxy.address, timeout=30)) for proxy in proxies
+            await stack.enter_async_context(httpx.AsyncClient(base_url=proxy.address, timeout=PATIENCE))
+            for proxy in proxies
         ]
         async with AsyncExitStack() as work:
             kind = type("Regular", (Regular,), {"checker": checker})

@@ -22,6 +22,7 @@ from tests.support.acts import ACTS, Act, Scene
 from tests.support.documented import must_be_documented
 from tests.support.killable import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS
 from tests.support.mail_sink import MailSink
+from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import Person, Processes, SteppedClock
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 EVERY_STEP = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
 LEASE = timedelta(seconds=31)
 _LINK = re.compile(r"#/password-reset/(tkr_[A-Za-z0-9_-]{43})")
-_WITHIN = 30.0
+_WITHIN = PATIENCE
 _CLAIM, _MARK = "before WITH due", "before UPDATE outbox"
 
 

@@ -23,6 +23,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.ledger import at_work, check, recovered
+from tests.support.marks import PATIENCE
 from tests.support.people import KEY, a_session, an_account, bearer, log_in
 from tests.support.service import (
     environment,
@@ -37,7 +38,7 @@ from tests.support.service import (
 from tests.support.small_disk import SmallDisk, small_disk, why_not
 
 FULL = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
-_WITHIN = 60.0
+_WITHIN = PATIENCE
 needs_a_small_disk = pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one")
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
@@ -74,7 +75,7 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8")
     with running("serve", "--port", str(port), env=env, cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, address, process, folder)
-        async with httpx.AsyncClient(base_url=address, timeout=30) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api:
             yield api, services
     await services.close()
 
@@ -165,7 +166,7 @@ def two_workers(database_url: str, counters: Path, cwd: Path) -> Iterator[tuple[
     with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=cwd) as process:
         wait_until_ready(address, process, cwd)
         # Each request on a connection of its own, so that both workers get some.
-        with httpx.Client(base_url=address, headers={"Connection": "close"}, timeout=30) as api:
+        with httpx.Client(base_url=address, headers={"Connection": "close"}, timeout=PATIENCE) as api:
             yield api, process
         process.terminate()
         assert process.wait(20) == 0

@@ -20,7 +20,7 @@ from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, somewhere
-from tests.support.marks import needs
+from tests.support.marks import PATIENCE, needs
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll
 from tests.support.service import free_port, over, running, twokeys, wait_until_ready
 
@@ -155,7 +155,7 @@ def _pgbouncer(node: Node) -> Iterator[int]:
     )
     process = node.user.spawn([Path(shutil.which("pgbouncer") or ""), config], subprocess.DEVNULL, 2)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while node.user.run(node.programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port)).returncode:
             assert process.poll() is None
             assert time.monotonic() < deadline

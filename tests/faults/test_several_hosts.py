@@ -10,10 +10,10 @@ from sqlalchemy import text
 from app.database.engine import Database
 from app.kernel.refusal import Unavailable
 from tests.support.cluster import SUPERUSER, Node, nodes
+from tests.support.marks import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 # No measure of speed: for ever ends somewhere.
-_PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ async def port_of(database: Database) -> int:
 async def test_a_first_host_that_hangs_leaves_the_second(pair: list[Node], parameters: str) -> None:
     database = Database(url_over(pair, parameters))
     with pair[0].frozen():
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             assert await port_of(database) == pair[1].port
     await database.close()
 
@@ -58,7 +58,7 @@ async def test_hosts_that_all_hang_are_said_to_be_unavailable(pair: list[Node]) 
     with ExitStack() as frozen:
         for node in pair:
             frozen.enter_context(node.frozen())
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(Unavailable):
                 await port_of(database)
     assert await port_of(database) in {node.port for node in pair}

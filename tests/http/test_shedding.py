@@ -11,10 +11,10 @@ from app.database.engine import Database
 from app.kernel.refusal import Unavailable
 from app.services import Services
 from tests.support.answers import granted, refused
+from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, log_in
 
 pytestmark = pytest.mark.anyio
-_PATIENCE = 10.0
 
 
 def shed() -> float:
@@ -87,7 +87,7 @@ async def test_who_waits_too_long_for_a_connection_is_told_and_takes_none(databa
 
     async with database.autocommit():
         waiting = asyncio.create_task(ask())
-        done, _ = await asyncio.wait([waiting], timeout=_PATIENCE)
+        done, _ = await asyncio.wait([waiting], timeout=PATIENCE)
         assert done, "it waits for ever"
         with pytest.raises(Unavailable):
             await waiting

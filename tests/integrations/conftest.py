@@ -18,12 +18,13 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.integrations.clients import Known, a_client
 from tests.support.mail_sink import MailSink
+from tests.support.marks import PATIENCE
 from tests.support.people import KEY
 from tests.support.postgres import Server
 from tests.support.service import free_port, over, running, wait_until_ready
 
 _RESET_LINK = re.compile(r"#/password-reset/(tkr_\S+)")
-_MAIL_WITHIN = 15.0
+_MAIL_WITHIN = PATIENCE
 
 
 @dataclass(frozen=True)

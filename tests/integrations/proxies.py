@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 
-_STARTS_WITHIN = 10.0
+from tests.support.marks import PATIENCE
+
+_STARTS_WITHIN = PATIENCE
 
 
 def nginx(block: str, folder: Path) -> list[str]:

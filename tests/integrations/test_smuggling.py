@@ -13,6 +13,7 @@ import pytest
 
 from tests.attacks.test_smuggling import OFFERS, SMUGGLED, post
 from tests.integrations.proxies import PROXIES, started
+from tests.support.marks import PATIENCE
 from tests.support.recorder import Recorded, Recorder, answer_on, recording
 from tests.support.service import free_port
 
@@ -79,7 +80,7 @@ async def send(proxied: Proxied, message: bytes, cut: int) -> tuple[int, bytes]:
             async with asyncio.timeout(1):
                 await proxied.recorder.bytes_seen.wait()
         writer.write(message[cut:])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return await answer_on(reader)
 
 

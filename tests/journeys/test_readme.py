@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.marks import needs
+from tests.support.marks import PATIENCE, needs
 from tests.support.service import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_the_journey_in_five_curl_commands(dev: tuple[int, str], tmp_path: Path)
         env={"PATH": path, "API": f"http://127.0.0.1:{port}/v1", "PASSWORD": password},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "2"), done.stderr

@@ -25,6 +25,7 @@ from app.mail.service import Outbox
 from app.mail.tables import outbox
 from app.security.secret_box import SecretBox
 from tests.support.mail_sink import MailSink
+from tests.support.marks import PATIENCE
 from tests.support.overtaking import end_connections
 
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
@@ -226,7 +227,7 @@ async def test_a_server_that_is_slow_with_its_answer_gets_one_copy(
 
 
 async def renewed(database: Database, clock: SteppedClock) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while [row.next_attempt_at for row in await rows(database)] != [clock.now() + 30 * SECOND]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

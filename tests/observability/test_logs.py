@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD
 from tests.support.service import free_port, output_of, over, running, wait_until_ready
 
@@ -18,7 +19,7 @@ CANARY = "canary-61842"
 
 async def logged(folder: Path, request_id: str, event: str) -> dict[str, Any]:
     """The one line of this request that tells of this. A line may come a moment after its answer."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             # The last line may be half there.
             lines = [json.loads(line) for line in output_of(folder).splitlines(keepends=True) if line.endswith("\n")]

@@ -16,6 +16,7 @@ from app.kernel.clock import SystemClock
 from app.services import build_services
 from tests.support.collector import Collector, SpanSeen
 from tests.support.mail_sink import MailSink
+from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, KEY, PASSWORD, an_account, bearer, enroll, log_in, quick_settings
 from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
 
@@ -97,7 +98,7 @@ async def test_a_request_is_a_span_with_its_statements_and_holds_nothing_that_wa
 
 
 async def until_logged(event: str, folder: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while event not in output_of(folder):  # noqa: ASYNC110 - another program has no event
             await asyncio.sleep(0.05)
 

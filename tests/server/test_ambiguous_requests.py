@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 import pytest
 
 from app.server.protocol import BoundedProtocol
+from tests.support.marks import PATIENCE
 from tests.support.recorder import Recorded, answer_on, recording
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,7 @@ async def test_an_ambiguous_request_ends_its_connection(name: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(AMBIGUOUS[name] + NEXT)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert answer.count(b"HTTP/1.1 ") == 1
@@ -59,7 +60,7 @@ async def test_an_older_client_needs_no_host() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(b"GET /readyz HTTP/1.0\r\n\r\n")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 assert await answer_on(reader) == (200, b"GET /readyz\n")
                 assert await reader.read() == b""
 
@@ -70,7 +71,7 @@ async def test_an_ambiguous_request_is_no_answer_to_the_one_before() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(NEXT + AMBIGUOUS["two hosts"])
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 try:
                     answer = await reader.read()
                 except ConnectionResetError:
@@ -93,7 +94,7 @@ async def test_a_trailer_is_no_header() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(message + NEXT)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 assert await answer_on(reader) == (200, b"POST /attack\n")
                 assert await answer_on(reader) == (200, b"GET /next\n")
         assert recorder.requests == [Recorded("POST", "/attack", b"{}"), Recorded("GET", "/next", b"")]
@@ -117,7 +118,7 @@ async def test_a_message_of_very_many_parts_is_refused(name: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(message)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 try:
                     answer = await reader.read()
                 except ConnectionResetError:
@@ -131,7 +132,7 @@ async def test_one_read_holds_a_limited_number_of_requests() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(NEXT * 5_000)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 with suppress(ConnectionResetError):
                     await reader.read()
         assert len(recorder.requests) < 5_000

@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from app.server.protocol import BoundedProtocol
-from tests.support.marks import only_long
+from tests.support.marks import PATIENCE, only_long
 from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def serving(protocol: type[BoundedProtocol], **state: bool) -> AsyncIterat
 
 
 async def is_cut_off(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         try:
             return await reader.read() == b""
         except ConnectionResetError:
@@ -195,7 +195,7 @@ async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_p
             *(dribble(port, slow_head) for _ in range(DRIBBLING)),
             *(dribble(port, slow_body) for _ in range(DRIBBLING)),
         ]
-        async with httpx.AsyncClient(base_url=address, timeout=30) as api, asyncio.timeout(120):
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api, asyncio.timeout(PATIENCE):
             dropped = asyncio.gather(*slow)
             while not dropped.done():
                 response = time.perf_counter()
@@ -204,7 +204,7 @@ async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_p
                 await asyncio.wait([dropped], timeout=0.05)
             took = time.monotonic() - began
             output = dropped.result()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while is_connected(served, port):  # noqa: ASYNC110 - another process has no event
                 await asyncio.sleep(0.1)
         for writer in deaf:
@@ -228,7 +228,7 @@ async def test_what_is_not_http_is_told_so() -> None:
         for nonsense in (b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0\xff\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(nonsense)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 400 ")
             assert json.loads(body)["code"] == "malformed_request"

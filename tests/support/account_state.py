@@ -20,14 +20,14 @@ SELECT json_build_object(
         (SELECT md5(string_agg(sealed_secret, '' ORDER BY id)) FROM authenticators WHERE account_id = p.id)),
     'last_step', (SELECT max(last_step) FROM authenticators WHERE account_id = p.id),
     'recovery_codes', (SELECT json_agg(md5(digest) ORDER BY digest) FROM recovery_codes WHERE account_id = p.id),
-    'tokens', (SELECT json_agg(kind) FROM tokens WHERE account_id = p.id AND epoch = a.credential_epoch),
+    'tokens', (SELECT json_agg(kind ORDER BY kind) FROM tokens WHERE account_id = p.id AND epoch = a.credential_epoch),
     'challenges', (SELECT json_agg('open'::text) FROM login_challenges
         WHERE account_id = p.id AND epoch = a.credential_epoch AND spent_at IS NULL),
     'links', (SELECT json_agg('open'::text) FROM password_reset_links
         WHERE account_id = p.id AND epoch = a.credential_epoch AND spent_at IS NULL),
     'wishes', (SELECT json_agg('open'::text) FROM password_reset_requests WHERE folded_address = lower($2)),
-    'events', (SELECT json_agg(type) FROM events WHERE account_id = p.id),
-    'letters', (SELECT json_agg(letter) FROM outbox WHERE account_id = p.id))
+    'events', (SELECT json_agg(type ORDER BY type) FROM events WHERE account_id = p.id),
+    'letters', (SELECT json_agg(letter ORDER BY letter) FROM outbox WHERE account_id = p.id))
 FROM (SELECT $1::uuid AS id) AS p
 LEFT JOIN accounts AS a ON a.id = p.id LEFT JOIN two_factor_accounts AS f ON f.account_id = p.id
 LEFT JOIN authenticator_enrollments AS e ON e.account_id = p.id AND e.epoch = a.credential_epoch

@@ -15,11 +15,12 @@ import psutil
 
 from app.database.migrations import migrate
 from app.development.postgres_programs import RunAs, usable_programs
+from tests.support.marks import PATIENCE
 from tests.support.postgres import chosen_programs
 from tests.support.service import free_port
 
 SUPERUSER = "twokeys"
-_READY_WITHIN = 20.0
+_READY_WITHIN = PATIENCE
 # What a crash must not lose is really written here, unlike in the other tests.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",

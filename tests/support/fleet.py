@@ -12,11 +12,12 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.marks import PATIENCE, within
 from tests.support.service import free_port, output_of, running, wait_until_ready
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-_WITHIN = 30.0
-_ENDS_WITHIN = 10.0
+_WITHIN = PATIENCE
+_ENDS_WITHIN = within(10.0)
 
 
 @dataclass

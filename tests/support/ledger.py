@@ -14,11 +14,12 @@ import httpx
 
 from app.kernel.clock import SystemClock
 from app.services import Services
+from tests.support.marks import within
 from tests.support.people import PASSWORD, an_account, bearer, enroll, log_in
 
 _numbers = count(1)
 _PAUSE = 0.01
-RECOVERED_WITHIN = 10.0
+RECOVERED_WITHIN = within(10.0)
 
 
 def somewhere() -> dict[str, str]:

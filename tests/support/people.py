@@ -20,6 +20,7 @@ from app.kernel.requester import NO_REQUESTER
 from app.kernel.secret import digest
 from app.services import Services
 from app.settings import Settings
+from tests.support.marks import PATIENCE
 
 if TYPE_CHECKING:
     from tests.conftest import SetClock
@@ -123,6 +124,6 @@ async def until_use_is_written(services: Services, token: str) -> None:
     await services.tokens.note_uses()
     written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")
     params = {"at": services.clock.now(), "digest": digest(SecretStr(token))}
-    async with asyncio.timeout(60), services.database.autocommit() as connection:
+    async with asyncio.timeout(PATIENCE), services.database.autocommit() as connection:
         while not await connection.scalar(written, params):  # noqa: ASYNC110 - the database has no event
             await asyncio.sleep(0.01)

@@ -21,6 +21,7 @@ from app.mail.domain import unpack
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
+from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
 from tests.support.replica import FileClock
 from tests.support.service import free_port, over, wait_until_ready
@@ -299,7 +300,7 @@ async def processes(database_url: str, folder: Path, settings: Settings, **chang
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(
-            httpx.AsyncClient(base_url=each, timeout=30, limits=limits, event_hooks=hooks) for each in found
+            httpx.AsyncClient(base_url=each, timeout=PATIENCE, limits=limits, event_hooks=hooks) for each in found
         )
         try:
             yield Processes(tuple(found), clients, clock, services, database_url, folder)
