@@ -17,6 +17,8 @@ from app.http.openapi import describe, method_name
 from app.http.problems import answer_with_problems
 from app.http.request_line import RequestLine
 from app.http.shedding import Shedding
+from app.imports.routes import PATH as IMPORTS_PATH
+from app.imports.routes import import_routes
 from app.kernel.clock import Clock, SystemClock
 from app.login.routes import login_routes
 from app.observability.metrics import mount_metrics
@@ -71,7 +73,7 @@ def create_app(
     # What is added last stands outermost.
     app.add_middleware(RequestLine)
     app.add_middleware(Shedding, path="/v1/login", refuse_when_full=services.hasher.refuse_when_full)
-    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies, streaming=frozenset({IMPORTS_PATH}))
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     if services.traces:
@@ -90,5 +92,6 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(password_reset_routes(services.password_reset))
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))
+    app.include_router(import_routes(services.imports, services.clients))
     app.include_router(frontend_config_routes(services.settings))
     app.include_router(health_routes(services.database))

@@ -1,11 +1,13 @@
 """The composition root: every service of one process, wired together, and nowhere else."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.accounts.attempts.service import Attempts
+from app.accounts.foreign.service import AccountTransfer, ForeignPasswords
 from app.accounts.service import Accounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
@@ -13,6 +15,8 @@ from app.authentication.change import CredentialChange
 from app.clients.batcher import IntrospectionBatcher
 from app.clients.service import Clients
 from app.database.engine import Database
+from app.imports.export import Export
+from app.imports.service import Imports
 from app.kernel.clock import Clock
 from app.login.service import Login
 from app.mail.delivery import Delivery
@@ -27,6 +31,7 @@ from app.security.secret_box import SecretBox
 from app.settings import Mail, Settings, SettingsRefused
 from app.tokens.service import Tokens
 from app.two_factor.service import TwoFactor
+from app.two_factor.transfer import AuthenticatorTransfer
 from app.two_factor.verifier import CodeVerifier
 from app.worker import Worker
 
@@ -54,6 +59,8 @@ class Services:
     profile: Profile
     clients: Clients
     admin: Admin
+    imports: Imports
+    export: Export
     delivery: Delivery
     worker: Worker
     traces: "Traces | None" = None
@@ -95,8 +102,14 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     rules = PasswordRules(settings)
     audit_log = AuditLog(timedelta(days=settings.event_retention_days))
     outbox = Outbox(secret_box)
+    foreign = ForeignPasswords(database, clock, secret_box)
     accounts = Accounts(
-        database=database, hasher=hasher, rules=rules, attempts=Attempts(database, settings), audit_log=audit_log
+        database=database,
+        hasher=hasher,
+        rules=rules,
+        attempts=Attempts(database, settings),
+        foreign=foreign,
+        audit_log=audit_log,
     )
     tokens = Tokens(
         database=database, clock=clock, settings=settings, accounts=accounts, audit_log=audit_log, outbox=outbox
@@ -161,6 +174,18 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
     )
+    transfer = AuthenticatorTransfer(secret_box)
+    imports = Imports(
+        database=database,
+        clock=clock,
+        secret_box=secret_box,
+        hasher=hasher,
+        accounts=AccountTransfer(),
+        foreign=foreign,
+        authenticators=transfer,
+        audit_log=audit_log,
+        hashing=asyncio.Semaphore(1),
+    )
     templates = MailTemplates(
         issuer=settings.issuer,
         mail_from=settings.mail_from,
@@ -176,6 +201,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     worker = Worker(
         database=database,
         clock=clock,
+        foreign=foreign,
         tokens=tokens,
         password_reset=password_reset,
         delivery=delivery,
@@ -198,6 +224,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         profile=profile,
         clients=clients,
         admin=admin,
+        imports=imports,
+        export=Export(database, foreign, transfer, settings.issuer),
         delivery=delivery,
         worker=worker,
         traces=traces,

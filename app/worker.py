@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from app.accounts.foreign.service import ForeignPasswords
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.refusal import Unavailable
@@ -20,6 +21,7 @@ from app.tokens.service import Tokens
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
+_MEASURE_SECONDS = 60.0
 _STOP_SECONDS = 3.0
 
 _log = structlog.get_logger("twokeys.worker")
@@ -36,6 +38,7 @@ Sweep = Callable[[Connection, datetime], Awaitable[None]]
 class Worker:
     database: Database
     clock: Clock
+    foreign: ForeignPasswords
     tokens: Tokens
     password_reset: PasswordReset
     delivery: Delivery
@@ -46,7 +49,12 @@ class Worker:
     async def running(self, *, with_worker: bool) -> AsyncIterator[None]:
         """The loops of one process; at the end the last uses are written."""
         stopping = asyncio.Event()
-        loops = [asyncio.create_task(self._every(_NOTE_USES_SECONDS, self._note_uses, stopping))]
+        # Before the first request, so that an unknown address costs what a known one costs from the start.
+        await self._survive(self.foreign.measure)
+        loops = [
+            asyncio.create_task(self._every(_NOTE_USES_SECONDS, self._note_uses, stopping)),
+            asyncio.create_task(self._every(_MEASURE_SECONDS, self.foreign.measure, stopping)),
+        ]
         if with_worker:
             loops.append(asyncio.create_task(self.work(stopping)))
         try:

@@ -5,6 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    DateTime,
+    bindparam,
     delete,
     insert,
     select,
@@ -13,13 +15,19 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.domain import Account, Address, Status
-from app.accounts.tables import COLUMNS, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
+from app.accounts.tables import COLUMNS, IS_UNCHANGED, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
 
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 _lock_exclusively = UNCHANGED.with_for_update(key_share=True)
+_note_login = CompiledStatement(
+    update(accounts)
+    .where(IS_UNCHANGED)
+    .values(last_login_at=bindparam("at", type_=DateTime(timezone=True)))
+    .returning(*COLUMNS)
+)
 
 
 @dataclass(frozen=True)
@@ -112,10 +120,16 @@ class AccountRows:
         statement = update(accounts).where(accounts.c.id == id, accounts.c.status != status).values(status=status)
         return (await self.connection.execute(statement)).rowcount == 1
 
-    async def rehash(self, account: Account, password_hash: str) -> None:
-        """The same password under today's costs, unless it changed meanwhile."""
+    async def rehash(self, account: Account, password_hash: str) -> bool:
+        """The same password under today's costs; False where it changed meanwhile."""
         same = (accounts.c.id == account.id) & (accounts.c.password_hash == account.password_hash)
-        await self.connection.execute(update(accounts).where(same).values(password_hash=password_hash))
+        statement = update(accounts).where(same).values(password_hash=password_hash)
+        return (await self.connection.execute(statement)).rowcount == 1
+
+    async def note_login(self, id: UUID, at: datetime, *, epoch: int) -> Account | None:
+        """Locks the account while it is as it was read, and notes the time; None where it is no longer so."""
+        row = await _note_login.first(self.connection, unchanged(id, epoch) | {"at": at})
+        return account_of(row) if row else None
 
     async def remove(self, id: UUID) -> Account | None:
         row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()

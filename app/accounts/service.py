@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from app.accounts.attempts.domain import Attempt
 from app.accounts.attempts.service import Attempts
 from app.accounts.domain import Account, Address, AddressTaken, Status, WeakPassword, WrongPassword
+from app.accounts.foreign.service import ForeignPasswords
 from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
@@ -19,6 +20,8 @@ from app.database.engine import Connection, Database
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
+from app.security.foreign_hashes.bounds import ForeignHash
+from app.security.foreign_hashes.formats import cost_class_of, is_foreign
 from app.security.hasher import Hasher, Match, prepared
 from app.security.password_rules import PasswordRules
 
@@ -42,6 +45,7 @@ class Accounts:
     hasher: Hasher
     rules: PasswordRules
     attempts: Attempts
+    foreign: ForeignPasswords
     audit_log: AuditLog
 
     async def with_address(self, connection: Connection, folded: str) -> Account | None:
@@ -65,7 +69,7 @@ class Accounts:
             with self.hasher.slot():
                 attempt = await self.attempts.take_login(folded_address, requester, at)
                 account, found = await find(folded_address)
-                right = await self._is_right(account, password)
+                right = await self._is_right(account, folded_address, password, requester, at)
             yield Verification(account, found, attempt, right)
 
     async def reauthenticate(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
@@ -80,7 +84,7 @@ class Accounts:
         with self.attempts.track(account.folded_address, requester):
             with self.hasher.slot():
                 attempt = await self.attempts.take_password(account.folded_address, requester, at)
-                right = await self._is_right(account, password)
+                right = await self._is_right(account, account.folded_address, password, requester, at)
             if not right:
                 await self._record_wrong_password(account, requester, at)
                 raise WrongPassword
@@ -88,16 +92,37 @@ class Accounts:
             async with self.database.autocommit() as connection:
                 await self.attempts.forgive(connection, attempt)
 
-    async def _is_right(self, account: Account | None, password: SecretStr) -> bool:
-        """Whether this is the password of an active account. The hash runs with no connection held."""
-        match = await self.hasher.match(password, account.password_hash if account else None)
+    async def _is_right(
+        self, account: Account | None, folded_address: str, password: SecretStr, requester: Requester, at: datetime
+    ) -> bool:
+        """Whether this is the password of the active account with this address; the same work either way.
+
+        The hash runs with no connection held.
+        """
+        # Picked for a known address as well, since picking takes time.
+        stand_in = self.foreign.stand_in_for(folded_address)
+        match = await self.hasher.match(password, await self._hash_of(account) if account else stand_in)
         if account is None or match is Match.NONE or not account.is_active:
             return False
         if match is Match.OUTDATED:
-            renewed = await self.hasher.hash(password)
-            async with self.database.autocommit() as connection:
-                await AccountRows(connection).rehash(account, renewed)
+            await self._rehash(account, password, requester, at)
         return True
+
+    async def _hash_of(self, account: Account) -> str | ForeignHash | None:
+        stored = account.password_hash
+        return await self.foreign.read(stored) if stored is not None and is_foreign(stored) else stored
+
+    async def _rehash(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
+        """The same password under our own scheme, and under the costs of today."""
+        renewed, old = await self.hasher.hash(password), account.password_hash
+        async with self.database.transaction() as connection:
+            was_renewed = await AccountRows(connection).rehash(account, renewed)
+            if was_renewed and old is not None and is_foreign(old):
+                scheme = cost_class_of(old).scheme
+                event = EventType.PASSWORD_UPGRADED
+                await self.audit_log.record(
+                    connection, event, account_id=account.id, at=at, requester=requester, scheme=scheme
+                )
 
     async def _record_wrong_password(self, account: Account, requester: Requester, at: datetime) -> None:
         async with self.database.transaction() as connection:
@@ -128,7 +153,7 @@ class Accounts:
             return
         async with self.hasher.turn(account.id):
             with self.hasher.slot():
-                same = await self.hasher.verify(new, account.password_hash)
+                same = await self.hasher.verify(new, await self._hash_of(account))
         if same:
             raise WeakPassword(_SAME)
 
@@ -161,6 +186,10 @@ class Accounts:
     async def lock_if_unchanged(self, connection: Connection, account: Account) -> bool:
         """Locks the account while it is as it was read, before any other row of it; False where it is no longer so."""
         return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
+
+    async def note_login(self, connection: Connection, account: Account, at: datetime) -> Account | None:
+        """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not."""
+        return await AccountRows(connection).note_login(account.id, at, epoch=account.epoch)
 
     async def lock_exclusively(self, connection: Connection, account: Account) -> bool:
         """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    and_,
     bindparam,
     select,
 )
@@ -72,11 +73,12 @@ def account_of(row: Row[*tuple[Any, ...]] | Record) -> Account:
     return Account(id, address, Status(status), epoch, created_at, password_hash, *rest)
 
 
-UNCHANGED = select(accounts.c.id).where(
+IS_UNCHANGED = and_(
     accounts.c.id == bindparam("locked_id", type_=Uuid),
     accounts.c.credential_epoch == bindparam("locked_epoch", type_=Integer),
     accounts.c.status == Status.ACTIVE,
 )
+UNCHANGED = select(accounts.c.id).where(IS_UNCHANGED)
 LOCK_IF_UNCHANGED = UNCHANGED.with_for_update(read=True)
 """Locks the account while it is as it was read, as the first part of a statement of a module above."""
 

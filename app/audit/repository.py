@@ -1,6 +1,6 @@
 """The events table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,6 +100,11 @@ class EventRows:
 
     async def add(self, event: Event) -> None:
         await _record.all(self.connection, new_event(event))
+
+    async def add_all(self, many: Sequence[Event]) -> None:
+        rows = [{name.removeprefix("event_"): value for name, value in new_event(event).items()} for event in many]
+        if rows:
+            await self.connection.execute(insert(events), rows)
 
     async def page(
         self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 from app.admin.domain import KnownAccount
 from app.admin.schemas import show_account
 from app.cli.context import open_services, operator
+from app.cli.moving import moving
 from app.cli.output import AsJson, print_one
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Mail, SettingsRefused
 
-accounts = typer.Typer(help="Create, see and change accounts.", no_args_is_help=True)
+accounts = typer.Typer(help="Create, see and change accounts, one by one or all at once.", no_args_is_help=True)
+accounts.add_typer(moving)
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's address.", show_default=False)]
 Why = Annotated[str, typer.Option("--reason", help="Why, for those who ask later.", show_default=False)]
 

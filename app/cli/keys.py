@@ -45,11 +45,13 @@ async def _rotate() -> Resealing:
         with ExitStack() as bars:
             secrets = await _follow(progress, bars, "Authenticator secrets", rotation.reseal(services.two_factor))
             mails = await _follow(progress, bars, "Mails in the outbox", rotation.reseal(services.outbox))
+            projects = await _follow(progress, bars, "Firebase projects", rotation.reseal(services.accounts.foreign))
+    done = (secrets, mails, projects)
     return Resealing(
-        total=secrets.total + mails.total,
-        seen=secrets.seen + mails.seen,
-        resealed=secrets.resealed + mails.resealed,
-        unreadable=secrets.unreadable + mails.unreadable,
+        total=sum(each.total for each in done),
+        seen=sum(each.seen for each in done),
+        resealed=sum(each.resealed for each in done),
+        unreadable=sum(each.unreadable for each in done),
     )
 
 

@@ -73,12 +73,35 @@ async def _drain(receive: Receive) -> None:
         return
 
 
+def _closed_when_unread(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """For a route that reads the body itself: what it left unread is thrown away, and the connection closed."""
+    unread = True
+
+    async def noting() -> Message:
+        nonlocal unread
+        message = await receive()
+        unread = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+    async def closing(message: Message) -> None:
+        if message["type"] == "http.response.start" and unread:
+            await _drain(receive)
+            MutableHeaders(raw=message.setdefault("headers", []))["Connection"] = "close"
+        await send(message)
+
+    return noting, closing
+
+
 class RequestMiddleware:
     """Request id, client address, bounded body, common headers, a problem for unexpected errors, one log line."""
 
-    def __init__(self, app: ASGIApp, *, trusted_proxies: tuple[Network, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, trusted_proxies: tuple[Network, ...], streaming: frozenset[str] = frozenset()
+    ) -> None:
+        """`streaming` names the paths whose route reads and bounds the body itself, once it knows who asks."""
         self._app = app
         self._trusted = trusted_proxies
+        self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -118,6 +141,9 @@ class RequestMiddleware:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: str) -> None:
         if "content-length" not in headers and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
+            return
+        if scope["path"] in self._streaming:
+            await self._app(scope, *_closed_when_unread(receive, send))
             return
         closing = {"Connection": "close"}
         declared = headers.get("content-length", "0")

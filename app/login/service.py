@@ -59,6 +59,7 @@ class Login:
             raise await self._refuse(account, requester, at)
         if factor is None or not factor.is_enabled:
             async with self.database.transaction() as connection:
+                account = await self._note(connection, account, at)
                 issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
                 await self.accounts.attempts.forgive_and_remember(connection, verification.attempt)
                 await self._record_success(connection, account, issued, requester, at)
@@ -89,6 +90,8 @@ class Login:
             if proof is None:
                 raise await verifier.record_wrong_code(challenge.account, in_a_row, requester, at)
             return await self._grant_by_code(challenge.account, proof, challenge, requester, at)
+        except AccountChanged:
+            raise ChallengeExpired from None
         except WrongCode as wrong:
             left = self.settings.wrong_codes_per_challenge - challenge.wrong_codes
             _logins.labels("refused", "code").inc()
@@ -115,11 +118,10 @@ class Login:
             self.two_factor.verifier.refusing_reuse(account, proof, requester, at),
             self.database.transaction() as connection,
         ):
-            # The challenge goes first: who loses the race for it burns no recovery code.
+            account = await self._note(connection, account, at)
+            # The challenge goes before the code: whoever loses the race for it burns no recovery code.
             if challenge is not None:
                 await self.two_factor.spend_challenge(connection, challenge, at)
-            elif not await self.accounts.lock_if_unchanged(connection, account):
-                raise AccountChanged
             factor = await self.two_factor.verifier.spend(connection, account, proof, requester, at)
             issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, requester, at)
             attempt = attempt_at(account.folded_address, requester, at)
@@ -127,6 +129,13 @@ class Login:
             await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", proof.amr[1]).inc()
         return Grant(issued, account, state_of(factor, at))
+
+    async def _note(self, connection: Connection, account: Account, at: datetime) -> Account:
+        """Locks the account before all else of the log-in. Raises AccountChanged."""
+        noted = await self.accounts.note_login(connection, account, at)
+        if noted is None:
+            raise AccountChanged
+        return noted
 
     async def _record_success(
         self, connection: Connection, account: Account, issued: IssuedToken, requester: Requester, at: datetime

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import ceil
 from typing import ParamSpec, Self, TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from pydantic import SecretStr
 
 from app.kernel.refusal import Overloaded
 from app.observability.metrics import Gauge, Histogram
+from app.security.foreign_hashes.bounds import ForeignHash
 from app.settings import Settings
 
 P = ParamSpec("P")
@@ -102,25 +104,44 @@ class Hasher:
     async def hash(self, password: SecretStr) -> str:
         return await self._run(self._scheme.hash, prepared(password).get_secret_value())
 
-    async def verify(self, password: SecretStr, stored: str | None) -> bool:
+    async def verify(self, password: SecretStr, stored: str | ForeignHash | None) -> bool:
         """Whether this is the password. Costs the same for no stored hash and for an over-long password."""
         return await self.match(password, stored) is not Match.NONE
 
-    async def match(self, password: SecretStr, stored: str | None) -> Match:
+    async def match(self, password: SecretStr, stored: str | ForeignHash | None) -> Match:
         """As `verify`. A password that is not in the form in which it is hashed is tried as it came, too."""
         as_prepared, as_sent = prepared(password).get_secret_value(), password.get_secret_value()
         if await self._fits(as_prepared, stored):
-            outdated = stored is not None and self._scheme.needs_update(stored)
-            return Match.OUTDATED if outdated else Match.CURRENT
+            is_current = isinstance(stored, str) and self.is_current(stored)
+            return Match.CURRENT if is_current else Match.OUTDATED
         if as_sent != as_prepared and await self._fits(as_sent, stored):
             return Match.OUTDATED
         return Match.NONE
 
-    async def _fits(self, text: str, stored: str | None) -> bool:
-        if stored is None or len(text) > LONGEST_PASSWORD:
-            await self._run(self._verify, text[:LONGEST_PASSWORD], self._nobody)
-            return False
-        return await self._run(self._verify, text, stored)
+    def is_current(self, stored: str) -> bool:
+        """Whether we would make the hash in just this way today."""
+        return bool(self._scheme.identify(stored)) and not self._scheme.needs_update(stored)
+
+    async def _fits(self, text: str, stored: str | ForeignHash | None) -> bool:
+        cut = text[:LONGEST_PASSWORD]
+        if isinstance(stored, str | None):
+            fits = await self._run(self._verify, cut, self._nobody if stored is None else stored)
+        else:
+            fits = await self._verify_foreign(cut, stored)
+        return fits and stored is not None and cut == text
+
+    async def _verify_foreign(self, text: str, foreign: ForeignHash) -> bool:
+        """Takes as much of the queue as the hash takes of a thread. Raises Overloaded."""
+        more = max(0, ceil(foreign.weight) - 1)
+        self._in_use += more
+        _depth.inc(more)
+        try:
+            return await self._run(foreign.verify, text.encode())
+        except MemoryError:
+            raise Overloaded(retry_after=_RETRY_AFTER_SECONDS) from None
+        finally:
+            self._in_use -= more
+            _depth.dec(more)
 
     def refuse_when_full(self) -> None:
         """Raises Overloaded where `slot` would."""

@@ -1,6 +1,7 @@
 """Secrets at rest: AES-256-GCM, the key's id in front, the owner's id as associated data."""
 
 import hashlib
+import hmac
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -21,9 +22,14 @@ def key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"twokeys key id" + key).digest()[:KEY_ID_BYTES]
 
 
+def _derive(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, b"twokeys derived key: " + purpose.encode(), "sha256")
+
+
 class SecretBox:
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self._hash_keys = {key_id(key): _derive(key, "keyed hash") for key in keys}
         self._sealing = key_id(keys[0])
 
     def seal(self, plain: bytes, *, owner: UUID) -> bytes:
@@ -40,6 +46,20 @@ class SecretBox:
             return cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], owner.bytes)
         except (InvalidTag, ValueError):
             raise SealBroken("not what was sealed for this owner") from None
+
+    def keyed_hash(self, message: bytes) -> bytes:
+        """A digest that tells nothing to whoever holds no key: the key's id, and HMAC-SHA256."""
+        return self._sealing + hmac.digest(self._hash_keys[self._sealing], message, "sha256")
+
+    def is_hash_of(self, hashed: bytes, message: bytes) -> bool:
+        """Whether `keyed_hash` made this of the message; False as well where its key is gone."""
+        key = self._hash_keys.get(hashed[:KEY_ID_BYTES])
+        expected = hmac.digest(key, message, "sha256") if key else b""
+        return hmac.compare_digest(expected, hashed[KEY_ID_BYTES:])
+
+    def derive_key(self, purpose: str) -> bytes:
+        """A key for one purpose of ours, the same in every process."""
+        return _derive(self._hash_keys[self._sealing], purpose)
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether the key that seals today sealed these bytes."""

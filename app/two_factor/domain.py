@@ -81,6 +81,14 @@ class SecondFactor:
         return (*([Kind.TOTP] if self.devices else []), *([Kind.WEBAUTHN] if self.credentials else []))
 
 
+@dataclass(frozen=True)
+class AppSecret:
+    """An authenticator app on its way in or out: its secret in base32, and the name that its owner gave it."""
+
+    secret: str = field(repr=False)
+    name: str | None
+
+
 def state_of(factor: SecondFactor | None, at: datetime) -> TwoFactorState:
     """A pending enrollment that has expired reads as disabled."""
     if factor is None:

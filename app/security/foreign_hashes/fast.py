@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -100,6 +101,27 @@ def parse_phpass(text: str) -> Phpass:
         raise malformed("phpass")
     within(_PHPASS_ALPHABET.index(matched[2]), *_PHPASS_ROUNDS, "phpass exponent")
     return Phpass("phpass", text[:12], text)
+
+
+def fast_settings(scheme: str, salt: str, position: Position) -> FastHash:
+    """A fast hash without its value, as an export names it: the salt of a plain digest is text, that of LDAP base64.
+
+    Raises HashRefused.
+    """
+    if scheme == "phpass":
+        return parse_fast_settings(scheme, salt)
+    if scheme in _PLAIN:
+        return parse_fast_settings(scheme, f"{position}.{base64.urlsafe_b64encode(salt.encode()).decode()}")
+    return parse_fast_settings(scheme, f"suffix.{salt.replace('+', '-').replace('/', '_')}")
+
+
+def exported_settings(fast: FastHash) -> Mapping[str, str]:
+    """What `fast_settings` takes."""
+    if isinstance(fast, Phpass):
+        return {"scheme": fast.scheme, "salt": fast.settings}
+    if fast.scheme in _LDAP:
+        return {"scheme": fast.scheme, "salt": base64.b64encode(fast.salt).decode()}
+    return {"scheme": fast.scheme, "salt": fast.salt.decode(), "salt_position": fast.position}
 
 
 def parse_fast_settings(scheme: str, settings: str) -> FastHash:

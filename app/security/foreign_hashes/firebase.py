@@ -1,7 +1,8 @@
 """Firebase's scrypt: AES encrypts the project's signer key under a key that scrypt derives from the password."""
 
 import hmac
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -25,6 +26,10 @@ class FirebaseProject:
     salt_separator: bytes = field(repr=False)
     costs: ScryptCosts
 
+    def same_as(self, other: "FirebaseProject") -> bool:
+        """Whether these are the same parameters, whatever we call them."""
+        return replace(self, id=other.id) == other
+
 
 @dataclass(frozen=True)
 class FirebaseScrypt:
@@ -47,6 +52,10 @@ class FirebaseScrypt:
         key = self.project.costs.derive(password, salt, _KEY_BYTES)
         encryptor = Cipher(AES(key), CTR(bytes(_BLOCK_BYTES))).encryptor()
         return hmac.compare_digest(encryptor.update(self.project.signer_key), self._digest)
+
+    def exported(self) -> Mapping[str, str]:
+        _, salt, hash = self.text.split(":")
+        return {"scheme": self.scheme, "hash": hash, "salt": salt}
 
 
 def parse_project(id: str, *, signer_key: str, salt_separator: str, rounds: int, mem_cost: int) -> FirebaseProject:

@@ -1,10 +1,11 @@
 """A fast hash inside Argon2id: `argon2id(fast(password))`, so that no fast hash is ever on the disk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.security.foreign_hashes.argon2 import Argon2, parse_argon2
 from app.security.foreign_hashes.bounds import malformed
-from app.security.foreign_hashes.fast import FastHash, parse_fast_settings
+from app.security.foreign_hashes.fast import FastHash, exported_settings, parse_fast_settings
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,9 @@ class Wrapped:
     def text(self) -> str:
         return f"{self._fast.settings}:{self._outer.text}"
 
-    @property
-    def settings(self) -> str:
-        return self._fast.settings
-
-    @property
-    def argon2(self) -> str:
-        return self._outer.text
+    def exported(self) -> Mapping[str, str]:
+        """As an export writes it: `{"wrapped": …, "scheme": …, "salt": …}`."""
+        return {"wrapped": self._outer.text, **exported_settings(self._fast)}
 
     def verify(self, password: bytes) -> bool:
         return self._outer.verify(self._fast.digest(password).encode())

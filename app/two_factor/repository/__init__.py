@@ -5,14 +5,17 @@ from app.two_factor.repository.authenticators import Authenticators
 from app.two_factor.repository.enrollments import Enrollments
 from app.two_factor.repository.seals import SealedSecrets
 from app.two_factor.repository.second_factors import SecondFactors, second_factor_of
+from app.two_factor.repository.transfers import AuthenticatorTransfers, TransferredApp
 
 __all__ = [
     "COUNT_ATTEMPT",
+    "AuthenticatorTransfers",
     "Authenticators",
     "CodeAttempts",
     "CodeLimits",
     "Enrollments",
     "SealedSecrets",
     "SecondFactors",
+    "TransferredApp",
     "second_factor_of",
 ]

@@ -1,0 +1,115 @@
+"""`/v1/admin/imports`, for clients with the role `import`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
+
+from app.admin.domain import Operator
+from app.admin.routes import operator_with
+from app.clients.domain import InsufficientRole, InvalidClient, Role
+from app.clients.service import Clients
+from app.http.problems import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType, refuses
+from app.http.schemas import FromRequester
+from app.http.strict_json import StrictRoute
+from app.imports.domain import LineProblem, Outcome, Totals
+from app.imports.schemas import ANSWERS_LINES, NDJSON, TAKES_LINES, ImportStatus, write_line
+from app.imports.service import Import, Imports
+from app.kernel.refusal import FieldError, Unavailable
+
+PATH = "/v1/admin/imports"
+_LARGEST_BODY = 4 * 1024 * 1024
+_BODY_SECONDS = 60.0
+_MOST_LINES = 1000
+_LINES_AT_ONCE = 100
+_CLIENT = (InvalidClient, InsufficientRole)
+_Lines = Sequence[tuple[int, bytes]]
+
+
+def import_routes(imports: Imports, clients: Clients) -> APIRouter:
+    router = APIRouter(tags=["Administration"], route_class=StrictRoute)
+    Importer = Annotated[Operator, Depends(operator_with(clients, Role.IMPORT))]  # noqa: N806 - a type
+
+    @router.post(
+        PATH,
+        summary="Import accounts",
+        response_class=StreamingResponse,
+        responses=ANSWERS_LINES | refuses(*_CLIENT, BodyTooLarge, TooSlow, WrongContentType),
+        openapi_extra=TAKES_LINES,
+    )
+    async def import_accounts(
+        by: Importer,
+        request: Request,
+        requester: FromRequester,
+        *,
+        dry_run: Annotated[bool, Query(description="Say what each line would do, and do nothing.")] = False,
+    ) -> StreamingResponse:
+        """Lines of JSON in, a result for each line out. A bad line harms no other, and nobody is mailed."""
+        batches = _batches(_split(await _read_body(request)))
+        running = imports.begin(by, requester, dry_run=dry_run)
+        # The first batch comes before the status, so that a database that is away is a 503.
+        first = await running.take(next(batches, []))
+        return StreamingResponse(_answer(running, first, batches), media_type=NDJSON)
+
+    @router.get(f"{PATH}/status", summary="See how far an import has come", responses=refuses(*_CLIENT))
+    async def get_import_status(_: Importer) -> ImportStatus:
+        return ImportStatus.of(await imports.status())
+
+    return router
+
+
+async def _read_body(request: Request) -> bytes:
+    """Raises WrongContentType, BodyTooLarge, TooSlow."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != NDJSON:
+        raise WrongContentType(f"This call takes {NDJSON}.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LARGEST_BODY:
+                    raise BodyTooLarge("The body is over 4 MiB.")
+    except TimeoutError:
+        raise TooSlow from None
+    except ClientDisconnect:
+        raise MalformedHttp from None
+    return bytes(body)
+
+
+def _split(body: bytes) -> _Lines:
+    """Raises FieldError for too many."""
+    lines = body.removesuffix(b"\n").split(b"\n") if body else []
+    if len(lines) > _MOST_LINES:
+        raise FieldError("", "At most 1,000 lines are taken at once.")
+    return list(enumerate(lines, 1))
+
+
+def _batches(lines: _Lines) -> Iterator[_Lines]:
+    for start in range(0, len(lines), _LINES_AT_ONCE):
+        yield lines[start : start + _LINES_AT_ONCE]
+
+
+async def _answer(running: Import, first: Sequence[Outcome], rest: Iterator[_Lines]) -> AsyncIterator[bytes]:
+    totals = Totals()
+    outcomes = first
+    while True:
+        totals.add(outcomes)
+        yield b"".join(write_line(outcome.as_json()) for outcome in outcomes)
+        batch = next(rest, None)
+        if batch is None:
+            break
+        outcomes = await _take(running, batch)
+    yield write_line(totals.as_json())
+
+
+async def _take(running: Import, batch: _Lines) -> Sequence[Outcome]:
+    try:
+        return await running.take(batch)
+    except Unavailable:
+        problem = LineProblem(
+            "", "unavailable", "The database was away; whether this was done shows when it is sent again."
+        )
+        return [Outcome.refused(number, None, problem) for number, _ in batch]
