@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+LONG = bool(os.environ.get("TWOKEYS_TEST_LONG"))
+"""Whether tests take their long forms: `make test-long`."""
+
 only_long = pytest.mark.skipif("TWOKEYS_TEST_FAULTS" not in os.environ, reason="takes minutes; run make test-faults")
 
 PATIENCE = 180.0
