@@ -29,8 +29,9 @@ class AuthenticatorTransfers:
 
     async def remove_all(self, account_ids: Sequence[UUID]) -> None:
         """In the transaction that has changed the accounts' rows."""
-        for table in (enrollments, authenticators, recovery_codes):
-            await self.connection.execute(delete(table).where(table.c.account_id.in_(account_ids)))
+        await self.connection.execute(delete(enrollments).where(enrollments.c.account_id.in_(account_ids)))
+        await self.connection.execute(delete(authenticators).where(authenticators.c.account_id.in_(account_ids)))
+        await self.connection.execute(delete(recovery_codes).where(recovery_codes.c.account_id.in_(account_ids)))
         on = factor_accounts.c.account_id.in_(account_ids) & factor_accounts.c.enabled_at.is_not(None)
         await self.connection.execute(update(factor_accounts).where(on).values(enabled_at=None, last_used_at=None))
 
