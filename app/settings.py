@@ -5,26 +5,31 @@ import binascii
 import os
 import re
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from app.environment import Environment, EnvironmentRefused, read_environment
 from app.kernel.database_url import UrlUnreadable, read_database_url
 from app.kernel.mail import check_mail_from, check_smtp_url
+from app.kernel.network import Network, read_network
+from app.kernel.public_url import check_link_template, check_public_url
 from app.kernel.randomness import random_bytes
 from app.logo import read_logo
 
-_LIBPQ_FILES = ("root.crt", "root.crl", "postgresql.crt", "postgresql.key")
-Network = IPv4Network | IPv6Network
+_ENV_FILE = Path(".env")
+# A year, a century, and what a column of Postgres holds with room to spare: what is more is a slip.
+_LONGEST_SECONDS = 366 * 24 * 3600
+_LONGEST_DAYS = 36_600
+_LARGEST_COUNT = 1_000_000
 KEY_BYTES = 32
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:(?!0)[0-9]{1,5})?")
 _SUPPORT_URL = re.compile(r"https?://[!-~]+|mailto:[!-~]+@[!-~]+")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
+_HIGHEST_PORT = 65535
 _FEWEST_DISTINCT_KEY_BYTES = 12
 
 
@@ -63,22 +68,16 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Lifetimes are whole seconds; each limit is one setting (docs/operations.md)."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TWOKEYS_",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    # A slip in a name is found when the environment is read.
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr | None = None
     pgbouncer: bool = False
     database_pool_size: int = Field(default=10, ge=1, le=200)
-    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    secret_keys: tuple[SecretStr, ...] = ()
     public_url: str = "http://127.0.0.1:8000"
     issuer: str = Field(default="Twokeys", min_length=1, max_length=64)
     support_url: str | None = Field(default=None, max_length=2000)
@@ -87,8 +86,8 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = None
     mail: Mail = Mail.ON
     mail_from: str = "no-reply@localhost"
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     console: bool = True
     docs: bool = False
     metrics: bool = False
@@ -96,45 +95,45 @@ class Settings(BaseSettings):
     run_worker: bool = True
     disable_requires_code: bool = False
     webauthn_rp_id: str | None = Field(default=None, max_length=253)
-    webauthn_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    webauthn_origins: tuple[str, ...] = ()
     passkey_login: bool = True
     password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
     password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
     password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
-    session_idle_seconds: int = Field(default=3600, ge=1)
-    session_max_seconds: int = Field(default=86400, ge=1)
-    fresh_seconds: int = Field(default=900, ge=1)
+    session_idle_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
+    session_max_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
+    fresh_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
     password_min_length: int = Field(default=8, ge=8, le=256)
     breached_passwords: bool = False
-    argon2_memory_kib: int = Field(default=19456, ge=8, le=4194304)
+    argon2_memory_kib: int = Field(default=19456, ge=1024, le=4194304)
     argon2_time_cost: int = Field(default=2, ge=1, le=100)
     argon2_parallelism: int = Field(default=1, ge=1, le=64)
     hash_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
-    hash_queue: int = Field(default=64, ge=1)
+    hash_queue: int = Field(default=64, ge=1, le=_LARGEST_COUNT)
     drain_seconds: int = Field(default=2, ge=0, le=5)
     keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
-    event_retention_days: int = Field(default=400, ge=1)
+    event_retention_days: int = Field(default=400, ge=1, le=_LONGEST_DAYS)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     challenge_seconds: int = Field(default=300, ge=1, le=3600)
-    wrong_codes_per_challenge: int = Field(default=5, ge=1)
-    wrong_codes_per_account: int = Field(default=10, ge=1)
-    wrong_codes_lock_seconds: int = Field(default=900, ge=1)
-    wrong_codes_until_reset: int = Field(default=100, ge=1)
-    wrong_passwords_per_client: int = Field(default=10, ge=1)
-    wrong_passwords_per_client_seconds: int = Field(default=300, ge=1)
-    wrong_passwords_per_account: int = Field(default=100, ge=1)
-    wrong_passwords_lock_seconds: int = Field(default=60, ge=1)
-    wrong_passwords_lock_max_seconds: int = Field(default=900, ge=1)
-    known_address_days: int = Field(default=30, ge=1)
-    reset_links_open: int = Field(default=3, ge=1)
-    reset_mails_per_hour: int = Field(default=5, ge=1)
-    requests_per_client_minute: int = Field(default=60, ge=1)
-    enrollment_seconds: int = Field(default=600, ge=1)
-    personal_tokens_per_account: int = Field(default=50, ge=1)
-    sessions_per_account: int = Field(default=1000, ge=1)
+    wrong_codes_per_challenge: int = Field(default=5, ge=1, le=_LARGEST_COUNT)
+    wrong_codes_per_account: int = Field(default=10, ge=1, le=_LARGEST_COUNT)
+    wrong_codes_lock_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
+    wrong_codes_until_reset: int = Field(default=100, ge=1, le=_LARGEST_COUNT)
+    wrong_passwords_per_client: int = Field(default=10, ge=1, le=_LARGEST_COUNT)
+    wrong_passwords_per_client_seconds: int = Field(default=300, ge=1, le=_LONGEST_SECONDS)
+    wrong_passwords_per_account: int = Field(default=100, ge=1, le=_LARGEST_COUNT)
+    wrong_passwords_lock_seconds: int = Field(default=60, ge=1, le=_LONGEST_SECONDS)
+    wrong_passwords_lock_max_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
+    known_address_days: int = Field(default=30, ge=1, le=_LONGEST_DAYS)
+    reset_links_open: int = Field(default=3, ge=1, le=_LARGEST_COUNT)
+    reset_mails_per_hour: int = Field(default=5, ge=1, le=_LARGEST_COUNT)
+    requests_per_client_minute: int = Field(default=60, ge=1, le=_LARGEST_COUNT)
+    enrollment_seconds: int = Field(default=600, ge=1, le=_LONGEST_SECONDS)
+    personal_tokens_per_account: int = Field(default=50, ge=1, le=_LARGEST_COUNT)
+    sessions_per_account: int = Field(default=1000, ge=1, le=_LARGEST_COUNT)
 
-    @field_validator("secret_keys", "trusted_proxies", "cors_origins", "webauthn_origins", mode="before")
+    @field_validator("secret_keys", "cors_origins", "webauthn_origins", mode="before")
     @classmethod
     def _lists_are_comma_separated(cls, value: Any) -> Any:
         return _split(value)
@@ -146,17 +145,18 @@ class Settings(BaseSettings):
             read_key(key.get_secret_value())
         return keys
 
-    @field_validator("trusted_proxies", mode="after")
+    @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _networks(cls, value: tuple[Network, ...]) -> tuple[Network, ...]:
-        return tuple(ip_network(network) for network in value)
+    def _networks(cls, value: Any) -> Any:
+        return tuple(read_network(each) if isinstance(each, str) else each for each in _split(value))
 
     @field_validator("cors_origins", "webauthn_origins", mode="after")
     @classmethod
     def _origins_are_as_browsers_say_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         """Anything else would never match, and `*` would match everybody."""
         for origin in origins:
-            if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
+            found = _ORIGIN.fullmatch(origin)
+            if not found or _USUAL_PORT.fullmatch(origin) or int((found[2] or ":0")[1:]) > _HIGHEST_PORT:
                 message = "each origin is scheme and host in lower case and a port that is not the usual one, without /"
                 raise ValueError(message)
         return origins
@@ -171,12 +171,8 @@ class Settings(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def _public_url_is_an_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
-            message = "must be an http or https address without query and fragment"
-            raise ValueError(message)
-        return url.rstrip("/")
+    def _public_url_is_an_origin(cls, url: str) -> str:
+        return check_public_url(url)
 
     @field_validator("support_url")
     @classmethod
@@ -206,18 +202,18 @@ class Settings(BaseSettings):
         check_mail_from(sender)
         return sender
 
-    @field_validator("password_reset_link")
-    @classmethod
-    def _link_holds_the_token(cls, template: str) -> str:
-        if "{token}" not in template:
-            message = "must contain {token}"
-            raise ValueError(message)
-        return template
+    @model_validator(mode="after")
+    def _link_leads_to_a_page(self) -> Self:
+        try:
+            check_link_template(self.password_reset_link, self.public_url)
+        except ValueError as error:
+            raise ValueError(f"TWOKEYS_PASSWORD_RESET_LINK: {error}") from None
+        return self
 
     @field_validator("issuer")
     @classmethod
     def _issuer_is_printable(cls, issuer: str) -> str:
-        if not issuer.isprintable() or ":" in issuer:
+        if not issuer.isprintable() or ":" in issuer or not issuer.strip():
             message = "must be printable and without a colon, which ends the issuer in an authenticator app's label"
             raise ValueError(message)
         return issuer
@@ -235,6 +231,12 @@ class Settings(BaseSettings):
     def _lives_fit(self) -> Self:
         if self.session_idle_seconds > self.session_max_seconds:
             message = "TWOKEYS_SESSION_IDLE_SECONDS must not be over TWOKEYS_SESSION_MAX_SECONDS"
+            raise ValueError(message)
+        if self.wrong_passwords_lock_seconds > self.wrong_passwords_lock_max_seconds:
+            message = "TWOKEYS_WRONG_PASSWORDS_LOCK_SECONDS must not be over TWOKEYS_WRONG_PASSWORDS_LOCK_MAX_SECONDS"
+            raise ValueError(message)
+        if self.wrong_codes_per_account > self.wrong_codes_until_reset:
+            message = "TWOKEYS_WRONG_CODES_PER_ACCOUNT must not be over TWOKEYS_WRONG_CODES_UNTIL_RESET"
             raise ValueError(message)
         return self
 
@@ -283,23 +285,26 @@ class Settings(BaseSettings):
             raise SettingsRefused("TWOKEYS_MAIL_FROM is missing; mails need a sender such as no-reply@example.com.")
 
 
-def leave_unreadable_home() -> None:
-    """Makes "/" our HOME where libpq's files in it can't be read: the driver looks for them and would give up."""
-    for name in _LIBPQ_FILES:
-        try:
-            (Path.home() / ".postgresql" / name).open("rb").close()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, RuntimeError, KeyError):
-            os.environ["HOME"] = "/"
-            return
+def unknown_names() -> tuple[str, ...]:
+    """Variables that begin with TWOKEYS_ and are no setting. Raises SettingsRefused."""
+    return _environment(_ENV_FILE).unknown
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(env_file: Path | None = _ENV_FILE, **overrides: Any) -> Settings:
     """Raises SettingsRefused with one line that names the setting and never its value."""
+    environment = _environment(env_file)
     try:
-        return Settings(**overrides)
+        return Settings.model_validate({**environment.values, **overrides})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = "TWOKEYS_" + str(first["loc"][0]).upper() if first["loc"] else "Settings"
         raise SettingsRefused(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _environment(env_file: Path | None) -> Environment:
+    fields = Settings.model_fields
+    secrets = [name for name, field in fields.items() if "SecretStr" in str(field.annotation)]
+    try:
+        return read_environment(fields, secrets, env_file)
+    except EnvironmentRefused as error:
+        raise SettingsRefused(str(error)) from None

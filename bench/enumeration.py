@@ -109,7 +109,6 @@ def report(took: dict[str, list[float]]) -> bool:
 
 async def _run(url: str, rounds: int, folder: Path) -> bool:
     settings = Settings(
-        _env_file=None,
         database_url=SecretStr(url),
         secret_keys=(SecretStr(KEY),),
         argon2_memory_kib=19456,

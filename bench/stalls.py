@@ -27,9 +27,7 @@ FIRST = 9_500
 
 async def stalls(dsn: str) -> tuple[list[float], list[float]]:
     """The longest stall during each enrollment, and during as many moments of rest, in milliseconds."""
-    settings = Settings(
-        _env_file=None, database_url=SecretStr(dsn), secret_keys=(SecretStr(KEY),), run_worker=False, log_level="error"
-    )
+    settings = Settings(database_url=SecretStr(dsn), secret_keys=(SecretStr(KEY),), run_worker=False, log_level="error")
     configure_logs("error", as_json=True)
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)

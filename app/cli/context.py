@@ -6,19 +6,24 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from pydantic import SecretStr
 
 from app.admin.domain import Operator
 from app.kernel.clock import SystemClock
 from app.observability.logs import configure_logs
 from app.services import Services, build_services
-from app.settings import Settings, load_settings, new_key
+from app.settings import Settings, load_settings, new_key, unknown_names
+
+_log = structlog.get_logger(__name__)
 
 
 def read_settings() -> Settings:
     """Raises SettingsRefused."""
     settings = load_settings()
     configure_logs(settings.log_level, as_json=not sys.stderr.isatty())
+    if unknown := unknown_names():
+        _log.warning("unknown_settings", names=unknown)
     return settings
 
 

@@ -12,9 +12,10 @@ from app.cli.clients import clients
 from app.cli.keys import keys
 from app.cli.service import dev, migrate, openapi, serve, worker
 from app.database.migrations import UnsuitableDatabase
+from app.environment import leave_unreadable_home
 from app.kernel.refusal import FieldError, Refusal, Unavailable
 from app.server.server import CannotServe
-from app.settings import SettingsRefused, leave_unreadable_home
+from app.settings import SettingsRefused
 
 _UNDEFINED_TABLE = "42P01"
 

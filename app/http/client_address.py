@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from app.settings import Network
+from app.kernel.network import Network
 
 Address = IPv4Address | IPv6Address
 

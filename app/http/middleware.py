@@ -10,10 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.client_address import client_address
 from app.http.problems import BodyTooLarge, InternalError, TooSlow, problem
+from app.kernel.network import Network
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.observability.metrics import Counter, Histogram
-from app.settings import Network
 
 LARGEST_BODY = 64 * 1024
 _BODY_SECONDS = 10.0

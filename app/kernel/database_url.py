@@ -101,7 +101,7 @@ def read_database_url(url: str) -> DatabaseUrl:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         raise UrlUnreadable("must begin with postgresql://.")
-    user, password, rest = _split_credentials(rest)
+    user, password, rest = split_credentials(rest)
     rest, _, query = rest.partition("?")
     hosts, _, database = rest.partition("/")
     if "@" in database:
@@ -126,7 +126,7 @@ _ESCAPE = (
 )
 
 
-def _split_credentials(rest: str) -> tuple[str, str, str]:
+def split_credentials(rest: str) -> tuple[str, str, str]:
     """As libpq does it, user and password end before the first slash; an @ among them may be a part of the password."""
     before, slash, after = rest.partition("/")
     credentials, at, hosts = before.rpartition("@")

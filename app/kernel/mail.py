@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from app.kernel.database_url import split_credentials
+
 _PORTS = {"smtp": 25, "smtps": 465}
 _STARTTLS_PORT = 587
 _SAID = {"true": True, "false": False}
@@ -29,29 +31,37 @@ class SmtpServer:
 
 def check_smtp_url(url: SecretStr) -> SmtpServer:
     """Reads `smtp://user:password@host:port?starttls=true` or `smtps://…`. Raises ValueError without repeating it."""
+    text = url.get_secret_value()
+    if not text.isprintable() or " " in text:
+        raise ValueError("must have white space and control characters percent-encoded")
+    scheme, _, rest = text.partition("://")
+    user, password, rest = split_credentials(rest)
     try:
-        parts = urlsplit(url.get_secret_value())
+        parts = urlsplit(f"{scheme}://{rest}")
         port = parts.port
         query = parse_qs(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else {}
     except ValueError:
         raise ValueError("must be an address such as smtp://user:password@host:587?starttls=true") from None
     if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.fragment:
-        raise ValueError("must look like smtp://user:password@host:587?starttls=true or smtps://user:password@host:465")
+        raise ValueError(
+            "must look like smtp://user:password@host:587?starttls=true or smtps://user:password@host:465; in a user or"
+            " password / is written %2F"
+        )
     starttls = _read_starttls(query)
     implicit_tls = parts.scheme == "smtps"
     if implicit_tls and starttls:
         raise ValueError("must not ask for starttls with smtps://, which is encrypted from the start")
-    if (parts.username is None) != (parts.password is None):
+    if bool(user) != bool(password):
         raise ValueError("must name both a user and a password, or neither")
-    if parts.username is not None and starttls is None and not implicit_tls:
+    if user and starttls is None and not implicit_tls:
         starttls = True
     return SmtpServer(
         host=parts.hostname,
         port=port or (_STARTTLS_PORT if starttls else _PORTS[parts.scheme]),
         implicit_tls=implicit_tls,
         starttls=False if implicit_tls else starttls,
-        user=None if parts.username is None else unquote(parts.username),
-        password=None if parts.password is None else unquote(parts.password),
+        user=unquote(user) if user else None,
+        password=unquote(password) if password else None,
     )
 
 

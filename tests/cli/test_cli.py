@@ -308,7 +308,7 @@ async def test_rotating_seals_every_secret_with_the_first_key(
                 ),
                 {"id": id, "sealed": old.seal(b"JBSWY3DPEHPK3PXP", owner=id)},
             )
-    settings = Settings(_env_file=None, database_url=SecretStr(database_url), secret_keys=(SecretStr(KEY),))
+    settings = Settings(database_url=SecretStr(database_url), secret_keys=(SecretStr(KEY),))
     services = build_services(settings, SystemClock())
     await an_account(services, EMAIL, None)
     await services.close()

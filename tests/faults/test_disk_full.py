@@ -69,7 +69,7 @@ def small(request: pytest.FixtureRequest) -> Iterator[tuple[Node, SmallDisk]]:
 @asynccontextmanager
 async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
-    cheap = {"argon2_memory_kib": 8, "argon2_time_cost": 1}
+    cheap = {"argon2_memory_kib": 1024, "argon2_time_cost": 1}
     settings = Settings.model_validate({"database_url": url, "secret_keys": (SecretStr(KEY),)} | cheap)
     services = build_services(settings, SystemClock())
     env = over(url, TWOKEYS_TRUSTED_PROXIES="127.0.0.0/8")

@@ -123,7 +123,7 @@ async def test_everything_works_through_pgbouncer_in_transaction_mode(tmp_path: 
 
 
 def _settings(url: str, **more: Any) -> Settings:
-    params = {"database_url": url, "secret_keys": (_key(),), "argon2_memory_kib": 8, "argon2_time_cost": 1}
+    params = {"database_url": url, "secret_keys": (_key(),), "argon2_memory_kib": 1024, "argon2_time_cost": 1}
     return Settings.model_validate(params | more)
 
 

@@ -98,7 +98,7 @@ def test_what_is_no_small_picture_refuses_the_start(tmp_path: Path, content: byt
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsRefused, match="TWOKEYS_LOGO: "):
-        load_settings(_env_file=None, logo=path)
+        load_settings(logo=path)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_what_is_no_small_picture_refuses_the_start(tmp_path: Path, content: byt
 )
 def test_a_support_address_that_nobody_could_open_refuses_the_start(url: str) -> None:
     with pytest.raises(SettingsRefused, match="TWOKEYS_SUPPORT_URL"):
-        load_settings(_env_file=None, support_url=url)
+        load_settings(support_url=url)
 
 
 @pytest.mark.parametrize("color", ["green", "#0a7d5", "#0a7d5a;}", "#0a7d5a\n"])
 def test_a_color_that_is_none_refuses_the_start(color: str) -> None:
     with pytest.raises(SettingsRefused, match="TWOKEYS_ACCENT_COLOR"):
-        load_settings(_env_file=None, accent_color=color)
+        load_settings(accent_color=color)

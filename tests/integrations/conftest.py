@@ -54,7 +54,7 @@ class Service:
 async def service(postgres: Server) -> AsyncIterator[Service]:
     name = "integrations"
     url = await postgres.clone(name)
-    settings = Settings(_env_file=None, database_url=SecretStr(url), secret_keys=(SecretStr(KEY),), argon2_memory_kib=8)
+    settings = Settings(database_url=SecretStr(url), secret_keys=(SecretStr(KEY),), argon2_memory_kib=1024)
     services = build_services(settings, SystemClock())
     home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="twokeys-integrations-"))
     port = free_port()

@@ -112,10 +112,10 @@ async def test_without_configuration_nobody_may(api: httpx.AsyncClient) -> None:
 def test_an_origin_that_no_browser_says_is_no_setting(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
     monkeypatch.setenv("TWOKEYS_CORS_ORIGINS", f"{OURS}, {origin}")
     with pytest.raises(SettingsRefused, match="TWOKEYS_CORS_ORIGINS: each origin is"):
-        load_settings(_env_file=None)
+        load_settings(None)
 
 
 def test_several_origins_are_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     params = (OURS, WITH_PORT, "https://xn--mnchen-3ya.example", "http://[::1]:3000", "capacitor://localhost")
     monkeypatch.setenv("TWOKEYS_CORS_ORIGINS", ", ".join(params))
-    assert load_settings(_env_file=None).cors_origins == params
+    assert load_settings(None).cors_origins == params

@@ -190,6 +190,10 @@ async def test_a_folder_holds_one_private_file_a_mail_in_the_order_of_sending(tm
             SmtpServer("mail.example.com", 465, implicit_tls=True, starttls=False, user="a@b", password="c:d"),
         ),
         ("smtp://[::1]:25", SmtpServer("::1", 25)),
+        (
+            "smtps://a:#[]?@:@mail.example.com",
+            SmtpServer("mail.example.com", 465, implicit_tls=True, starttls=False, user="a", password="#[]?@:"),
+        ),
         ("smtp://a:b@mail.example.com", SmtpServer("mail.example.com", 587, starttls=True, user="a", password="b")),
         (
             "smtp://a:b@mail.example.com?starttls=false",
@@ -216,6 +220,8 @@ def test_an_smtp_address_is_read(url: str, server: SmtpServer) -> None:
         "smtps://mail.example.com?starttls=true",
         "smtp://s3cret@mail.example.com",
         "smtp://[s3cret",
+        "smtp://ann:s3c/ret@mail.example.com",
+        "smtp://ann:s3cret\n@mail.example.com",
     ],
 )
 def test_what_is_no_smtp_address_is_refused_without_repeating_it(url: str) -> None:

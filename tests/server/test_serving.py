@@ -103,9 +103,7 @@ def test_it_does_not_start_on_an_empty_database(postgres: Server, tmp_path: Path
 def test_it_does_not_start_where_secrets_are_sealed_with_an_unknown_key(database_url: str, tmp_path: Path) -> None:
     async def invite() -> None:
         keys = (SecretStr(KEY),)
-        services = build_services(
-            Settings(_env_file=None, database_url=SecretStr(database_url), secret_keys=keys), SystemClock()
-        )
+        services = build_services(Settings(database_url=SecretStr(database_url), secret_keys=keys), SystemClock())
         await an_account(services, EMAIL, None)
         await services.close()
 

@@ -35,10 +35,9 @@ STEP = timedelta(seconds=30)
 def quick_settings(database_url: str, *keys: str, **more: Any) -> Settings:
     """The default settings, with a hash that costs nothing."""
     return Settings(
-        _env_file=None,
         database_url=SecretStr(database_url),
         secret_keys=tuple(SecretStr(key) for key in keys or (KEY,)),
-        argon2_memory_kib=8,
+        argon2_memory_kib=1024,
         argon2_time_cost=1,
         **more,
     )

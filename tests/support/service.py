@@ -23,7 +23,7 @@ _KEEPERS: list[socket.socket] = []
 def environment(**settings: str) -> dict[str, str]:
     """What a fresh shell has, with these settings and none that this test run was given."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("TWOKEYS_", "PROMETHEUS_"))}
-    quick = {"TWOKEYS_ARGON2_MEMORY_KIB": "8", "TWOKEYS_ARGON2_TIME_COST": "1", "TWOKEYS_DRAIN_SECONDS": "0"}
+    quick = {"TWOKEYS_ARGON2_MEMORY_KIB": "1024", "TWOKEYS_ARGON2_TIME_COST": "1", "TWOKEYS_DRAIN_SECONDS": "0"}
     return bare | {"PYTHONPATH": str(_ROOT), "COLUMNS": "120"} | quick | settings
 
 
