@@ -110,6 +110,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         attempts=Attempts(database, settings),
         foreign=foreign,
         audit_log=audit_log,
+        reserved_domains=settings.reserved_domains,
     )
     tokens = Tokens(
         database=database, clock=clock, settings=settings, accounts=accounts, audit_log=audit_log, outbox=outbox

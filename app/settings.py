@@ -100,6 +100,7 @@ class Settings(BaseModel):
     password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
     password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
     password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
+    reserved_domains: bool = False
     session_idle_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
     session_max_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
     fresh_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)

@@ -1,5 +1,6 @@
 """An account, its address, and what can be refused about them."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from app.kernel.refusal import Conflict, FieldError, NotAllowed, Unacceptable
 
 _LONGEST_ADDRESS = 254
+_RESERVED = re.compile(r"\.(?:local|test)$", re.IGNORECASE)
 
 
 class Status(StrEnum):
@@ -62,8 +64,10 @@ class AddressTaken(Conflict):
     title = "There is an account with this address."
 
 
-def read_address(text: str, *, pointer: str = "/email") -> Address:
-    """Raises FieldError. An address is ASCII, its domain in another script punycode.
+def read_address(text: str, *, pointer: str = "/email", reserved_domains: bool = False) -> Address:
+    """Raises FieldError. `reserved_domains` lets addresses below .local and .test in.
+
+    An address is ASCII, its domain in another script punycode.
 
     What turns other characters into ASCII ones makes two addresses one: a dotless i must never reach the mailbox of an
     i, nor an ideographic full stop (U+3002) stand for a dot.
@@ -73,8 +77,21 @@ def read_address(text: str, *, pointer: str = "/email") -> Address:
             raise FieldError(pointer, "Must be a mail address of at most 254 characters.")
         if not text.isascii():
             raise FieldError(pointer, "Must be a mail address in ASCII; write other domains as punycode (xn--…).")
-        found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        reserved = _RESERVED.search(text)
+        if reserved and not reserved_domains:
+            raise FieldError(
+                pointer,
+                "Addresses below .local and .test lead nowhere on the internet (RFC 6761, RFC 6762) and are refused"
+                " unless TWOKEYS_RESERVED_DOMAINS is true.",
+            )
+        # The library knows an exception for .test alone.
+        checked = f"{text[: reserved.start()]}.test" if reserved else text
+        found = validate_email(
+            checked, check_deliverability=False, allow_smtputf8=False, test_environment=bool(reserved)
+        )
     except (EmailNotValidError, UnicodeError):
         raise FieldError(pointer, "Must be a mail address.") from None
     normalized = found.ascii_email or found.normalized
+    if reserved:
+        normalized = normalized.removesuffix(".test") + reserved[0]
     return Address(text=normalized, folded=normalized.lower())

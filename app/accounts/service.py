@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from app.accounts.attempts.domain import Attempt
 from app.accounts.attempts.service import Attempts
-from app.accounts.domain import Account, Address, AddressTaken, Status, WeakPassword, WrongPassword
+from app.accounts.domain import Account, Address, AddressTaken, Status, WeakPassword, WrongPassword, read_address
 from app.accounts.foreign.service import ForeignPasswords
 from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
@@ -47,6 +47,11 @@ class Accounts:
     attempts: Attempts
     foreign: ForeignPasswords
     audit_log: AuditLog
+    reserved_domains: bool = False
+
+    def read_address(self, text: str) -> Address:
+        """Raises FieldError."""
+        return read_address(text, reserved_domains=self.reserved_domains)
 
     async def with_address(self, connection: Connection, folded: str) -> Account | None:
         return await AccountRows(connection).with_address(folded)

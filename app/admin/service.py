@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.accounts.domain import Account, Status, read_address
+from app.accounts.domain import Account, Status
 from app.accounts.service import Accounts
 from app.admin.domain import KnownAccount, Operator, TwoFactorReset, read_reason
 from app.audit.domain import Event, EventType
@@ -45,7 +45,7 @@ class Admin:
         self, email: str, password: SecretStr | None, operator: Operator, requester: Requester
     ) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
-        address = read_address(email)
+        address = self.accounts.read_address(email)
         password_hash = await self.accounts.hash_new(password, address.text) if password is not None else None
         at = self.clock.now()
         async with self.database.transaction() as connection:
@@ -62,7 +62,7 @@ class Admin:
         self, email: str | None, external_id: str | None, *, after: UUID | None, limit: int
     ) -> PageOf[KnownAccount]:
         """Newest first. Raises FieldError for an address that is none."""
-        folded = read_address(email).folded if email is not None else None
+        folded = self.accounts.read_address(email).folded if email is not None else None
         async with self.database.autocommit() as connection:
             found = await self.accounts.page(
                 connection, address=folded, external_id=external_id, after=after, limit=limit
@@ -78,7 +78,7 @@ class Admin:
     async def account_with_address(self, email: str) -> KnownAccount:
         """Raises FieldError, NotFound."""
         async with self.database.autocommit() as connection:
-            account = await self.accounts.with_address(connection, read_address(email).folded)
+            account = await self.accounts.with_address(connection, self.accounts.read_address(email).folded)
             if account is None:
                 raise NotFound("There is no account with this address.")
             return (await self._known(connection, account))[0]

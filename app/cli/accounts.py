@@ -13,6 +13,7 @@ from app.admin.schemas import show_account
 from app.cli.context import open_services, operator
 from app.cli.moving import moving
 from app.cli.output import AsJson, print_one
+from app.kernel.refusal import FieldError
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Mail, SettingsRefused
@@ -62,7 +63,12 @@ def create(
 def _read_password() -> SecretStr:
     if sys.stdin.isatty():
         return SecretStr(getpass.getpass("Password: "))
-    return SecretStr(sys.stdin.readline().rstrip("\r\n"))
+    try:
+        # Some editors and shells write a byte order mark in front.
+        line = sys.stdin.buffer.readline().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FieldError("/password", "Must be UTF-8.") from None
+    return SecretStr(line.rstrip("\r\n"))
 
 
 @accounts.command()

@@ -1,8 +1,10 @@
 """The `twokeys` command: 0 for done, 1 for a refusal with one line on standard error, 2 for wrong usage."""
 
 import sys
+from io import TextIOWrapper
 
 import asyncpg
+import structlog
 import typer
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -18,6 +20,7 @@ from app.server.server import CannotServe
 from app.settings import SettingsRefused
 
 _UNDEFINED_TABLE = "42P01"
+_log = structlog.get_logger(__name__)
 
 commands = typer.Typer(
     help="Two-factor authentication as a service.",
@@ -36,12 +39,20 @@ commands.add_typer(keys, name="keys")
 
 def main() -> None:
     leave_unreadable_home()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the terminal can't show is shown escaped.
+            stream.reconfigure(errors="backslashreplace")
     try:
         commands(prog_name="twokeys")
     except (Refusal, FieldError, SettingsRefused, UnsuitableDatabase, CannotServe) as refusal:
         sys.exit(_refused(_reason(refusal)))
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, CommandError, OSError) as trouble:
         sys.exit(_refused(_trouble(trouble)))
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it ends in one line
+        if structlog.is_configured():
+            _log.debug("unforeseen", exc_info=fault)
+        sys.exit(_refused(f"Something went wrong ({type(fault).__name__}). TWOKEYS_LOG_LEVEL=debug shows where."))
 
 
 def _refused(why: str) -> int:

@@ -66,6 +66,13 @@ def dev(
     data: Annotated[Path, typer.Option(help="The folder that keeps the database and the demo keys.")] = Path(
         ".twokeys"
     ),
+    use_database_url: Annotated[
+        bool,
+        typer.Option(
+            "--use-database-url",
+            help="Use the database of TWOKEYS_DATABASE_URL: migrate it and make the demo account in it.",
+        ),
+    ] = False,
 ) -> None:
     """Run everything on this machine: Postgres, a demo account, the console, a mailbox to read the mails in."""
     try:
@@ -76,7 +83,7 @@ def dev(
             raise
         raise CannotServe("`twokeys dev` is for a checkout of the source; this image has `serve` only.") from None
 
-    raise typer.Exit(develop(port, data))
+    raise typer.Exit(develop(port, data, uses_database_url=use_database_url))
 
 
 def openapi(

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -21,6 +22,7 @@ from app.admin.domain import Operator
 from app.console import DevelopmentNotice
 from app.database.migrations import migrate
 from app.development.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
+from app.development.hosts import OnlyThisMachine
 from app.development.mailbox import mount_mailbox
 from app.kernel.clock import SystemClock
 from app.kernel.randomness import new_id, random_bytes
@@ -75,7 +77,7 @@ class Kept:
         return kept
 
 
-def develop(port: int, data: Path) -> int:
+def develop(port: int, data: Path, *, uses_database_url: bool) -> int:
     """Serves until Ctrl-C; returns the exit code. Raises CannotServe and SettingsRefused."""
     for ending in (signal.SIGTERM, signal.SIGHUP):
         # Until the server takes over, these end us as Ctrl-C does, so that everything is put away.
@@ -83,7 +85,7 @@ def develop(port: int, data: Path) -> int:
     try:
         # The port first: it costs nothing, and is what most often is in the way.
         with listen(HOST, port) as listening, _held(data) as folder, ExitStack() as running:
-            return _develop(listening, folder, running)
+            return _develop(listening, folder, running, load_settings(), uses_database_url=uses_database_url)
     except KeyboardInterrupt:
         return 0
     except PostgresUnavailable as error:
@@ -94,10 +96,14 @@ def develop(port: int, data: Path) -> int:
         ) from None
 
 
-def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
-    configured, kept = load_settings(), Kept.of(folder)
+def _develop(
+    listening: socket.socket, folder: Path, running: ExitStack, configured: Settings, *, uses_database_url: bool
+) -> int:
+    kept = Kept.of(folder)
     configure_logs(configured.log_level, as_json=not sys.stderr.isatty())
-    url = configured.database_url
+    # It may be that of a real service, where a migration and a demo account with a known password have no business.
+    url = configured.database_url if uses_database_url else None
+    embedded = url is None
     if url is None:
         postgres = running.enter_context(EmbeddedPostgres(folder / kept.postgres))
         url = SecretStr(postgres.url)
@@ -120,9 +126,10 @@ def _develop(listening: socket.socket, folder: Path, running: ExitStack) -> int:
     if mailbox is not None:
         mount_mailbox(app, mailbox)
     # A database of somebody else's may have a password in its address.
-    own = None if configured.database_url else url.get_secret_value()
+    own = url.get_secret_value() if embedded else None
+    local = OnlyThisMachine(app, public_host=urlsplit(settings.public_url).netloc)
     code = run(
-        app, listening, on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None)
+        local, listening, on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None)
     )
     # Postgres has its own time to stop.
     cancel_forced_exit()

@@ -17,7 +17,7 @@ def check_public_url(text: str) -> str:
             "must be http:// or https://, a host (in ASCII) and at most a port: the service answers at the root of its"
             " host, so there is no path, user, query or white space"
         )
-    return found["requester"]
+    return found["origin"]
 
 
 def check_link_template(template: str, public_url: str) -> str:

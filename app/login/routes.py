@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
-from app.accounts.domain import read_address
 from app.authentication.domain import Grant as Granted
 from app.authentication.schemas import Grant
 from app.http.problems import refuses
@@ -32,7 +31,7 @@ def login_routes(login: Login) -> APIRouter:
     )
     async def log_in(body: LogIn, requester: FromRequester) -> Grant | TwoFactorRequired:
         """A grant, or a challenge where two-factor authentication is on and no code came along."""
-        answer = await login.by_password(read_address(body.email), body.password, body.code, requester)
+        answer = await login.by_password(login.accounts.read_address(body.email), body.password, body.code, requester)
         return Grant.of(answer) if isinstance(answer, Granted) else TwoFactorRequired.of(answer)
 
     @router.post(

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.accounts.domain import WeakPassword, read_address
+from app.accounts.domain import WeakPassword
 from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
@@ -26,7 +26,7 @@ def password_reset_routes(password_reset: PasswordReset) -> APIRouter:
     @router.post("", status_code=202, summary="Ask for a reset link", responses=refuses(RateLimited))
     async def ask_for_password_reset(body: AskForReset, requester: FromRequester) -> ResetAsked:
         """The same answer in the same time, whether or not the address has an account."""
-        await password_reset.request(read_address(body.email), requester)
+        await password_reset.request(password_reset.accounts.read_address(body.email), requester)
         return ResetAsked()
 
     @router.post("/check", summary="See what a reset link would do", responses=refuses(ResetTokenInvalid, RateLimited))

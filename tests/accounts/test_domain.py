@@ -113,3 +113,18 @@ def test_whatever_is_read_is_ascii_and_folds_to_itself(text: str) -> None:
             continue
         assert address.text.isascii()
         assert address.folded == address.text.lower() == read_address(address.folded).folded
+
+
+@pytest.mark.parametrize("text", ["ada@printer.local", "ada@Example.TEST"])
+def test_a_reserved_domain_is_refused_with_the_reason_and_let_in_by_the_setting(text: str) -> None:
+    with pytest.raises(FieldError, match="TWOKEYS_RESERVED_DOMAINS"):
+        read_address(text)
+    address = read_address(text, reserved_domains=True)
+    assert address.text.lower() == text.lower()
+    assert address.folded == text.lower()
+
+
+@pytest.mark.parametrize("text", ["ada@.local", "ada@local", "a b@x.local", "ada@x.invalid", "ada@x..test"])
+def test_what_is_no_address_stays_none_below_a_reserved_domain(text: str) -> None:
+    with pytest.raises(FieldError):
+        read_address(text, reserved_domains=True)

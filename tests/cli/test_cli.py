@@ -5,6 +5,7 @@ import getpass
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from app.cli.main import commands
+from app.clients.domain import Role
 from app.database.engine import Database
 from app.database.migrations import newest_revision
 from app.kernel.clock import SystemClock
@@ -25,7 +27,7 @@ from app.settings import Settings, new_key, read_key
 from tests.conftest import SetClock
 from tests.support.people import EMAIL, KEY, PASSWORD, a_session, an_account, bearer, log_in
 from tests.support.postgres import Server
-from tests.support.service import environment, over, twokeys
+from tests.support.service import TWOKEYS, environment, over, twokeys
 
 pytestmark = pytest.mark.anyio
 
@@ -141,6 +143,50 @@ async def test_an_account_without_a_password_is_invited(command_line: CommandLin
     await command_line.data("accounts", "create", EMAIL, TWOKEYS_MAIL="on", TWOKEYS_SMTP_URL="")
     async with database.autocommit() as connection:
         assert await connection.scalar(text("SELECT letter FROM outbox")) == "invitation"
+
+
+async def test_a_byte_order_mark_is_no_part_of_a_password(command_line: CommandLine, api: httpx.AsyncClient) -> None:
+    await command_line.data("accounts", "create", EMAIL, "--password-stdin", stdin=f"\ufeff{PASSWORD}\r\n")
+    assert (await log_in(api)).status_code == 200
+
+
+@pytest.mark.parametrize("content", [PASSWORD.encode("utf-16"), "Gänsefüßchen-im-Keller".encode("latin-1")])
+def test_a_password_that_is_no_utf_8_is_one_line(database_url: str, tmp_path: Path, content: bytes) -> None:
+    command = [*TWOKEYS, "accounts", "create", EMAIL, "--password-stdin"]
+    done = subprocess.run(
+        command, env=over(database_url), cwd=tmp_path, input=content, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"twokeys: password: Must be UTF-8.\n")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+async def test_a_name_that_the_terminal_can_not_show_is_shown_escaped(
+    command_line: CommandLine, api: httpx.AsyncClient, form: list[str]
+) -> None:
+    await api.services.clients.create("Läden \u2603", [Role.INTROSPECT])  # type: ignore[attr-defined]
+    done = await command_line.run("clients", "list", *form, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "L\\xe4den" in done.stdout or "L\\u00e4den" in done.stdout
+
+
+_FAILS = """
+import sys
+from app.cli.main import commands, main
+
+@commands.command()
+def fail() -> None:
+    raise RuntimeError("hunter2\\nhunter3")
+
+sys.argv = ["twokeys", "fail"]
+main()
+"""
+
+
+def test_whatever_goes_wrong_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _FAILS]
+    done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "twokeys: Something went wrong (RuntimeError). TWOKEYS_LOG_LEVEL=debug shows where.\n"
 
 
 @pytest.mark.parametrize("command", [("create", EMAIL), ("reset-2fa", EMAIL, "--reason", "Lost her phone")])

@@ -1,5 +1,6 @@
 """`twokeys dev`: everything on one machine, and nothing of it left after Ctrl-C."""
 
+import asyncio
 import re
 import shutil
 import signal
@@ -8,10 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
 from tests.support.marks import PATIENCE
+from tests.support.postgres import Server
 from tests.support.service import (
     environment,
     free_port,
@@ -123,13 +126,35 @@ def test_a_full_disk_is_one_line(home: Path) -> None:
     assert "no space left on device" in refusal(home, "--data", "full")
 
 
-def test_it_takes_a_database_that_is_given(home: Path, database_url: str) -> None:
+def test_it_takes_a_database_that_is_given_with_a_word(home: Path, database_url: str) -> None:
     port = free_port()
-    with running("dev", "--port", str(port), env=over(database_url), cwd=home) as process:
+    env = over(database_url)
+    with running("dev", "--port", str(port), "--use-database-url", env=env, cwd=home) as process:
         wait_until_ready(f"http://127.0.0.1:{port}", process, home)
         assert postgres_under(home) == []
         process.send_signal(signal.SIGINT)
         assert process.wait(15) == 0, output_of(home)
+
+
+def test_a_database_of_the_environment_is_left_alone(home: Path, postgres: Server) -> None:
+    url = asyncio.run(postgres.create("dev_foreign"))
+    try:
+        port = free_port()
+        with running("dev", "--port", str(port), env=over(url), cwd=home) as process:
+            wait_until_ready(f"http://127.0.0.1:{port}", process, home)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(15) == 0, output_of(home)
+        assert asyncio.run(tables_of(url)) == []
+    finally:
+        asyncio.run(postgres.drop("dev_foreign"))
+
+
+async def tables_of(url: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    finally:
+        await connection.close()
 
 
 def refusal(cwd: Path, *arguments: str) -> str:

@@ -18,8 +18,8 @@ PUBLIC = "https://id.example.com"
         ("http://[::1]:8000/", "http://[::1]:8000"),
     ],
 )
-def test_a_public_url_is_an_origin(text: str, requester: str) -> None:
-    assert check_public_url(text) == requester
+def test_a_public_url_is_an_origin(text: str, origin: str) -> None:
+    assert check_public_url(text) == origin
 
 
 @pytest.mark.parametrize(
