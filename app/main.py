@@ -24,10 +24,12 @@ from app.login.routes import login_routes
 from app.observability.metrics import mount_metrics
 from app.password_reset.routes import password_reset_routes
 from app.profile.routes import profile_routes
+from app.reauthentication.routes import reauthentication_routes
 from app.services import Services, build_services
 from app.settings import Settings
 from app.tokens.guard import Guard
 from app.tokens.routes import token_routes
+from app.two_factor.authenticators.routes import authenticator_routes
 from app.two_factor.routes import two_factor_routes
 
 
@@ -67,7 +69,7 @@ def create_app(
     if settings.docs:
         mount_docs(app)
     if settings.console:
-        mount_console(app, notice)
+        mount_console(app, settings.public_url, notice)
     if settings.metrics:
         mount_metrics(app)
     # What is added last stands outermost.
@@ -89,6 +91,8 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(login_routes(services.login))
     app.include_router(profile_routes(services.profile, services.two_factor, services.tokens, guard))
     app.include_router(two_factor_routes(services.two_factor, guard))
+    app.include_router(authenticator_routes(services.authenticators, guard))
+    app.include_router(reauthentication_routes(services.reauthentication, guard))
     app.include_router(password_reset_routes(services.password_reset))
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))

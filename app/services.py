@@ -25,14 +25,20 @@ from app.mail.rendering import MailTemplates
 from app.mail.service import Outbox
 from app.password_reset.service import PasswordReset
 from app.profile.service import Profile
+from app.reauthentication.service import Reauthentication
 from app.security.hasher import Hasher
 from app.security.password_rules import PasswordRules
 from app.security.secret_box import SecretBox
 from app.settings import Mail, Settings, SettingsRefused
 from app.tokens.service import Tokens
+from app.two_factor.additions import Additions
+from app.two_factor.authenticators.service import AuthenticatorService
+from app.two_factor.credentials import CredentialVerifier
 from app.two_factor.service import TwoFactor
+from app.two_factor.signed_challenges import ChallengeSigner
 from app.two_factor.transfer import AuthenticatorTransfer
 from app.two_factor.verifier import CodeVerifier
+from app.two_factor.webauthn import RelyingParty
 from app.worker import Worker
 
 if TYPE_CHECKING:
@@ -54,6 +60,9 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
+    credentials: CredentialVerifier
+    authenticators: AuthenticatorService
+    reauthentication: Reauthentication
     login: Login
     password_reset: PasswordReset
     profile: Profile
@@ -124,6 +133,34 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
     )
+    additions = Additions(
+        database=database,
+        tokens=tokens,
+        changes=changes,
+        verifier=verifier,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
+    credentials = CredentialVerifier(
+        database=database,
+        party=RelyingParty(settings.relying_party_id, settings.issuer, settings.relying_party_origins),
+        signer=ChallengeSigner(settings.keys()),
+        wrong_per_challenge=settings.wrong_codes_per_challenge,
+        accounts=accounts,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
+    authenticators = AuthenticatorService(
+        database=database,
+        clock=clock,
+        fresh_seconds=settings.fresh_seconds,
+        accounts=accounts,
+        tokens=tokens,
+        changes=changes,
+        additions=additions,
+        credentials=credentials,
+        audit_log=audit_log,
+    )
     two_factor = TwoFactor(
         database=database,
         clock=clock,
@@ -133,8 +170,17 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         tokens=tokens,
         changes=changes,
         verifier=verifier,
+        additions=additions,
         audit_log=audit_log,
         outbox=outbox,
+    )
+    reauthentication = Reauthentication(
+        database=database,
+        clock=clock,
+        accounts=accounts,
+        tokens=tokens,
+        two_factor=two_factor,
+        credentials=credentials,
     )
     login = Login(
         database=database,
@@ -143,6 +189,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         accounts=accounts,
         tokens=tokens,
         two_factor=two_factor,
+        credentials=credentials,
         audit_log=audit_log,
     )
     password_reset = PasswordReset(
@@ -171,6 +218,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         accounts=accounts,
         changes=changes,
         two_factor=two_factor,
+        authenticators=authenticators,
         password_reset=password_reset,
         audit_log=audit_log,
         outbox=outbox,
@@ -198,7 +246,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         traces.watch(database)
         mailer = traces.mails_of(mailer)
     delivery = Delivery(database, clock, secret_box, mailer, templates)
-    sweeping = (two_factor, password_reset, accounts, tokens, outbox, audit_log)
+    sweeping = (two_factor, credentials, password_reset, accounts, tokens, outbox, audit_log)
     worker = Worker(
         database=database,
         clock=clock,
@@ -220,6 +268,9 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         accounts=accounts,
         tokens=tokens,
         two_factor=two_factor,
+        credentials=credentials,
+        authenticators=authenticators,
+        reauthentication=reauthentication,
         login=login,
         password_reset=password_reset,
         profile=profile,

@@ -13,6 +13,7 @@ from app.admin.schemas import (
     ChangeAccount,
     CreateAccount,
     PasswordResetSent,
+    ResetTwoFactor,
     TokensRevoked,
     TwoFactorReset,
     WithReason,
@@ -31,6 +32,7 @@ from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
 from app.tokens.schemas import Revoked
+from app.two_factor.domain import LastAuthenticator
 
 _Dependency = Callable[..., Awaitable[Operator]]
 _CLIENT = (InvalidClient, InsufficientRole)
@@ -114,11 +116,18 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
     @router.post(
         "/accounts/{id}/2fa/reset",
         summary="Turn off a person's two-factor authentication",
-        responses=refuses(*_CLIENT, NotFound),
+        responses=refuses(*_CLIENT, NotFound, LastAuthenticator),
     )
-    async def reset_two_factor(by: By, id: UUID, body: WithReason, requester: FromRequester) -> TwoFactorReset:
-        """Also ends a lock by wrong codes, and everything that the account had. The person is mailed."""
-        return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by, requester))
+    async def reset_two_factor(by: By, id: UUID, body: ResetTwoFactor, requester: FromRequester) -> TwoFactorReset:
+        """Also ends a lock by wrong codes, and everything that the account had. The person is mailed.
+
+        With `authenticator_id` that one alone is removed, unless it is the last.
+        """
+        if body.authenticator_id is None:
+            return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by, requester))
+        return TwoFactorReset.of(
+            await admin.remove_authenticator(id, body.authenticator_id, body.reason, by, requester)
+        )
 
     @router.post(
         "/accounts/{id}/tokens/revoke", summary="Revoke a person's tokens", responses=refuses(*_CLIENT, NotFound)

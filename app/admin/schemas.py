@@ -9,7 +9,17 @@ from pydantic import Field
 from app.admin import domain
 from app.audit import domain as activity
 from app.authentication.schemas import Account, TwoFactor
-from app.http.schemas import AddressIn, IpOut, PasswordIn, Reason, RequestModel, ResponseModel, Timestamp, UserAgentOut
+from app.http.schemas import (
+    AddressIn,
+    IdIn,
+    IpOut,
+    PasswordIn,
+    Reason,
+    RequestModel,
+    ResponseModel,
+    Timestamp,
+    UserAgentOut,
+)
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import TurnedOff
 
@@ -25,6 +35,10 @@ class ChangeAccount(RequestModel):
 
 class WithReason(RequestModel):
     reason: Reason
+
+
+class ResetTwoFactor(WithReason):
+    authenticator_id: IdIn | None = Field(default=None, description="Only this authenticator.")
 
 
 class TwoFactorReset(ResponseModel):

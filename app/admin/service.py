@@ -23,6 +23,8 @@ from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.password_reset.service import PasswordReset
 from app.tokens.domain import Revoked
+from app.two_factor.authenticators.service import AuthenticatorService
+from app.two_factor.domain import state_of
 from app.two_factor.service import TwoFactor
 
 
@@ -37,6 +39,7 @@ class Admin:
     accounts: Accounts
     changes: CredentialChange
     two_factor: TwoFactor
+    authenticators: AuthenticatorService
     password_reset: PasswordReset
     audit_log: AuditLog
     outbox: Outbox
@@ -117,6 +120,16 @@ class Admin:
             await self.audit_log.forget(connection, id)
             await self.outbox.forget(connection, id)
             await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NO_REQUESTER, at)
+
+    async def remove_authenticator(
+        self, id: UUID, authenticator_id: UUID, reason: str, operator: Operator, requester: Requester
+    ) -> TwoFactorReset:
+        """One alone; everything that the account had dies as well. Raises FieldError, NotFound, LastAuthenticator."""
+        details = {**operator.as_details(), "reason": read_reason(reason)}
+        async with self._change(id, operator, requester) as change:
+            revoked = await self.authenticators.remove_for_operator(change, authenticator_id, details)
+            factor = await self.two_factor.factor_in(change.connection, id)
+        return TwoFactorReset(state_of(factor, self.clock.now()), revoked)
 
     async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""

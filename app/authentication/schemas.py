@@ -18,6 +18,7 @@ class TwoFactor(ResponseModel):
     last_used_at: Timestamp | None
     enrollment_expires_at: Timestamp | None = Field(examples=[None])
     recovery_codes_remaining: int = Field(examples=[10])
+    methods: list[str] = Field(description="The kinds of authenticators that the account has.", examples=[["totp"]])
 
     @classmethod
     def of(cls, state: domain.TwoFactorState) -> Self:
@@ -27,6 +28,7 @@ class TwoFactor(ResponseModel):
             last_used_at=state.last_used_at,
             enrollment_expires_at=state.enrollment_expires_at,
             recovery_codes_remaining=state.recovery_codes_remaining,
+            methods=[*state.methods],
         )
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.kernel.refusal import ClientRefused, Malformed, NotAllowed
-from app.tokens.domain import Caller
+from app.kernel.refusal import ClientRefused, Malformed, NotAllowed, NotAuthenticated, StepUp
+from app.tokens.domain import Assurance, Caller
 
 
 class Role(StrEnum):
@@ -72,6 +72,15 @@ class IntrospectionResult:
     caller: Caller | None
 
 
+@dataclass(frozen=True)
+class Requirement:
+    """How well a request must be proved to pass. `max_age` is in seconds."""
+
+    acr: Assurance | None = None
+    phishing_resistant: bool = False
+    max_age: int | None = None
+
+
 class InvalidClient(ClientRefused):
     code = "invalid_client"
     title = "The client's id or secret is wrong."
@@ -82,9 +91,16 @@ class InsufficientRole(NotAllowed):
     title = "This client does not have the role for that."
 
 
-class InsufficientAuthentication(NotAllowed):
+class InsufficientAuthentication(StepUp, NotAllowed):
     code = "insufficient_authentication"
-    title = "This needs a log-in with two factors."
+    title = "This needs a log-in with two factors, or by a security key or passkey."
+
+
+class ProofTooOld(StepUp, NotAuthenticated):
+    """`auth_time` lies further back than the asking service takes (RFC 9470)."""
+
+    code = "reauthentication_required"
+    title = "This needs a newer proof; prove once more that it is you."
 
 
 class TokenMissing(Malformed):

@@ -11,6 +11,8 @@ from app.clients.domain import (
     InsufficientAuthentication,
     InsufficientRole,
     InvalidClient,
+    ProofTooOld,
+    Requirement,
     Role,
     TokenMissing,
 )
@@ -46,6 +48,7 @@ _FORM: dict[str, Any] = {
     }
 }
 
+_LONGEST_AGE = 10 * 365 * 24 * 3600
 _PASSED: dict[int | str, dict[str, Any]] = {
     204: {
         "description": "It may pass. The headers say whose request it is.",
@@ -53,6 +56,7 @@ _PASSED: dict[int | str, dict[str, Any]] = {
             "X-Auth-Account-Id": {"required": True, "schema": {"type": "string", "format": "uuid"}},
             "X-Auth-Email": {"required": True, "schema": {"type": "string"}},
             "X-Auth-Acr": {"required": True, "schema": {"type": "string", "enum": ["aal1", "aal2"]}},
+            "X-Auth-Amr": {"required": True, "schema": {"type": "string", "examples": ["pwd,otp,mfa"]}},
         },
     }
 }
@@ -150,15 +154,26 @@ def forward_auth_routes(clients: Clients, guard: Guard) -> APIRouter:
         "/forward-auth",
         status_code=204,
         summary="Let a proxy ask whether a request may pass",
-        responses=refuses(InvalidToken, InsufficientAuthentication) | _PASSED,
+        responses=refuses(InvalidToken, InsufficientAuthentication, ProofTooOld) | _PASSED,
     )
-    async def forward_auth(caller: AnyToken, acr: Annotated[Assurance | None, Query()] = None) -> Response:
+    async def forward_auth(
+        caller: AnyToken,
+        acr: Annotated[Assurance | None, Query()] = None,
+        phishing_resistant: Annotated[
+            bool | None, Query(description="Only what a security key or passkey took part in.")
+        ] = None,
+        max_age: Annotated[
+            int | None, Query(ge=0, le=_LONGEST_AGE, description="How many seconds ago the proof may be.")
+        ] = None,
+    ) -> Response:
         """For nginx `auth_request`, Traefik and Caddy; with `acr=aal2` only a log-in with two factors passes."""
-        clients.require_assurance(caller, acr)
+        requirement = Requirement(acr, phishing_resistant=bool(phishing_resistant), max_age=max_age)
+        clients.require_proof(caller, requirement)
         headers = {
             "X-Auth-Account-Id": str(caller.account.id),
             "X-Auth-Email": caller.account.address,
             "X-Auth-Acr": caller.token.assurance.value,
+            "X-Auth-Amr": ",".join(caller.token.amr),
         }
         return Response(status_code=204, headers=headers)
 

@@ -29,6 +29,12 @@ class ActiveToken(ResponseModel):
     amr: Methods
     acr: Literal["aal1", "aal2"] = Field(examples=["aal2"])
     kind: Literal["session", "personal"]
+    phishing_resistant: bool = Field(
+        description="Whether a security key or passkey took part, which answers only our own pages.", examples=[True]
+    )
+    epoch: int = Field(
+        description="The account's credential epoch: a cached answer with a smaller one is out of date.", examples=[3]
+    )
 
     @classmethod
     def of(cls, caller: Caller) -> Self:
@@ -45,6 +51,8 @@ class ActiveToken(ResponseModel):
             amr=list(token.amr),
             acr=token.assurance.value,
             kind=token.kind.value,
+            phishing_resistant=token.is_phishing_resistant,
+            epoch=caller.account.epoch,
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from app.clients.batcher import IntrospectionBatcher
@@ -13,6 +14,8 @@ from app.clients.domain import (
     IntrospectionRequest,
     InvalidClient,
     MadeClient,
+    ProofTooOld,
+    Requirement,
     Role,
 )
 from app.clients.repository import ClientRows
@@ -81,8 +84,13 @@ class Clients:
     async def revoke(self, client: Client, secret: str, requester: Requester) -> None:
         await self.tokens.revoke_by_secret(secret, requester, client_id=str(client.id))
 
-    @staticmethod
-    def require_assurance(caller: Caller, least: Assurance | None) -> None:
-        """Raises InsufficientAuthentication."""
-        if least is Assurance.AAL2 and caller.token.assurance is not Assurance.AAL2:
-            raise InsufficientAuthentication
+    def require_proof(self, caller: Caller, requirement: Requirement) -> None:
+        """Raises InsufficientAuthentication, ProofTooOld."""
+        token = caller.token
+        if requirement.acr is Assurance.AAL2 and token.assurance is not Assurance.AAL2:
+            raise InsufficientAuthentication(requirements={"acr_values": Assurance.AAL2})
+        if requirement.phishing_resistant and not token.is_phishing_resistant:
+            raise InsufficientAuthentication(requirements={})
+        age = requirement.max_age
+        if age is not None and self.clock.now() - token.authenticated_at > timedelta(seconds=age):
+            raise ProofTooOld(requirements={"max_age": str(age)}, max_age=age)

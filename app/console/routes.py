@@ -9,13 +9,15 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 from app.console.pages import Page, content_security_policy, page_headers, pages_under
 
 _STATIC = Path(__file__).parent / "static"
 _INDEX = "index.html"
 _NOT_FOUND = "not-found.html"
+_CHANGE_PASSWORD = "/console/#/authentication-methods/password"
+_AUTHENTICATORS = "/console/#/authentication-methods"
 _NOTICE_MARK = b"<!-- development notice -->"
 _PRELOADS_MARK = "<!-- module preloads -->"
 _OWN_FILE = re.compile(r'="/console/(?=[a-z])')
@@ -45,7 +47,7 @@ class DevelopmentNotice:
         )
 
 
-def mount_console(app: FastAPI, notice: DevelopmentNotice | None = None) -> None:
+def mount_console(app: FastAPI, public_url: str, notice: DevelopmentNotice | None = None) -> None:
     files = pages_under(_STATIC)
     version = _version_of(files)
     shells = {name: _with_version(files[name], files, version) for name in (_INDEX, _NOT_FOUND)}
@@ -71,7 +73,22 @@ def mount_console(app: FastAPI, notice: DevelopmentNotice | None = None) -> None
             return shells[_NOT_FOUND].response(request, headers, status=404)
         raise HTTPException(404)
 
-    for address, endpoint in (("/", root), ("/console", root), ("/console/{path:path}", console)):
+    async def change_password() -> Response:
+        """W3C: A Well-Known URL for Changing Passwords."""
+        return RedirectResponse(f"{public_url}{_CHANGE_PASSWORD}", status_code=302)
+
+    async def passkey_endpoints() -> Response:
+        """W3C: A Well-Known URL for Relying Party Passkey Endpoints."""
+        page = f"{public_url}{_AUTHENTICATORS}"
+        return JSONResponse({"enroll": page, "manage": page})
+
+    for address, endpoint in (
+        ("/", root),
+        ("/console", root),
+        ("/console/{path:path}", console),
+        ("/.well-known/change-password", change_password),
+        ("/.well-known/passkey-endpoints", passkey_endpoints),
+    ):
         app.add_api_route(address, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
 
 

@@ -21,7 +21,7 @@ class FrontendConfig(ResponseModel):
     )
     disable_requires_code: bool = Field(examples=[False])
     two_factor_policy: Literal["optional", "required"] = "optional"
-    passkey_login: bool = Field(description="Whether `/v1/login/passkey` is there.", examples=[False])
+    passkey_login: bool = Field(description="Whether `/v1/login/passkey` is there.", examples=[True])
     session_max_seconds: int = Field(examples=[86400])
     locales: list[str] = Field(
         description="BCP 47 tags of the languages that the mails are written in.", examples=[["en"]]
@@ -38,7 +38,7 @@ class FrontendConfig(ResponseModel):
             password_reset_seconds=settings.password_reset_seconds,
             password_reset_policy=settings.password_reset_policy,
             disable_requires_code=settings.disable_requires_code,
-            passkey_login=False,
+            passkey_login=settings.passkey_login,
             session_max_seconds=settings.session_max_seconds,
             locales=["en"],
             support_url=settings.support_url,

@@ -26,6 +26,7 @@ from app.kernel.refusal import (
     NotAuthenticated,
     NotFound,
     Refusal,
+    StepUp,
     TooMany,
     Unacceptable,
     Unavailable,
@@ -125,6 +126,9 @@ def status_of(refusal: type[Refusal]) -> int:
 
 
 def _challenge(status: int, refusal: Refusal) -> dict[str, str]:
+    if isinstance(refusal, StepUp):
+        named = {"error": "insufficient_user_authentication"} | dict(refusal.requirements)
+        return {"WWW-Authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in named.items())}
     if status != 401 or not isinstance(refusal, BearerRefused | ClientRefused):  # noqa: PLR2004
         return {}
     return {"WWW-Authenticate": "Bearer" if isinstance(refusal, BearerRefused) else "Basic"}

@@ -1,5 +1,6 @@
 """Refusals, by kind. A module names what is true; `http/problems.py` alone knows statuses."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -17,6 +18,14 @@ class Refusal(Exception):
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.members = members
+
+
+class StepUp(Refusal):
+    """Proved by too little, or too long ago; `requirements` say what would do (RFC 9470 §3)."""
+
+    def __init__(self, detail: str | None = None, *, requirements: Mapping[str, str], **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.requirements = requirements
 
 
 class NotAuthenticated(Refusal):

@@ -16,6 +16,7 @@ class SecretKind(StrEnum):
     SESSION = "tks_"
     PERSONAL = "tkp_"
     CHALLENGE = "tkc_"
+    REGISTRATION = "tkw_"
     RESET = "tkr_"
     CLIENT = "tki_"
 

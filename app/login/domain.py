@@ -13,6 +13,7 @@ class ChallengeIssued:
     secret: SecretStr
     created_at: datetime
     expires_in: int
+    methods: tuple[str, ...]
 
 
 class InvalidCredentials(NotAuthenticated):

@@ -10,12 +10,13 @@ from app.authentication.schemas import Grant
 from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
+from app.kernel.refusal import NotFound, Overloaded, RateLimited, TooManyAttempts
 from app.login.domain import InvalidCredentials
-from app.login.schemas import LogIn, SecondStep, TwoFactorRequired
+from app.login.schemas import LogIn, LogInByPasskey, RequestOptions, SecondStep, SecondStepOptions, TwoFactorRequired
 from app.login.service import Login
+from app.two_factor.authenticators.schemas import AssertionRequest, NoMembers
 from app.two_factor.challenges.domain import ChallengeExpired
-from app.two_factor.domain import WrongCodeAtLogin
+from app.two_factor.domain import InvalidCredentialAtLogin, MethodNotAvailable, WrongCodeAtLogin
 
 LoginAnswer = Annotated[Grant | TwoFactorRequired, Field(discriminator="status")]
 
@@ -37,9 +38,36 @@ def login_routes(login: Login) -> APIRouter:
     @router.post(
         "/two-factor",
         summary="Log in: the second step",
-        responses=refuses(WrongCodeAtLogin, ChallengeExpired, TooManyAttempts),
+        responses=refuses(WrongCodeAtLogin, InvalidCredentialAtLogin, ChallengeExpired, TooManyAttempts, RateLimited),
     )
     async def log_in_second_step(body: SecondStep, requester: FromRequester) -> Grant:
-        return Grant.of(await login.by_code(body.challenge, body.code, requester))
+        """By a code, or by a security key's answer to the options."""
+        if body.code is not None:
+            return Grant.of(await login.by_code(body.challenge, body.code, requester))
+        assert body.credential is not None  # noqa: S101 - held by the schema
+        return Grant.of(await login.by_credential(body.challenge, body.credential, requester))
+
+    @router.post(
+        "/two-factor/options",
+        summary="Ask for a security key, for the second step",
+        responses=refuses(ChallengeExpired, MethodNotAvailable, RateLimited),
+    )
+    async def request_second_step(body: SecondStepOptions, requester: FromRequester) -> RequestOptions:
+        """Each answer needs options of its own."""
+        return RequestOptions(public_key=await login.second_step_options(body.challenge, requester))
+
+    @router.post("/passkey/options", summary="Ask for a passkey, to log in", responses=refuses(NotFound, RateLimited))
+    async def request_passkey(_: NoMembers, requester: FromRequester) -> AssertionRequest:
+        """The same for everybody; any passkey of this service may answer."""
+        return AssertionRequest.of(await login.passkey_options(requester))
+
+    @router.post(
+        "/passkey",
+        summary="Log in by passkey alone",
+        responses=refuses(NotFound, InvalidCredentialAtLogin, RateLimited),
+    )
+    async def log_in_by_passkey(body: LogInByPasskey, requester: FromRequester) -> Grant:
+        """A passkey that verified its user is both factors."""
+        return Grant.of(await login.by_passkey(body.challenge, body.credential, requester))
 
     return router

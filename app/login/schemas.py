@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
 from app.login import domain
+from app.two_factor.authenticators.schemas import CredentialIn, PublicKeyOut
 from app.two_factor.schemas import CodeIn
 
 
@@ -16,18 +17,49 @@ class LogIn(RequestModel):
 
 
 class TwoFactorRequired(ResponseModel):
-    """The password is right; now send a code with this challenge."""
+    """The password is right; now send a code or a credential with this challenge."""
 
     status: Literal["two_factor_required"] = "two_factor_required"
     challenge: str = Field(examples=["tkc_…"])
     expires_in: int = Field(examples=[300])
-    methods: tuple[Literal["totp", "recovery_code"], ...] = ("totp", "recovery_code")
+    methods: list[str] = Field(
+        description="What the account can prove its second factor by: `totp`, `webauthn`, `recovery_code`.",
+        examples=[["totp", "recovery_code"]],
+    )
 
     @classmethod
     def of(cls, issued: domain.ChallengeIssued) -> Self:
-        return cls(challenge=issued.secret.get_secret_value(), expires_in=issued.expires_in)
+        return cls(
+            challenge=issued.secret.get_secret_value(), expires_in=issued.expires_in, methods=list(issued.methods)
+        )
+
+
+ChallengeIn = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["tkc_…"])]
+
+
+class SecondStepOptions(RequestModel):
+    challenge: ChallengeIn
+
+
+class RequestOptions(ResponseModel):
+    public_key: PublicKeyOut = Field(description="For `PublicKeyCredential.parseRequestOptionsFromJSON()`.")
 
 
 class SecondStep(RequestModel):
-    challenge: Annotated[str, StringConstraints(min_length=1, max_length=256)] = Field(examples=["tkc_…"])
-    code: CodeIn
+    """With exactly one of `code` and `credential`."""
+
+    challenge: ChallengeIn
+    code: CodeIn | None = None
+    credential: CredentialIn | None = None
+
+    @model_validator(mode="after")
+    def _is_one_proof(self) -> Self:
+        if (self.code is None) == (self.credential is None):
+            message = "Send a code or a credential."
+            raise ValueError(message)
+        return self
+
+
+class LogInByPasskey(RequestModel):
+    challenge: ChallengeIn
+    credential: CredentialIn

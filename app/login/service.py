@@ -1,7 +1,9 @@
 """Logging in, in one step or two."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -13,17 +15,29 @@ from app.audit.service import AuditLog
 from app.authentication.domain import Grant
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
+from app.kernel.refusal import NotFound
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest_if
 from app.login.domain import ChallengeIssued, InvalidCredentials
 from app.observability.metrics import Counter
 from app.settings import Settings
-from app.tokens.domain import BY_PASSWORD, AccountChanged, IssuedToken
+from app.tokens.domain import BY_PASSKEY, BY_PASSWORD, BY_PASSWORD_AND_CREDENTIAL, AccountChanged, IssuedToken
 from app.tokens.service import Tokens
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
-from app.two_factor.domain import Proof, SecondFactor, WrongCode, state_of
+from app.two_factor.credentials import AssertionRequest, CredentialVerifier, PasskeyRefused
+from app.two_factor.domain import (
+    InvalidCredential,
+    InvalidCredentialAtLogin,
+    Proof,
+    ProofByCredential,
+    SecondFactor,
+    WrongCode,
+    state_of,
+)
 from app.two_factor.service import TwoFactor
+from app.two_factor.webauthn import CredentialRefused
 
+_PASSKEY = "log-in by passkey"
 _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
 
 
@@ -35,6 +49,7 @@ class Login:
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
+    credentials: CredentialVerifier
     audit_log: AuditLog
 
     async def by_password(
@@ -107,7 +122,9 @@ class Login:
             secret = await self.two_factor.challenge(connection, account, at, at + timedelta(seconds=life))
             await self.accounts.attempts.forgive(connection, verification.attempt)
         _logins.labels("second_factor_asked", "password").inc()
-        return ChallengeIssued(secret, at, life)
+        factor = verification.found
+        methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else [])) if factor else ()
+        return ChallengeIssued(secret, at, life, methods)
 
     async def _grant_by_code(
         self, account: Account, proof: Proof, challenge: Challenge | None, requester: Requester, at: datetime
@@ -136,6 +153,87 @@ class Login:
         if noted is None:
             raise AccountChanged
         return noted
+
+    async def second_step_options(self, challenge_secret: str, requester: Requester) -> Mapping[str, Any]:
+        """Raises ChallengeExpired, MethodNotAvailable, RateLimited."""
+        at = self.clock.now()
+        await self.accounts.attempts.take_request(requester, at)
+        return await self.credentials.options_at_login(challenge_secret, at)
+
+    async def by_credential(self, challenge_secret: str, answer: Mapping[str, Any], requester: Requester) -> Grant:
+        """The second step by a security key. Raises ChallengeExpired, InvalidCredentialAtLogin, RateLimited."""
+        at = self.clock.now()
+        await self.accounts.attempts.take_request(requester, at)
+        challenge, webauthn_challenge = await self.credentials.count_at_login(challenge_secret, at)
+        account = challenge.account
+        try:
+            proof = await self.credentials.verify(account, answer, webauthn_challenge, BY_PASSWORD_AND_CREDENTIAL)
+            async with (
+                self.credentials.refusing_clones(account, proof, requester, at),
+                self.database.transaction() as connection,
+            ):
+                account = await self._note(connection, account, at)
+                await self.two_factor.spend_challenge(connection, challenge, at)
+                return await self._grant_by_credential(connection, account, proof, challenge.created_at, requester, at)
+        except AccountChanged:
+            raise ChallengeExpired from None
+        except CredentialRefused as refused:
+            await self.credentials.record_refusal(account, refused.reason, requester, at)
+        except InvalidCredential:
+            pass
+        _logins.labels("refused", "credential").inc()
+        left = self.settings.wrong_codes_per_challenge - challenge.wrong_codes
+        if left <= 0:
+            raise ChallengeExpired
+        raise InvalidCredentialAtLogin(attempts_remaining=left)
+
+    async def passkey_options(self, requester: Requester) -> AssertionRequest:
+        """The same for everybody. Raises NotFound where the operator wants no passkeys; RateLimited."""
+        at = self.clock.now()
+        if not self.settings.passkey_login:
+            raise NotFound
+        await self.accounts.attempts.take_request(requester, at)
+        return self.credentials.request_any(_PASSKEY, at)
+
+    async def by_passkey(self, challenge: str, answer: Mapping[str, Any], requester: Requester) -> Grant:
+        """Both factors by one passkey. Raises NotFound, InvalidCredentialAtLogin, RateLimited."""
+        at = self.clock.now()
+        if not self.settings.passkey_login:
+            raise NotFound
+        await self.accounts.attempts.take_request(requester, at)
+        webauthn_challenge = await self.credentials.spend_challenge(challenge, _PASSKEY, at)
+        try:
+            account, proof = await self.credentials.verify_passkey(answer, webauthn_challenge, BY_PASSKEY)
+            async with (
+                self.credentials.refusing_clones(account, proof, requester, at),
+                self.database.transaction() as connection,
+            ):
+                account = await self._note(connection, account, at)
+                return await self._grant_by_credential(connection, account, proof, at, requester, at)
+        except PasskeyRefused as refused:
+            if refused.account is not None:
+                await self.credentials.record_refusal(refused.account, refused.reason, requester, at)
+        except (InvalidCredential, AccountChanged):
+            pass
+        _logins.labels("refused", "passkey").inc()
+        raise InvalidCredentialAtLogin
+
+    async def _grant_by_credential(
+        self,
+        connection: Connection,
+        account: Account,
+        proof: ProofByCredential,
+        proved_at: datetime,
+        requester: Requester,
+        at: datetime,
+    ) -> Grant:
+        """Raises AccountChanged, CounterStalled."""
+        issued = await self.tokens.issue_session(connection, account, proof.amr, proved_at, requester, at)
+        factor = await self.credentials.spend(connection, account, proof, at)
+        await self.accounts.attempts.remember(connection, attempt_at(account.folded_address, requester, at))
+        await self._record_success(connection, account, issued, requester, at)
+        _logins.labels("granted", "passkey" if proof.amr == BY_PASSKEY else "credential").inc()
+        return Grant(issued, account, state_of(factor, at))
 
     async def _record_success(
         self, connection: Connection, account: Account, issued: IssuedToken, requester: Requester, at: datetime

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.kernel.refusal import Conflict, Gone, NotAllowed, TooMany
+from app.kernel.refusal import Conflict, Gone, TooMany
 from app.kernel.requester import Requester
 from app.tokens.domain import Revoked
 
@@ -78,8 +78,3 @@ class TooManyResetMails(TooMany):
 class AccountDisabled(Conflict):
     code = "account_disabled"
     title = "The account is disabled; a reset link would not work."
-
-
-class SecondFactorRequired(NotAllowed):
-    code = "second_factor_required"
-    title = "This account needs a code of its second factor as well."

@@ -7,7 +7,7 @@ from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
-from app.password_reset.domain import ResetTokenInvalid, SecondFactorRequired
+from app.password_reset.domain import ResetTokenInvalid
 from app.password_reset.schemas import (
     AskForReset,
     CheckReset,
@@ -17,7 +17,7 @@ from app.password_reset.schemas import (
     ResetCompleted,
 )
 from app.password_reset.service import PasswordReset
-from app.two_factor.domain import WrongCode
+from app.two_factor.domain import SecondFactorRequired, WrongCode
 
 
 def password_reset_routes(password_reset: PasswordReset) -> APIRouter:

@@ -28,13 +28,12 @@ from app.password_reset.domain import (
     ResetLink,
     ResetRequest,
     ResetTokenInvalid,
-    SecondFactorRequired,
     TooManyResetMails,
     TwoFactorOutcome,
 )
 from app.password_reset.repository import ResetLinks, ResetRequests
 from app.settings import PasswordResetPolicy, Settings
-from app.two_factor.domain import Proof, SecondFactor
+from app.two_factor.domain import Proof, SecondFactor, SecondFactorRequired
 from app.two_factor.service import TwoFactor
 
 _REQUESTS_AT_ONCE = 20

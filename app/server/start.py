@@ -21,6 +21,7 @@ from app.server.server import CannotServe, listen, run
 from app.server.workers import supervise
 from app.services import open_traces
 from app.settings import Mail, Settings, SettingsRefused
+from app.two_factor.credentials import count_foreign_credentials
 
 _log = structlog.get_logger(__name__)
 
@@ -42,12 +43,18 @@ async def check(settings: Settings, *, sends_mail: bool = True) -> None:
             if is_behind(revision):
                 raise CannotServe("The database schema is behind; run `twokeys migrate` first.")
             unknown = await count_unknown_seals(connection, secret_box)
+            foreign = await count_foreign_credentials(connection, settings.relying_party_id)
     finally:
         await database.close()
     if unknown:
         raise CannotServe(
             f"{unknown} stored secret(s) can't be opened, since the key is not in TWOKEYS_SECRET_KEYS; add that key"
             " behind the first one."
+        )
+    if foreign:
+        raise CannotServe(
+            f"{foreign} security key(s) and passkey(s) were registered for another RP id and can't be used; set"
+            " TWOKEYS_WEBAUTHN_RP_ID to that one, or TWOKEYS_PUBLIC_URL back to its host."
         )
 
 

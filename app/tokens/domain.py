@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from app.accounts.domain import Account
 from app.kernel.page import PageOf
-from app.kernel.refusal import Conflict, NotAllowed
+from app.kernel.refusal import Conflict, NotAllowed, StepUp
 from app.kernel.secret import SecretKind
 
 BY_PASSWORD = ("pwd",)
@@ -126,11 +126,14 @@ class TokenLimitReached(Conflict):
     title = "This account has as many personal tokens as it may have; revoke one first."
 
 
-class ReauthenticationRequired(NotAllowed):
+class ReauthenticationRequired(StepUp, NotAllowed):
     """`max_age` (seconds) is how old a proof by two factors may be for this."""
 
     code = "reauthentication_required"
     title = "Prove once more that it is you, with both factors."
+
+    def __init__(self, *, max_age: int) -> None:
+        super().__init__(requirements={"max_age": str(max_age)}, max_age=max_age)
 
 
 def require_fresh(caller: Caller, at: datetime, *, within_seconds: int) -> None:

@@ -250,6 +250,25 @@ class Tokens:
         except NotFound:
             raise InvalidToken from None
 
+    async def replace_session(
+        self,
+        connection: Connection,
+        caller: Caller,
+        amr: Sequence[str],
+        authenticated_at: datetime,
+        requester: Requester,
+        at: datetime,
+        *,
+        reason: str,
+    ) -> tuple[IssuedToken, Revoked]:
+        """A session takes the place of the calling one, which `lock_caller` has locked. Raises InvalidToken."""
+        try:
+            await self._revoke(connection, caller.account, caller.token.id, requester, reason=reason)
+        except NotFound:
+            raise InvalidToken from None
+        issued = await self.issue_session(connection, caller.account, amr, authenticated_at, requester, at)
+        return issued, Revoked(sessions=1)
+
     async def revoke_by_secret(self, secret: str, requester: Requester, *, client_id: str) -> None:
         """RFC 7009: what is not a live token is as good as revoked."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)

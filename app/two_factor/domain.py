@@ -23,14 +23,15 @@ _DECORATION = frozenset({"Pd", "Zs", "Cf"})
 _OTHER_DASHES = "\N{MINUS SIGN}\N{HYPHEN BULLET}\N{MODIFIER LETTER MINUS SIGN}"
 _CODES_BEFORE_THE_CLOCK_HINT = 2
 APP_NAME, SECURITY_KEY_NAME, PASSKEY_NAME = "Authenticator app", "Security key", "Passkey"
-MOST_APPS = 3
-"""Each app adds codes that are valid at a time, and so a better guess."""
-MOST_CREDENTIALS = 10
 
 
 class Kind(StrEnum):
     TOTP = "totp"
     WEBAUTHN = "webauthn"
+
+
+MOST_OF = {Kind.TOTP: 3, Kind.WEBAUTHN: 10}
+"""Each app adds codes that are valid at a time, and so a better guess; so there are few of them."""
 
 
 @dataclass(frozen=True)
@@ -150,14 +151,6 @@ class Issued:
 
 
 @dataclass(frozen=True)
-class TurnedOn:
-    """2FA is on; the recovery codes are shown once."""
-
-    changed: Changed
-    recovery_codes: Sequence[str] = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Authenticator:
     """What the owner may know of one. `passkey` and `backed_up` are None for an app."""
 
@@ -168,6 +161,15 @@ class Authenticator:
     last_used_at: datetime | None
     passkey: bool | None
     backed_up: bool | None
+
+
+@dataclass(frozen=True)
+class Added:
+    """An authenticator was added; the recovery codes are those of the first one, and shown once."""
+
+    changed: Changed
+    authenticator: Authenticator
+    recovery_codes: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ class WrongCodeAtLogin(NotAuthenticated):
 
 class AlreadyEnabled(Conflict):
     code = "two_factor_already_enabled"
-    title = "Two-factor authentication is on already; turn it off first to change the device."
+    title = "Two-factor authentication is on already; say whether to add a device or to replace one."
 
 
 class NotEnabled(Conflict):
@@ -255,6 +257,11 @@ class InvalidCredentialAtLogin(NotAuthenticated):
 class MethodNotAvailable(Conflict):
     code = "method_not_available"
     title = "This account has no security key or passkey."
+
+
+class SecondFactorRequired(NotAllowed):
+    code = "second_factor_required"
+    title = "This account needs its second factor as well."
 
 
 class LastAuthenticator(Conflict):

@@ -9,12 +9,14 @@ from app.authentication.schemas import TwoFactor as TwoFactorOut
 from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
-from app.tokens.domain import Caller, SessionRequired
+from app.kernel.refusal import InvalidToken, NotFound, Overloaded, TooManyAttempts
+from app.tokens.domain import Caller, ReauthenticationRequired, SessionRequired
 from app.tokens.guard import Guard
 from app.two_factor import schemas
 from app.two_factor.domain import (
     AlreadyEnabled,
+    AuthenticatorExists,
+    AuthenticatorLimitReached,
     EnrollmentExpired,
     NoPendingEnrollment,
     NotEnabled,
@@ -38,13 +40,27 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         "/enrollment",
         status_code=201,
         summary="Begin to enroll a device",
-        responses=refuses(*_ASKS_FOR_PASSWORD, AlreadyEnabled),
+        responses=refuses(
+            *_ASKS_FOR_PASSWORD, ReauthenticationRequired, AlreadyEnabled, AuthenticatorLimitReached, NotFound
+        ),
     )
     async def begin_enrollment(
         caller: Session, body: schemas.BeginEnrollment, requester: FromRequester
     ) -> schemas.Enrollment:
-        """The secret and its QR code, shown once. A new call replaces the pending enrollment."""
-        return schemas.Enrollment.of(await two_factor.begin(caller, body.password, requester))
+        """The secret and its QR code, shown once. A new call replaces the pending enrollment.
+
+        A device that is replaced works until the new one is confirmed.
+        """
+        return schemas.Enrollment.of(
+            await two_factor.begin(
+                caller,
+                body.password,
+                requester,
+                name=body.name,
+                additional=body.additional,
+                replaces=body.replaces,
+            )
+        )
 
     @router.delete(
         "/enrollment",
@@ -57,13 +73,24 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
 
     @router.post(
         "/confirm",
-        summary="Turn two-factor authentication on",
+        summary="Confirm a device",
         responses=refuses(
-            InvalidToken, SessionRequired, WrongCode, NoPendingEnrollment, EnrollmentExpired, TooManyAttempts
+            InvalidToken,
+            SessionRequired,
+            WrongCode,
+            NoPendingEnrollment,
+            EnrollmentExpired,
+            AuthenticatorExists,
+            AuthenticatorLimitReached,
+            TooManyAttempts,
         ),
     )
     async def confirm_enrollment(caller: Session, body: schemas.Confirm, requester: FromRequester) -> schemas.Confirmed:
-        """By a code of the new device. Everything that the account had is dead; go on with the grant."""
+        """By a code of the new device; go on with the grant.
+
+        The first device turns two-factor authentication on, and a replacement takes the old one's place: everything
+        that the account had is dead. A further one ends only the calling session.
+        """
         return schemas.Confirmed.of(
             await two_factor.confirm(caller, body.code, requester, enrollment_id=body.enrollment_id)
         )

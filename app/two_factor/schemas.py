@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.authentication.domain import Changed
 from app.authentication.schemas import Grant, TwoFactor
@@ -16,6 +16,7 @@ from app.http.schemas import (
     RequestModel,
     ResponseModel,
     Timestamp,
+    printable,
 )
 from app.tokens.schemas import Revoked
 from app.two_factor import domain, totp
@@ -41,8 +42,41 @@ TurnedOff = Annotated[
 ]
 
 
+class Authenticator(ResponseModel):
+    """`passkey` and `backed_up` are null for an authenticator app."""
+
+    id: UUID
+    kind: Literal["totp", "webauthn"] = Field(examples=["webauthn"])
+    name: str = Field(examples=["Blue key"])
+    created_at: Timestamp
+    last_used_at: Timestamp | None
+    passkey: bool | None = Field(description="Whether it can log in without a password.", examples=[False])
+    backed_up: bool | None = Field(description="Whether its maker keeps a copy.", examples=[False])
+
+    @classmethod
+    def of(cls, authenticator: domain.Authenticator) -> Self:
+        return cls(**vars(authenticator) | {"kind": authenticator.kind.value})
+
+
+NameIn = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), AfterValidator(printable), Field(examples=["Blue key"])
+]
+
+
 class BeginEnrollment(RequestModel):
+    """With two-factor authentication on, either `additional` or `replaces`."""
+
     password: PasswordIn
+    name: NameIn | None = None
+    additional: bool = Field(default=False, description="One more authenticator app.")
+    replaces: IdIn | None = Field(default=None, description="The authenticator app whose place it takes.")
+
+    @model_validator(mode="after")
+    def _is_for_one_place(self) -> Self:
+        if self.additional and self.replaces is not None:
+            message = "Send `additional` or `replaces`, not both."
+            raise ValueError(message)
+        return self
 
 
 class Enrollment(ResponseModel):
@@ -75,17 +109,34 @@ class Confirm(RequestModel):
 class Confirmed(ResponseModel):
     two_factor: TwoFactor
     recovery_codes: list[RecoveryCodeOut] = Field(
-        description="Ten codes, each good once; shown in this answer and never again."
+        description="With the first authenticator ten codes, each good once, shown in this answer and never again; "
+        "empty for another one, since the old ones stay."
     )
+    grant: Grant
+    revoked: Revoked
+    authenticator: Authenticator
+
+    @classmethod
+    def of(cls, added: domain.Added) -> Self:
+        changed = added.changed
+        return cls(
+            two_factor=TwoFactor.of(changed.grant.two_factor),
+            recovery_codes=list(added.recovery_codes),
+            grant=Grant.of(changed.grant),
+            revoked=Revoked.of(changed.revoked),
+            authenticator=Authenticator.of(added.authenticator),
+        )
+
+
+class Removed(ResponseModel):
+    two_factor: TwoFactor
     grant: Grant
     revoked: Revoked
 
     @classmethod
-    def of(cls, turned_on: domain.TurnedOn) -> Self:
-        changed = turned_on.changed
+    def of(cls, changed: Changed) -> Self:
         return cls(
             two_factor=TwoFactor.of(changed.grant.two_factor),
-            recovery_codes=list(turned_on.recovery_codes),
             grant=Grant.of(changed.grant),
             revoked=Revoked.of(changed.revoked),
         )

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,28 +19,40 @@ from app.authentication.domain import TWO_FACTOR_OFF, Changed, Grant, TwoFactorS
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
-from app.kernel.refusal import FieldError
+from app.kernel.refusal import FieldError, NotFound
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import SecretBox
 from app.settings import Settings
-from app.tokens.domain import BY_PASSWORD, BY_PASSWORD_AND_CODE, AccountChanged, Caller
+from app.tokens.domain import (
+    BY_PASSWORD,
+    BY_PASSWORD_AND_CODE,
+    AccountChanged,
+    Caller,
+    ReauthenticationRequired,
+    require_fresh,
+)
 from app.tokens.service import Tokens
 from app.two_factor import qr, totp
+from app.two_factor.additions import Additions, Proved
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.domain import (
     APP_NAME,
+    MOST_OF,
+    Added,
     AlreadyEnabled,
+    AuthenticatorExists,
+    AuthenticatorLimitReached,
     Enrollment,
     EnrollmentExpired,
     Issued,
+    Kind,
     NoPendingEnrollment,
     NotEnabled,
     SecondFactor,
-    TurnedOn,
     is_totp_code,
     new_recovery_codes,
     recovery_code_digest,
@@ -62,6 +75,7 @@ class TwoFactor:
     tokens: Tokens
     changes: CredentialChange
     verifier: CodeVerifier
+    additions: Additions
     audit_log: AuditLog
     outbox: Outbox
 
@@ -101,20 +115,36 @@ class TwoFactor:
         found = await SecondFactors(connection).of_each(account_ids)
         return {account_id: state_of(factor, at) for account_id, factor in found.items()}
 
-    async def begin(self, caller: Caller, password: SecretStr, requester: Requester) -> Issued:
-        """A new secret, shown once, in place of a pending one. Raises WrongPassword, AlreadyEnabled, InvalidToken."""
+    async def begin(
+        self,
+        caller: Caller,
+        password: SecretStr,
+        requester: Requester,
+        *,
+        name: str | None = None,
+        additional: bool = False,
+        replaces: UUID | None = None,
+    ) -> Issued:
+        """A new secret, shown once, in place of a pending one; with 2FA on for a further device or a replacement.
+
+        Raises FieldError, ReauthenticationRequired, WrongPassword, AlreadyEnabled, AuthenticatorLimitReached, NotFound,
+        InvalidToken.
+        """
         account, at = caller.account, self.clock.now()
-        if (await self.factor_of(account)).is_enabled:
-            raise AlreadyEnabled
+        beside = additional or replaces is not None
+        if beside and not (await self.factor_of(account)).is_enabled:
+            pointer = "/additional" if additional else "/replaces"
+            raise FieldError(pointer, "Two-factor authentication is not on; leave this out.")
+        if beside:
+            require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
         await self.accounts.reauthenticate(account, password, requester, at)
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
         sealed = self.secret_box.seal(secret.encode(), owner=account.id)
-        pending = Enrollment(id, account.id, sealed, begun_at=at, expires_at=expires_at)
+        pending = Enrollment(id, account.id, sealed, at, expires_at, name, additional, replaces)
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)
-            if (await self.factor_in(connection, account.id)).is_enabled:
-                raise AlreadyEnabled
+            pending = await self._placed(connection, pending)
             await Enrollments(connection).begin(pending, account.epoch)
             await self.audit_log.record(
                 connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, requester=requester
@@ -122,6 +152,24 @@ class TwoFactor:
         uri = totp.provisioning_uri(secret, account_name=account.address, issuer=self.settings.issuer)
         pictures = await asyncio.to_thread(qr.draw, uri)
         return Issued(id, secret, uri, pictures.svg, pictures.png, self.settings.issuer, account.address, expires_at)
+
+    async def _placed(self, connection: Connection, enrollment: Enrollment) -> Enrollment:
+        """Where there is a place for the device; a replacement goes on under the old name unless it has one.
+
+        Raises AlreadyEnabled, AuthenticatorLimitReached, NotFound.
+        """
+        rows, account_id = Authenticators(connection), enrollment.account_id
+        if enrollment.replaces is not None:
+            replaced = await rows.find(account_id, enrollment.replaces)
+            if replaced is None or replaced.kind is not Kind.TOTP:
+                raise NotFound
+            return replace(enrollment, name=enrollment.name or replaced.name)
+        if enrollment.additional:
+            if await rows.count(account_id, Kind.TOTP) >= MOST_OF[Kind.TOTP]:
+                raise AuthenticatorLimitReached
+        elif (await self.factor_in(connection, account_id)).is_enabled:
+            raise AlreadyEnabled
+        return enrollment
 
     async def cancel(self, caller: Caller) -> None:
         """Drops a pending enrollment, if there is one. Raises InvalidToken."""
@@ -145,12 +193,14 @@ class TwoFactor:
 
     async def confirm(
         self, caller: Caller, code: str, requester: Requester, *, enrollment_id: UUID | None = None
-    ) -> TurnedOn:
-        """2FA goes on with the first code of the new device; everything older dies.
+    ) -> Added:
+        """By the first code of the new device. What dies with it depends on whether it is the first, a further one or
+        a replacement.
 
         A code for another enrollment than the pending one, as from a second tab, counts as no attempt.
 
-        Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, InvalidToken.
+        Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, AuthenticatorExists,
+        AuthenticatorLimitReached, InvalidToken.
         """
         account, at = caller.account, self.clock.now()
         enrollment = await self._pending(account, enrollment_id, at)
@@ -160,13 +210,14 @@ class TwoFactor:
         if step is None:
             skew = self._skew(secret, code, at)
             raise await self.verifier.record_wrong_code(account, in_a_row, requester, at, **skew)
-        recovery_codes = new_recovery_codes()
-        async with self.changes.by_caller(caller, requester, at) as change:
-            state = await self._turn_on(change.connection, enrollment, step, recovery_codes, at)
-            record = Record(EventType.TWO_FACTOR_ENABLED, MailKind.TWO_FACTOR_ENABLED)
-            # The password was proved when the enrollment began, and is the older one of the two proofs.
-            issued, revoked = await change.end_with_session(record, BY_PASSWORD_AND_CODE, enrollment.begun_at)
-        return TurnedOn(Changed(Grant(issued, change.account, state), revoked), recovery_codes)
+        store = partial(self._store, enrollment, secret, step, at)
+        # The password was proved when the enrollment began, and is the older one of the two proofs.
+        proved = Proved(BY_PASSWORD_AND_CODE, enrollment.begun_at)
+        if enrollment.replaces is not None:
+            return await self.additions.replacement(caller, enrollment.replaces, store, proved, requester, at)
+        if enrollment.additional:
+            return await self.additions.further(caller, Kind.TOTP, store, proved, requester, at)
+        return await self.additions.first(caller, store, proved, requester, at)
 
     async def _pending(self, account: Account, enrollment_id: UUID | None, at: datetime) -> Enrollment:
         async with self.database.autocommit() as connection:
@@ -177,20 +228,21 @@ class TwoFactor:
             raise EnrollmentExpired
         return enrollment
 
-    async def _turn_on(
-        self, connection: Connection, enrollment: Enrollment, step: int, recovery_codes: Sequence[str], at: datetime
-    ) -> TwoFactorState:
-        """By the enrollment's first code, at this step. Raises NoPendingEnrollment."""
+    async def _store(
+        self, enrollment: Enrollment, secret: str, step: int, at: datetime, connection: Connection
+    ) -> UUID:
+        """The device, its first code spent. Raises NoPendingEnrollment, AuthenticatorExists."""
         sealed = await Enrollments(connection).take(enrollment, at)
         if sealed is None:
             raise NoPendingEnrollment
         account_id, name = enrollment.account_id, enrollment.name or APP_NAME
+        factor = await self.factor_in(connection, account_id)
+        # Two devices with one secret would make two codes of one.
+        others = [device for device in factor.devices if device.id != enrollment.replaces]
+        if any(self.verifier.open_secret(each.sealed_secret, account_id) == secret for each in others):
+            raise AuthenticatorExists
         await Authenticators(connection).add_totp(enrollment.id, account_id, name, sealed, step=step, at=at)
-        rows = SecondFactors(connection)
-        await rows.turn_on(account_id, at)
-        await rows.replace_recovery_codes(account_id, [recovery_code_digest(each) for each in recovery_codes])
-        await self.verifier.forgive(connection, account_id)
-        return state_of(await rows.of(account_id), at)
+        return enrollment.id
 
     async def disable(self, caller: Caller, password: SecretStr, code: str | None, requester: Requester) -> Changed:
         """2FA goes off without residue; everything older dies. A code that is sent must be right.
@@ -198,7 +250,7 @@ class TwoFactor:
         Raises NotEnabled, WrongPassword, WrongCode, TooManyAttempts, InvalidToken; FieldError where a code is needed.
         """
         account, at = caller.account, self.clock.now()
-        if code is None and self.settings.disable_requires_code:
+        if code is None and self.settings.disable_requires_code and not self._is_fresh(caller, at):
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
         factor = await self.factor_of(account)
         if not factor.is_enabled:
@@ -253,6 +305,13 @@ class TwoFactor:
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await Challenges(connection).delete_old(at)
         await Enrollments(connection).delete_expired(at - _EXPIRED_KEPT)
+
+    def _is_fresh(self, caller: Caller, at: datetime) -> bool:
+        try:
+            require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
+        except ReauthenticationRequired:
+            return False
+        return True
 
     @staticmethod
     def _skew(secret: str, code: str, at: datetime) -> dict[str, Any]:

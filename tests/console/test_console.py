@@ -21,7 +21,7 @@ def _client(app: FastAPI) -> httpx.AsyncClient:
 
 def _console(notice: DevelopmentNotice | None = None) -> httpx.AsyncClient:
     app = FastAPI()
-    mount_console(app, notice)
+    mount_console(app, "http://127.0.0.1:8000", notice)
     return _client(app)
 
 
@@ -31,6 +31,15 @@ def _mail() -> bytes:
     message.set_content("Hello")
     message.add_alternative("<p>Hello</p>", subtype="html")
     return message.as_bytes()
+
+
+async def test_browsers_and_password_managers_find_the_pages_for_credentials() -> None:
+    """W3C: A Well-Known URL for Changing Passwords; … for Relying Party Passkey Endpoints."""
+    change = await _console().get("/.well-known/change-password")
+    page = "http://127.0.0.1:8000/console/#/authentication-methods"
+    assert (change.status_code, change.headers["location"]) == (302, f"{page}/password")
+    endpoints = await _console().get("/.well-known/passkey-endpoints")
+    assert endpoints.json() == {"enroll": page, "manage": page}
 
 
 @pytest.mark.parametrize("path", ["/", "/console"])

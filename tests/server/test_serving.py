@@ -9,12 +9,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.kernel.clock import SystemClock
+from app.kernel.randomness import new_id
 from app.observability.metrics import FILE_BYTES, SHARED_FOLDER
 from app.server.workers import shared_metrics
 from app.services import build_services
@@ -64,6 +66,8 @@ def refusal(env: dict[str, str], cwd: Path, *arguments: str) -> str:
             "TWOKEYS_MAIL_FROM is missing",
         ),
         ({"TWOKEYS_ISSUER": "a:b"}, "TWOKEYS_ISSUER"),
+        ({"TWOKEYS_WEBAUTHN_RP_ID": "https://example.com"}, "TWOKEYS_WEBAUTHN_RP_ID"),
+        ({"TWOKEYS_WEBAUTHN_ORIGINS": "https://evil.example"}, "TWOKEYS_WEBAUTHN_ORIGINS"),
         ({"TWOKEYS_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "The database can't be reached."),
     ],
 )
@@ -109,6 +113,39 @@ def test_it_does_not_start_where_secrets_are_sealed_with_an_unknown_key(database
 
     asyncio.run(invite())
     assert "1 stored secret" in refusal(over(database_url, TWOKEYS_SECRET_KEYS=new_key()), tmp_path)
+
+
+def test_it_does_not_start_where_keys_belong_to_another_rp_id(database_url: str, tmp_path: Path) -> None:
+    asyncio.run(_register_keys(database_url, "old.example.com", 2))
+    line = refusal(over(database_url, TWOKEYS_PUBLIC_URL="https://new.example.com"), tmp_path)
+    assert "2 security key(s) and passkey(s) were registered for another RP id" in line
+    # A new host is no other RP id where the operator names the old one.
+    port, env = free_port(), over(database_url, TWOKEYS_PUBLIC_URL="https://login.old.example.com")
+    with running(
+        "serve", "--port", str(port), env=env | {"TWOKEYS_WEBAUTHN_RP_ID": "old.example.com"}, cwd=tmp_path
+    ) as process:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
+
+
+async def _register_keys(database_url: str, rp_id: str, count: int) -> None:
+    connection = await asyncpg.connect(database_url)
+    for number in range(count):
+        id = new_id()
+        await connection.execute(
+            "INSERT INTO accounts (id, address, folded_address, status, credential_epoch, created_at)"
+            " VALUES ($1, $2, $2, 'active', 0, now())",
+            id,
+            f"{number}@example.com",
+        )
+        await connection.execute(
+            "INSERT INTO authenticators (id, account_id, kind, name, created_at, credential_id, public_key, sign_count,"
+            " passkey, backed_up, transports, rp_id)"
+            " VALUES ($1, $1, 'webauthn', 'Key', now(), $2, 'key', 0, false, false, '{}', $3)",
+            id,
+            id.bytes,
+            rp_id,
+        )
+    await connection.close()
 
 
 def test_it_does_not_start_on_a_port_that_is_taken(database_url: str, tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ class Limits:
             "RESET_LINKS_OPEN": self.links_open,
             "RESET_MAILS_PER_HOUR": self.mails_an_hour,
             "PERSONAL_TOKENS_PER_ACCOUNT": self.personal_tokens,
-            # These two are not modelled, and out of reach.
+            # These are not modelled, and out of reach; a fresh session counts as the code to disable.
+            "FRESH_SECONDS": 100_000_000,
             "WRONG_PASSWORDS_PER_ACCOUNT": 100_000,
             "REQUESTS_PER_CLIENT_MINUTE": 100_000,
             "DISABLE_REQUIRES_CODE": str(self.careful).lower(),
@@ -340,11 +341,11 @@ class Reference:
     def begin(self, token: Token, password: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        if self.has_2fa:
-            return Expected(409, "two_factor_already_enabled")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if self.has_2fa:
+            return Expected(409, "two_factor_already_enabled")
         self._drop_enrollment()
         self.enrollment = Enrollment(at + timedelta(seconds=self.limits.enrollment))
         return Expected(201, opened=self.enrollment)
@@ -386,8 +387,6 @@ class Reference:
     def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        if code is None and self.limits.careful:
-            return Expected(422, "invalid_request")
         if not self.has_2fa:
             return Expected(409, "two_factor_not_enabled")
         right = self._password_is(password, at)

@@ -61,8 +61,8 @@ def signed(key: Key, data: bytes) -> bytes:
     return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
 
 
-def client_data(kind: str, challenge: str, requester: str, **members: Any) -> bytes:
-    data = {"type": kind, "challenge": challenge, "origin": requester, "crossOrigin": False} | members
+def client_data(kind: str, challenge: str, origin: str, **members: Any) -> bytes:
+    data = {"type": kind, "challenge": challenge, "origin": origin, "crossOrigin": False} | members
     return json.dumps({name: value for name, value in data.items() if value is not None}).encode()
 
 
@@ -74,7 +74,7 @@ class SoftwareKey:
     verifies_user: bool = True
     backed_up: bool = False
     counts: bool = True
-    requester: str = ORIGIN
+    origin: str = ORIGIN
     credential_id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     user_handle: bytes | None = None
     counter: int = 0
@@ -92,7 +92,7 @@ class SoftwareKey:
         public_key: Any = None,
         attestation: Mapping[str, Any] | None = None,
         response: Mapping[str, Any] | None = None,
-        requester: str | None = None,
+        origin: str | None = None,
         kind: str = "webauthn.create",
         **members: Any,
     ) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class SoftwareKey:
             rp_id or options["rp"]["id"], self._flags() | ATTESTED if flags is None else flags, attested
         )
         whole = {"fmt": "none", "attStmt": {}, "authData": data} | dict(attestation or {})
-        data_of_client = client_data(kind, options["challenge"], requester or self.requester, **members)
+        data_of_client = client_data(kind, options["challenge"], origin or self.origin, **members)
         answer = {
             "clientDataJSON": b64(data_of_client),
             "attestationObject": b64(cbor2.dumps(whole)),
@@ -121,7 +121,7 @@ class SoftwareKey:
         rp_id: str | None = None,
         counter: int | None = None,
         response: Mapping[str, Any] | None = None,
-        requester: str | None = None,
+        origin: str | None = None,
         kind: str = "webauthn.get",
         **members: Any,
     ) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class SoftwareKey:
         elif self.counts:
             self.counter += 1
         data = self._authenticator_data(rp_id or options["rpId"], self._flags() if flags is None else flags)
-        data_of_client = client_data(kind, options["challenge"], requester or self.requester, **members)
+        data_of_client = client_data(kind, options["challenge"], origin or self.origin, **members)
         answer = {
             "clientDataJSON": b64(data_of_client),
             "authenticatorData": b64(data),

@@ -31,12 +31,13 @@ from tests.support.people import (
 
 WRONG = "a wrong one entirely"
 NO_CODE = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"
-DISABLED = {
+DISABLED: dict[str, Any] = {
     "status": "disabled",
     "enabled_at": None,
     "last_used_at": None,
     "enrollment_expires_at": None,
     "recovery_codes_remaining": 0,
+    "methods": [],
 }
 
 
@@ -190,13 +191,14 @@ async def test_a_confirmation_has_the_documented_shape(
 
     confirmed = granted(await confirm(api, token, totp_code(issued["secret"], clock.now())))
 
-    assert confirmed.keys() == {"two_factor", "recovery_codes", "grant", "revoked"}
+    assert confirmed.keys() == {"two_factor", "recovery_codes", "grant", "revoked", "authenticator"}
     enabled = {
         "status": "enabled",
         "enabled_at": "2026-03-14T15:09:56.000Z",
         "last_used_at": "2026-03-14T15:09:56.000Z",
         "enrollment_expires_at": None,
         "recovery_codes_remaining": 10,
+        "methods": ["totp"],
     }
     assert confirmed["two_factor"] == confirmed["grant"]["account"]["two_factor"] == enabled
     codes = confirmed["recovery_codes"]
@@ -354,6 +356,7 @@ async def test_a_house_may_ask_for_a_code_to_disable(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     device = await enrolled_account(api, services, clock)
+    clock.advance(timedelta(seconds=901))
 
     for body in ({}, {"code": None}):
         answer = refused(await disable(api, device.token, **body), 422, "invalid_request")
@@ -362,6 +365,14 @@ async def test_a_house_may_ask_for_a_code_to_disable(
     refused(await disable(api, device.token, password=WRONG, code=device.recovery_codes[0]), 403, "wrong_password")
 
     granted(await disable(api, device.token, code=device.recovery_codes[0]))
+
+
+@given_settings(disable_requires_code=True)
+async def test_a_fresh_session_counts_as_the_code_to_disable(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    device = await enrolled_account(api, services, clock)
+    granted(await disable(api, device.token))
 
 
 async def test_a_new_device_has_a_new_secret(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:

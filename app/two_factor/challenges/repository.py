@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Uuid,
+    and_,
     bindparam,
     delete,
     insert,
@@ -42,6 +43,8 @@ challenges = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("spent_at", DateTime(timezone=True)),
+    # How many of the wrong codes were credentials: each answers a WebAuthn challenge of its own.
+    Column("credentials", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
     Index("login_challenges_account_id_idx", "account_id"),
     Index("login_challenges_expires_at_idx", "expires_at"),
@@ -82,20 +85,20 @@ _of_challenge = select(challenges.c.account_id).where(challenges.c.digest == _di
 _kept = (
     select(accounts.c.id).where(accounts.c.id == _of_challenge).with_for_update(read=True, key_share=True).cte("kept")
 )
+_waits = and_(
+    challenges.c.digest == _digest,
+    challenges.c.spent_at.is_(None),
+    challenges.c.expires_at > _at,
+    challenges.c.wrong_codes < bindparam("most_here", type_=Integer),
+    accounts.c.id == challenges.c.account_id,
+    accounts.c.credential_epoch == challenges.c.epoch,
+    accounts.c.status == Status.ACTIVE,
+    factor_accounts.c.account_id == challenges.c.account_id,
+    factor_accounts.c.enabled_at.is_not(None),
+)
 _counted = (
     update(challenges)
-    .where(
-        challenges.c.digest == _digest,
-        challenges.c.spent_at.is_(None),
-        challenges.c.expires_at > _at,
-        challenges.c.wrong_codes < bindparam("most_here", type_=Integer),
-        challenges.c.account_id == select(_kept.c.id).scalar_subquery(),
-        accounts.c.id == challenges.c.account_id,
-        accounts.c.credential_epoch == challenges.c.epoch,
-        accounts.c.status == Status.ACTIVE,
-        factor_accounts.c.account_id == challenges.c.account_id,
-        factor_accounts.c.enabled_at.is_not(None),
-    )
+    .where(_waits, challenges.c.account_id == select(_kept.c.id).scalar_subquery())
     .values(wrong_codes=challenges.c.wrong_codes + 1)
     .returning(challenges.c.account_id.label("id"), challenges.c.wrong_codes, challenges.c.created_at)
     .cte("challenge")
@@ -109,6 +112,31 @@ _count_attempt = CompiledStatement(
         _counted.c.created_at.label("challenged_at"),
         _attempt.c.in_a_row,
     ).select_from(WITH_SECOND_FACTOR.join(_counted, _counted.c.id == accounts.c.id).outerjoin(_attempt, true()))
+)
+
+_credential_counted = (
+    update(challenges)
+    .where(_waits, challenges.c.account_id == select(_kept.c.id).scalar_subquery())
+    .values(wrong_codes=challenges.c.wrong_codes + 1, credentials=challenges.c.credentials + 1)
+    .returning(
+        challenges.c.account_id.label("id"),
+        challenges.c.wrong_codes,
+        challenges.c.created_at,
+        challenges.c.credentials,
+    )
+    .cte("challenge")
+)
+_count_credential = CompiledStatement(
+    select(
+        *ACCOUNT_COLUMNS,
+        *SECOND_FACTOR,
+        _credential_counted.c.wrong_codes,
+        _credential_counted.c.created_at.label("challenged_at"),
+        _credential_counted.c.credentials.label("answered"),
+    ).select_from(WITH_SECOND_FACTOR.join(_credential_counted, _credential_counted.c.id == accounts.c.id))
+)
+_find = CompiledStatement(
+    select(*ACCOUNT_COLUMNS, challenges.c.credentials.label("answered"), challenges.c.expires_at).where(_waits)
 )
 
 
@@ -135,6 +163,22 @@ class Challenges:
             return None
         challenge = Challenge(digest, row.wrong_codes, row.challenged_at, account_of(row), second_factor_of(row))
         return challenge, row.in_a_row
+
+    async def count_credential(self, digest: bytes, at: datetime, *, most: int) -> tuple[Challenge, int] | None:
+        """Counts a credential on the challenge alone, before it is looked at: it can't be guessed.
+
+        Also returns how many credentials answered before this one. None as for `count_attempt`.
+        """
+        row = await _count_credential.first(self.connection, {"presented": digest, "at": at, "most_here": most})
+        if row is None:
+            return None
+        challenge = Challenge(digest, row.wrong_codes, row.challenged_at, account_of(row), second_factor_of(row))
+        return challenge, row.answered - 1
+
+    async def find(self, digest: bytes, at: datetime, *, most: int) -> tuple[Account, int, datetime] | None:
+        """Whose it is, how many credentials have answered it, and when it ends; None as for `count_attempt`."""
+        row = await _find.first(self.connection, {"presented": digest, "at": at, "most_here": most})
+        return (account_of(row), row.answered, row.expires_at) if row else None
 
     async def spend(self, digest: bytes, account: Account, at: datetime) -> bool:
         """Locks the account first; False where the challenge was spent, or the account is no longer as it was read."""

@@ -2,6 +2,7 @@
 
 from app.two_factor.repository.attempts import COUNT_ATTEMPT, CodeAttempts, CodeLimits
 from app.two_factor.repository.authenticators import Authenticators
+from app.two_factor.repository.credentials import Credentials, Registrations, SpentChallenges
 from app.two_factor.repository.enrollments import Enrollments
 from app.two_factor.repository.seals import SealedSecrets
 from app.two_factor.repository.second_factors import SecondFactors, second_factor_of
@@ -13,9 +14,12 @@ __all__ = [
     "Authenticators",
     "CodeAttempts",
     "CodeLimits",
+    "Credentials",
     "Enrollments",
+    "Registrations",
     "SealedSecrets",
     "SecondFactors",
+    "SpentChallenges",
     "TransferredApp",
     "second_factor_of",
 ]

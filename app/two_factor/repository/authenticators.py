@@ -1,15 +1,30 @@
 """Authenticators: one row each, spent and advanced one by one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Row,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from app.accounts.tables import accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
-from app.two_factor.domain import Kind, SecondFactor
+from app.two_factor.domain import Authenticator, Kind, SecondFactor
 from app.two_factor.repository.second_factors import second_factor_of
 from app.two_factor.tables import (
     SECOND_FACTOR,
@@ -48,6 +63,16 @@ _spend_step = CompiledStatement(
     .add_cte(_forgiven)
 )
 
+_SHOWN = (
+    authenticators.c.id,
+    authenticators.c.kind,
+    authenticators.c.name,
+    authenticators.c.created_at,
+    authenticators.c.last_used_at,
+    authenticators.c.passkey,
+    authenticators.c.backed_up,
+)
+
 
 @dataclass(frozen=True)
 class Authenticators:
@@ -77,3 +102,41 @@ class Authenticators:
         params = {"owner": account_id, "device": device_id, "step": step, "at": at}
         row = await _spend_step.first(self.connection, params)
         return replace(second_factor_of(row), last_used_at=at) if row else None
+
+    async def all_of(self, account_id: UUID) -> Sequence[Authenticator]:
+        """Oldest first."""
+        query = select(*_SHOWN).where(authenticators.c.account_id == account_id).order_by(authenticators.c.id)
+        return [_authenticator_of(row) for row in await self.connection.execute(query)]
+
+    async def get(self, account_id: UUID, id: UUID) -> Authenticator:
+        """One that is known to be there."""
+        return _authenticator_of((await self.connection.execute(select(*_SHOWN).where(_mine(account_id, id)))).one())
+
+    async def find(self, account_id: UUID, id: UUID) -> Authenticator | None:
+        row = (await self.connection.execute(select(*_SHOWN).where(_mine(account_id, id)))).first()
+        return _authenticator_of(row) if row else None
+
+    async def count(self, account_id: UUID, kind: Kind | None = None) -> int:
+        query = select(func.count()).where(authenticators.c.account_id == account_id)
+        if kind is not None:
+            query = query.where(authenticators.c.kind == kind)
+        return (await self.connection.execute(query)).scalar_one()
+
+    async def rename(self, account_id: UUID, id: UUID, name: str) -> bool:
+        """False where the account has no such authenticator."""
+        renamed = update(authenticators).where(_mine(account_id, id)).values(name=name)
+        return (await self.connection.execute(renamed.returning(authenticators.c.id))).first() is not None
+
+    async def remove(self, account_id: UUID, id: UUID) -> Kind | None:
+        """With an enrollment that would replace it. None where the account has no such authenticator."""
+        gone = delete(authenticators).where(_mine(account_id, id)).returning(authenticators.c.kind)
+        kind = await self.connection.scalar(gone)
+        return Kind(kind) if kind else None
+
+
+def _mine(account_id: UUID, id: UUID) -> ColumnElement[bool]:
+    return and_(authenticators.c.account_id == account_id, authenticators.c.id == id)
+
+
+def _authenticator_of(row: Row[*tuple[Any, ...]]) -> Authenticator:
+    return Authenticator(row.id, Kind(row.kind), *row[2:])

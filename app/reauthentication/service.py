@@ -1,0 +1,109 @@
+"""One more proof: by password, by code, or by a security key."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from app.accounts.service import Accounts
+from app.authentication.domain import Changed, Grant
+from app.database.engine import Connection, Database
+from app.kernel.clock import Clock
+from app.kernel.refusal import FieldError
+from app.kernel.requester import Requester
+from app.tokens.domain import Caller
+from app.tokens.service import Tokens
+from app.two_factor.credentials import AssertionRequest, CredentialVerifier
+from app.two_factor.domain import InvalidCredential, SecondFactor, SecondFactorRequired, state_of
+from app.two_factor.service import TwoFactor
+from app.two_factor.webauthn import CredentialRefused
+
+_REASON = "reauthenticated"
+
+
+def joined(amr: tuple[str, ...], *methods: str) -> tuple[str, ...]:
+    """The methods of a session and those that were proved now, in the order of RFC 8176's examples: `mfa` is last."""
+    named = [*amr, *methods]
+    return (*dict.fromkeys(method for method in named if method != "mfa"), *(["mfa"] if "mfa" in named else []))
+
+
+@dataclass(frozen=True)
+class Reauthentication:
+    database: Database
+    clock: Clock
+    accounts: Accounts
+    tokens: Tokens
+    two_factor: TwoFactor
+    credentials: CredentialVerifier
+
+    async def request(self, caller: Caller) -> AssertionRequest:
+        """Raises MethodNotAvailable."""
+        return await self.credentials.request(caller.account, _purpose(caller), self.clock.now())
+
+    async def by_password(self, caller: Caller, password: SecretStr, requester: Requester) -> Changed:
+        """Without 2FA alone. Raises SecondFactorRequired, WrongPassword, TooManyAttempts, Overloaded, InvalidToken."""
+        at = self.clock.now()
+        factor = await self.two_factor.factor_of(caller.account)
+        if factor.is_enabled:
+            raise SecondFactorRequired
+        await self.accounts.reauthenticate(caller.account, password, requester, at)
+        async with self._locked(caller) as connection:
+            return await self._grant(connection, caller, factor, caller.token.amr, requester, at)
+
+    async def by_code(self, caller: Caller, code: str, requester: Requester) -> Changed:
+        """Raises FieldError without 2FA; WrongCode, TooManyAttempts, InvalidToken."""
+        account, at = caller.account, self.clock.now()
+        factor = await self.two_factor.factor_of(account)
+        if not factor.is_enabled:
+            raise FieldError("/code", "Two-factor authentication is not on; send the password.")
+        verifier = self.two_factor.verifier
+        proof = await verifier.verify(account, factor, code, requester, at)
+        async with verifier.refusing_reuse(account, proof, requester, at), self._locked(caller) as connection:
+            factor = await verifier.spend(connection, account, proof, requester, at)
+            amr = joined(caller.token.amr, proof.amr[1], "mfa")
+            return await self._grant(connection, caller, factor, amr, requester, at)
+
+    async def by_credential(
+        self, caller: Caller, challenge: str, answer: Mapping[str, Any], requester: Requester
+    ) -> Changed:
+        """Raises InvalidCredential, InvalidToken."""
+        account, at = caller.account, self.clock.now()
+        webauthn_challenge = await self.credentials.spend_challenge(challenge, _purpose(caller), at)
+        amr = joined(caller.token.amr, "pop", "mfa")
+        try:
+            proof = await self.credentials.verify(account, answer, webauthn_challenge, amr)
+        except CredentialRefused as refused:
+            await self.credentials.record_refusal(account, refused.reason, requester, at)
+            raise InvalidCredential from None
+        async with (
+            self.credentials.refusing_clones(account, proof, requester, at),
+            self._locked(caller) as connection,
+        ):
+            factor = await self.credentials.spend(connection, account, proof, at)
+            return await self._grant(connection, caller, factor, amr, requester, at)
+
+    @asynccontextmanager
+    async def _locked(self, caller: Caller) -> AsyncIterator[Connection]:
+        async with self.database.transaction() as connection:
+            await self.tokens.lock_caller(connection, caller, exclusively=True)
+            yield connection
+
+    async def _grant(
+        self,
+        connection: Connection,
+        caller: Caller,
+        factor: SecondFactor,
+        amr: tuple[str, ...],
+        requester: Requester,
+        at: datetime,
+    ) -> Changed:
+        issued, revoked = await self.tokens.replace_session(connection, caller, amr, at, requester, at, reason=_REASON)
+        return Changed(Grant(issued, caller.account, state_of(factor, at)), revoked)
+
+
+def _purpose(caller: Caller) -> str:
+    """A challenge is good for the session that asked for it, and dies with its epoch."""
+    return f"reauthentication {caller.account.id} {caller.account.epoch} {caller.token.id}"

@@ -1,0 +1,1 @@
+"""The authenticators of an account: listing, naming, adding, replacing and removing them."""

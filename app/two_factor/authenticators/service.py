@@ -1,0 +1,195 @@
+"""The verbs of the list of authenticators: see, rename, remove; and to register a security key or passkey."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from app.accounts.service import Accounts
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.authentication.change import Change, CredentialChange, Record
+from app.authentication.domain import Changed, Grant
+from app.database.engine import Connection, Database
+from app.kernel.clock import Clock
+from app.kernel.randomness import new_id, random_bytes
+from app.kernel.refusal import NotFound
+from app.kernel.requester import Requester
+from app.kernel.secret import SecretKind, digest, digest_if, new_secret
+from app.mail.domain import MailKind
+from app.tokens.domain import BY_PASSWORD_AND_CREDENTIAL, Caller, Revoked, require_fresh
+from app.tokens.service import Tokens
+from app.two_factor import webauthn
+from app.two_factor.additions import Additions, Proved
+from app.two_factor.authenticators.domain import RegistrationRequest, Signal
+from app.two_factor.credentials import CredentialVerifier
+from app.two_factor.domain import (
+    MOST_OF,
+    PASSKEY_NAME,
+    SECURITY_KEY_NAME,
+    Added,
+    Authenticator,
+    AuthenticatorExists,
+    AuthenticatorLimitReached,
+    InvalidCredential,
+    Kind,
+    LastAuthenticator,
+    Registration,
+    RegistrationExpired,
+    state_of,
+)
+from app.two_factor.repository import Authenticators, Credentials, Registrations, SecondFactors
+from app.two_factor.webauthn import CredentialRefused
+
+_REGISTRATION_LIFE = timedelta(seconds=300)
+_PURPOSE = "registration"
+
+
+@dataclass(frozen=True)
+class AuthenticatorService:
+    database: Database
+    clock: Clock
+    fresh_seconds: int
+    accounts: Accounts
+    tokens: Tokens
+    changes: CredentialChange
+    additions: Additions
+    credentials: CredentialVerifier
+    audit_log: AuditLog
+
+    async def all_of(self, caller: Caller) -> tuple[Sequence[Authenticator], Signal | None]:
+        """Oldest first; and what tells a browser which passkeys are still good, once there was one."""
+        account_id = caller.account.id
+        async with self.database.autocommit() as connection:
+            items = await Authenticators(connection).all_of(account_id)
+            handle = await Credentials(connection).handle_once_used(account_id)
+            known = await Credentials(connection).known_of(account_id)
+        if handle is None:
+            return items, None
+        return items, Signal(self.credentials.party.id, handle, tuple(each.id for each in known))
+
+    async def rename(self, caller: Caller, id: UUID, name: str, requester: Requester) -> Authenticator:
+        """Raises NotFound, InvalidToken."""
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            await self.tokens.lock_caller(connection, caller)
+            rows = Authenticators(connection)
+            if not await rows.rename(caller.account.id, id, name):
+                raise NotFound
+            about = EventType.AUTHENTICATOR_RENAMED
+            await self.audit_log.record(
+                connection,
+                about,
+                account_id=caller.account.id,
+                at=at,
+                requester=requester,
+                authenticator_id=str(id),
+            )
+            return await rows.get(caller.account.id, id)
+
+    async def remove(self, caller: Caller, id: UUID, password: SecretStr, requester: Requester) -> Changed:
+        """Everything older dies with it; the caller goes on as proved as before.
+
+        Raises ReauthenticationRequired, WrongPassword, NotFound, LastAuthenticator, InvalidToken.
+        """
+        account, at = caller.account, self.clock.now()
+        require_fresh(caller, at, within_seconds=self.fresh_seconds)
+        await self.accounts.reauthenticate(account, password, requester, at)
+        async with self.changes.by_caller(caller, requester, at) as change:
+            record = await self._remove(change, id)
+            state = state_of(await SecondFactors(change.connection).of(account.id), at)
+            token = caller.token
+            issued, revoked = await change.end_with_session(record, token.amr, token.authenticated_at)
+        return Changed(Grant(issued, change.account, state), revoked)
+
+    async def remove_for_operator(self, change: Change, id: UUID, details: Mapping[str, object]) -> Revoked:
+        """Raises NotFound, LastAuthenticator."""
+        return await change.end(await self._remove(change, id, details))
+
+    @staticmethod
+    async def _remove(change: Change, id: UUID, details: Mapping[str, object] | None = None) -> Record:
+        rows, account_id = Authenticators(change.connection), change.account.id
+        kind = await rows.remove(account_id, id)
+        if kind is None:
+            raise NotFound
+        if not await rows.count(account_id):
+            raise LastAuthenticator
+        what = {"authenticator_id": str(id), "kind": kind.value}
+        return Record(EventType.AUTHENTICATOR_REMOVED, MailKind.AUTHENTICATOR_REMOVED, what | dict(details or {}))
+
+    async def begin_registration(
+        self, caller: Caller, password: SecretStr, name: str | None, requester: Requester, *, passkey: bool
+    ) -> RegistrationRequest:
+        """Raises ReauthenticationRequired, WrongPassword, AuthenticatorLimitReached, InvalidToken."""
+        account, at = caller.account, self.clock.now()
+        require_fresh(caller, at, within_seconds=self.fresh_seconds)
+        await self.accounts.reauthenticate(account, password, requester, at)
+        name = name or (PASSKEY_NAME if passkey else SECURITY_KEY_NAME)
+        secret = new_secret(SecretKind.REGISTRATION)
+        registration = Registration(account.id, name, passkey, at)
+        async with self.database.transaction() as connection:
+            await self.tokens.lock_caller(connection, caller)
+            existing = await Credentials(connection).known_of(account.id)
+            if len(existing) >= MOST_OF[Kind.WEBAUTHN]:
+                raise AuthenticatorLimitReached
+            handle = await Credentials(connection).user_handle_of(account.id, random_bytes(webauthn.USER_HANDLE_BYTES))
+            expires_at = at + _REGISTRATION_LIFE
+            await Registrations(connection).add(digest(secret), registration, account.epoch, expires_at)
+        life = int(_REGISTRATION_LIFE.total_seconds())
+        public_key = webauthn.creation_options(
+            self.credentials.party,
+            challenge=webauthn.challenge_of(secret.get_secret_value(), _PURPOSE),
+            user_handle=handle,
+            user_name=account.address,
+            existing=existing,
+            passkey=passkey,
+            seconds=life,
+        )
+        return RegistrationRequest(secret, life, public_key)
+
+    async def register(self, caller: Caller, secret: str, answer: Mapping[str, Any], requester: Requester) -> Added:
+        """Raises RegistrationExpired, InvalidCredential, AuthenticatorExists, AuthenticatorLimitReached.
+
+        Also InvalidToken.
+        """
+        account, at = caller.account, self.clock.now()
+        registration = await self._spend_registration(caller, secret, at)
+        try:
+            registered = webauthn.verify_registration(
+                self.credentials.party,
+                answer,
+                challenge=webauthn.challenge_of(secret, _PURPOSE),
+                passkey=registration.passkey,
+            )
+        except CredentialRefused as refused:
+            await self.credentials.record_refusal(account, refused.reason, requester, at)
+            raise InvalidCredential from None
+
+        async def store(connection: Connection) -> UUID:
+            id = new_id()
+            party = self.credentials.party.id
+            if not await Credentials(connection).add(id, registration, registered, party, at):
+                raise AuthenticatorExists
+            return id
+
+        proved = Proved(BY_PASSWORD_AND_CREDENTIAL, registration.begun_at)
+        async with self.database.autocommit() as connection:
+            factor = await SecondFactors(connection).of(account.id)
+        if factor.is_enabled:
+            return await self.additions.further(caller, Kind.WEBAUTHN, store, proved, requester, at)
+        return await self.additions.first(caller, store, proved, requester, at)
+
+    async def _spend_registration(self, caller: Caller, secret: str, at: datetime) -> Registration:
+        """Before the answer is parsed: a registration is good for one try. Raises RegistrationExpired."""
+        found = digest_if(secret, SecretKind.REGISTRATION)
+        if found is None:
+            raise RegistrationExpired
+        account = caller.account
+        async with self.database.autocommit() as connection:
+            registration = await Registrations(connection).spend(found, account.id, account.epoch, at)
+        if registration is None:
+            raise RegistrationExpired
+        return registration

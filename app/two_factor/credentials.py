@@ -1,0 +1,276 @@
+"""Security keys and passkeys: what to ask a browser for, and what its answer proves.
+
+A challenge is spent before the answer to it is parsed. The counter of a credential is compared when the proof is spent,
+in the transaction that grants what it buys.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from app.accounts.domain import Account
+from app.accounts.service import Accounts
+from app.audit.domain import EventType
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
+from app.kernel.requester import Requester
+from app.kernel.secret import SecretKind, digest_if
+from app.mail.domain import MailKind
+from app.mail.service import Outbox
+from app.two_factor import webauthn
+from app.two_factor.challenges.domain import Challenge, ChallengeExpired
+from app.two_factor.challenges.repository import Challenges
+from app.two_factor.domain import Credential, InvalidCredential, MethodNotAvailable, ProofByCredential, SecondFactor
+from app.two_factor.repository import Credentials, Registrations, SecondFactors, SpentChallenges
+from app.two_factor.signed_challenges import ChallengeSigner
+from app.two_factor.webauthn import CredentialRefused, RelyingParty
+
+_CHALLENGE_LIFE = timedelta(seconds=300)
+# The clocks of two replicas may differ by less than this.
+_SPENT_KEPT = timedelta(minutes=10)
+
+
+class CounterStalled(Exception):
+    """The credential's counter did not advance, or the credential is gone. Ends the transaction."""
+
+
+@dataclass(frozen=True)
+class AssertionRequest:
+    """A challenge on its way to a browser."""
+
+    challenge: SecretStr
+    expires_in: int
+    public_key: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CredentialVerifier:
+    database: Database
+    party: RelyingParty
+    signer: ChallengeSigner
+    wrong_per_challenge: int
+    accounts: Accounts
+    audit_log: AuditLog
+    outbox: Outbox
+
+    def request_any(self, purpose: str, at: datetime) -> AssertionRequest:
+        """For whichever passkey the browser offers: the same for everybody, and nothing is stored."""
+        return self._request(purpose, at, (), verify_user=True)
+
+    async def request(self, account: Account, purpose: str, at: datetime) -> AssertionRequest:
+        """For one of the account's credentials; nothing is stored. Raises MethodNotAvailable."""
+        return self._request(purpose, at, await self._known_of(account), verify_user=False)
+
+    async def options_at_login(self, secret: str, at: datetime) -> Mapping[str, Any]:
+        """For the second step of a log-in. Raises ChallengeExpired, MethodNotAvailable."""
+        async with self.database.autocommit() as connection:
+            found = await Challenges(connection).find(_digest_of(secret), at, most=self.wrong_per_challenge)
+        if found is None:
+            raise ChallengeExpired
+        account, answered, ends_at = found
+        return webauthn.request_options(
+            self.party,
+            challenge=webauthn.challenge_of(secret, _login_purpose(answered)),
+            allowed=await self._known_of(account),
+            verify_user=False,
+            seconds=int((ends_at - at).total_seconds()),
+        )
+
+    async def count_at_login(self, secret: str, at: datetime) -> tuple[Challenge, bytes]:
+        """Counts the answer on its log-in; the WebAuthn challenge that it must answer is spent by that.
+
+        Raises ChallengeExpired.
+        """
+        async with self.database.transaction() as connection:
+            counted = await Challenges(connection).count_credential(
+                _digest_of(secret), at, most=self.wrong_per_challenge
+            )
+        if counted is None:
+            raise ChallengeExpired
+        challenge, answered = counted
+        return challenge, webauthn.challenge_of(secret, _login_purpose(answered))
+
+    async def spend_challenge(self, secret: str, purpose: str, at: datetime) -> bytes | None:
+        """The WebAuthn challenge of a secret that was made for this purpose; None where it was used or is over."""
+        found, end = digest_if(secret, SecretKind.CHALLENGE), self.signer.end_of(secret, purpose)
+        if found is None or end is None or end <= at:
+            return None
+        async with self.database.autocommit() as connection:
+            spent = await SpentChallenges(connection).spend(found, end + _SPENT_KEPT)
+        return webauthn.challenge_of(secret, purpose) if spent else None
+
+    async def verify(
+        self, account: Account, answer: Mapping[str, Any], challenge: bytes | None, amr: tuple[str, ...]
+    ) -> ProofByCredential:
+        """By a credential of this account, not yet spent. Raises CredentialRefused."""
+        if challenge is None:
+            raise CredentialRefused("challenge")
+        async with self.database.autocommit() as connection:
+            credential = await Credentials(connection).of(account.id, webauthn.credential_id(answer))
+        if credential is None:
+            raise CredentialRefused("unknown")
+        return self._proof(credential, answer, challenge, amr, verify_user=False)
+
+    async def verify_passkey(
+        self, answer: Mapping[str, Any], challenge: bytes | None, amr: tuple[str, ...]
+    ) -> tuple[Account, ProofByCredential]:
+        """By a passkey of any account that is active, not yet spent. Raises PasskeyRefused."""
+        if challenge is None:
+            raise PasskeyRefused(None, "challenge")
+        credential, account = await self._credential_of(answer)
+        if not credential.passkey:
+            raise PasskeyRefused(account, "no_passkey")
+        try:
+            proof = self._proof(credential, answer, challenge, amr, verify_user=True)
+        except CredentialRefused as refused:
+            raise PasskeyRefused(account, refused.reason) from refused
+        if not account.is_active:
+            raise PasskeyRefused(account, "account_disabled")
+        return account, proof
+
+    async def _credential_of(self, answer: Mapping[str, Any]) -> tuple[Credential, Account]:
+        try:
+            id = webauthn.credential_id(answer)
+        except CredentialRefused as refused:
+            raise PasskeyRefused(None, refused.reason) from refused
+        async with self.database.autocommit() as connection:
+            found = await Credentials(connection).with_owner(id)
+        if found is None:
+            raise PasskeyRefused(None, "unknown")
+        return found
+
+    async def spend(
+        self, connection: Connection, account: Account, proof: ProofByCredential, at: datetime
+    ) -> SecondFactor:
+        """In the transaction that grants what the proof bought; the factor as it is then. Raises CounterStalled."""
+        advanced = await Credentials(connection).advance(
+            proof.authenticator_id, account.id, proof.sign_count, at, backed_up=proof.backed_up
+        )
+        if not advanced:
+            raise CounterStalled
+        rows = SecondFactors(connection)
+        await rows.note_use(account.id, at)
+        return await rows.of(account.id)
+
+    @asynccontextmanager
+    async def refusing_clones(
+        self, account: Account, proof: ProofByCredential | None, requester: Requester, at: datetime
+    ) -> AsyncIterator[None]:
+        """Around the transaction that spends the proof. Raises InvalidCredential where the counter did not advance."""
+        try:
+            yield
+        except CounterStalled:
+            assert proof is not None  # noqa: S101 - only a proof is spent
+            await self._suspect_clone(account, proof.authenticator_id, requester, at)
+            raise InvalidCredential from None
+
+    async def record_refusal(self, account: Account, reason: str, requester: Requester, at: datetime) -> None:
+        """For the owner to see; nothing is counted, since a credential can't be guessed."""
+        async with self.database.transaction() as connection:
+            if await self.accounts.lock_existence(connection, account.id) is None:
+                return
+            await self.audit_log.record(
+                connection,
+                EventType.TWO_FACTOR_CREDENTIAL_REFUSED,
+                account_id=account.id,
+                at=at,
+                requester=requester,
+                reason=reason,
+            )
+
+    async def sweep(self, connection: Connection, at: datetime) -> None:
+        await SpentChallenges(connection).delete_old(at)
+        await Registrations(connection).delete_old(at)
+
+    def _request(
+        self, purpose: str, at: datetime, known: tuple[webauthn.KnownCredential, ...], *, verify_user: bool
+    ) -> AssertionRequest:
+        secret = self.signer.sign(purpose, at + _CHALLENGE_LIFE)
+        seconds = int(_CHALLENGE_LIFE.total_seconds())
+        public_key = webauthn.request_options(
+            self.party,
+            challenge=webauthn.challenge_of(secret.get_secret_value(), purpose),
+            allowed=known,
+            verify_user=verify_user,
+            seconds=seconds,
+        )
+        return AssertionRequest(secret, seconds, public_key)
+
+    async def _known_of(self, account: Account) -> tuple[webauthn.KnownCredential, ...]:
+        async with self.database.autocommit() as connection:
+            known = await Credentials(connection).known_of(account.id)
+        if not known:
+            raise MethodNotAvailable
+        return tuple(known)
+
+    def _proof(
+        self,
+        credential: Credential,
+        answer: Mapping[str, Any],
+        challenge: bytes,
+        amr: tuple[str, ...],
+        *,
+        verify_user: bool,
+    ) -> ProofByCredential:
+        asserted = webauthn.verify_assertion(
+            self.party,
+            answer,
+            challenge=challenge,
+            public_key=credential.public_key,
+            user_handle=credential.user_handle,
+            verify_user=verify_user,
+        )
+        return ProofByCredential(credential.authenticator_id, asserted.sign_count, asserted.backed_up, amr)
+
+    async def _suspect_clone(
+        self, account: Account, authenticator_id: UUID, requester: Requester, at: datetime
+    ) -> None:
+        async with self.database.transaction() as connection:
+            if await self.accounts.lock_existence(connection, account.id) is None:
+                return
+            if not await Credentials(connection).exists(authenticator_id):
+                return
+            about, kind = EventType.AUTHENTICATOR_CLONE_SUSPECTED, MailKind.AUTHENTICATOR_CLONE_SUSPECTED
+            await self.audit_log.record(
+                connection,
+                about,
+                account_id=account.id,
+                at=at,
+                requester=requester,
+                authenticator_id=str(authenticator_id),
+            )
+            await self.outbox.queue(
+                connection, kind, account_id=account.id, to=account.address, at=at, requester=requester
+            )
+
+
+async def count_foreign_credentials(connection: Connection, rp_id: str) -> int:
+    """How many credentials were registered for another RP id, under which no browser finds them any more."""
+    return await Credentials(connection).count_foreign(rp_id)
+
+
+def _login_purpose(answered: int) -> str:
+    """Each answer to a log-in's challenge needs a WebAuthn challenge of its own; a wrong code in between does not."""
+    return f"log-in {answered}"
+
+
+def _digest_of(secret: str) -> bytes:
+    """Raises ChallengeExpired."""
+    found = digest_if(secret, SecretKind.CHALLENGE)
+    if found is None:
+        raise ChallengeExpired
+    return found
+
+
+class PasskeyRefused(Exception):
+    """`account` is the owner of the credential, as far as there is one."""
+
+    def __init__(self, account: Account | None, reason: str) -> None:
+        super().__init__(reason)
+        self.account = account
+        self.reason = reason
