@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
 # Runs from the source tree (python -m app beside migrations/ and alembic.ini); there is no embedded Postgres in here.
+# Name it by its digest for a build that can be repeated: --build-arg BASE_IMAGE=python:3.12-slim-bookworm@sha256:…
 ARG BASE_IMAGE=python:3.12-slim-bookworm
 
 # --- Build: wheels from the hash-locked requirements, and Argon2 built for speed ------------------------------------
@@ -7,7 +8,7 @@ FROM ${BASE_IMAGE} AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc libc6-dev libffi-dev python3-dev python3-venv \
+    && apt-get install -y --no-install-recommends cmake gcc libc6-dev libffi-dev ninja-build python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /service
 # `otel` adds what TWOKEYS_TRACING needs.
@@ -22,8 +23,11 @@ COPY scripts/choose_argon2.py scripts/choose_argon2.py
 RUN mkdir -p /service/argon2 \
     && if [ -n "${ARGON2_MARCH}" ] && [ "$(uname -m)" = x86_64 ]; then \
         sed -n '/^argon2-cffi-bindings==/,/[^\\]$/p' requirements/runtime.txt >argon2.txt \
-        && CFLAGS="-O3 -march=${ARGON2_MARCH}" /service/venv/bin/pip install --no-cache-dir --no-deps --require-hashes \
-            --no-binary argon2-cffi-bindings --target "/service/argon2/${ARGON2_MARCH}" -r argon2.txt \
+        && python3 -m venv /build \
+        && /build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
+        && PYTHONPATH="$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
+            CFLAGS="-O3 -march=${ARGON2_MARCH}" /build/bin/pip install --no-cache-dir --no-deps --no-build-isolation \
+            --require-hashes --no-binary argon2-cffi-bindings --target "/service/argon2/${ARGON2_MARCH}" -r argon2.txt \
         && cp scripts/choose_argon2.py "$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
         && echo 'import choose_argon2' >"$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/choose_argon2.pth"; \
     fi \
@@ -43,7 +47,7 @@ ENV PATH=/service/venv/bin:$PATH \
     PYTHONUNBUFFERED=1
 USER 10001:10001
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
-    CMD ["python", "-c", "import sys, urllib.request; sys.exit(urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2).status != 200)"]
+# Asks whatever the container runs: `serve` on its own port, past any proxy; `worker` has no port, and lives or not.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 CMD ["python", "-m", "app.server.health_check"]
 ENTRYPOINT ["python", "-m", "app"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]

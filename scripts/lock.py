@@ -20,9 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
 # Read in this order: each file is held to the versions of the first, so that what is tested is what is shipped.
 FILES = {
-    "dev.txt": ["--extra", "otel", "--group", "dev"],
-    "otel.txt": ["--extra", "otel"],
-    "runtime.txt": [],
+    "dev.txt": ["--extra", "otel", "--group", "dev", "pyproject.toml"],
+    "otel.txt": ["--extra", "otel", "pyproject.toml"],
+    "runtime.txt": ["pyproject.toml"],
+    # For the image's own build of Argon2, in an environment of its own.
+    "build.txt": ["--group", "image-build"],
 }
 PREFIX = "# pyproject.toml: sha256:"
 
@@ -60,7 +62,7 @@ def _compile(name: str, options: list[str], upgrade: list[str]) -> None:
         *[os.environ.get("UV", str(Path(sys.executable).with_name("uv"))), "pip", "compile", "--quiet"],
         *["--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"],
         *["--custom-compile-command", "make lock", *upgrade, *held_to, *options],
-        *["pyproject.toml", "--output-file", str(draft)],
+        *["--output-file", str(draft)],
     ]
     try:
         subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"})
