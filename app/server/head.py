@@ -9,8 +9,8 @@ _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 def is_unambiguous(version: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """RFC 9112 §2.3, §3.2 and §6.1; names of headers are in lower case."""
-    hosts = [value for name, value in headers if name == b"host"]
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    hosts = [value.strip(b" \t") for name, value in headers if name == b"host"]
+    codings = [value.strip(b" \t").lower() for name, value in headers if name == b"transfer-encoding"]
     if version == "1.1":
         framed = codings in ([], [b"chunked"])
         return framed and len(hosts) == 1 and _is_plain(target, hosts[0])

@@ -22,8 +22,17 @@ class Recorder:
 
     def __init__(self) -> None:
         self.requests: list[Recorded] = []
+        self.headers: list[list[tuple[bytes, bytes]]] = []
+        """Of each of them."""
         self.bytes_seen = asyncio.Event()
         """Set whenever bytes arrive, whatever they are."""
+        self.awaited: dict[bytes, asyncio.Event] = {}
+        """Each is set when a read holds these bytes."""
+
+    def note_read(self, data: bytes) -> None:
+        self.bytes_seen.set()
+        for found in [each for each in self.awaited if each in data]:
+            self.awaited.pop(found).set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = bytearray()
@@ -36,6 +45,7 @@ class Recorder:
                 break
         target = scope["raw_path"].decode()
         self.requests.append(Recorded(scope["method"], target, bytes(body)))
+        self.headers.append(list(scope["headers"]))
         line = f"{scope['method']} {target}\n".encode()
         await send(
             {
@@ -54,7 +64,7 @@ async def recording(protocol: type[asyncio.Protocol] = BoundedProtocol) -> Async
 
     class Watched(protocol):  # type: ignore[valid-type,misc]
         def data_received(self, data: bytes) -> None:
-            recorder.bytes_seen.set()
+            recorder.note_read(data)
             super().data_received(data)
 
     config = uvicorn.Config(recorder, http=Watched, ws="none", log_config=None, server_header=False)
