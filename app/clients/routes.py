@@ -28,7 +28,6 @@ from app.tokens.guard import Guard
 
 _LONGEST_PAIR = 512
 _MOST_PAIRS = 20
-# OpenAPI knows discriminators of text only; here the constants of `active` tell the two apart.
 Introspection = ActiveToken | InactiveToken
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -116,7 +115,7 @@ def client_routes(clients: Clients) -> APIRouter:
             await clients.known(credentials, Role.INTROSPECT)
             raise
         caller = await clients.introspect(credentials, token)
-        answer = ActiveToken.of(caller) if caller else InactiveToken()
+        answer = ActiveToken.of(caller) if caller else InactiveToken(active=False)
         return Response(answer.model_dump_json(), media_type="application/json")
 
     router.add_api_route(

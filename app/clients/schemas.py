@@ -1,20 +1,22 @@
 """Introspection as JSON (RFC 7662 §2.2)."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from app.http.schemas import AddressOut, Methods, ResponseModel
 from app.tokens.domain import Caller
 
 
+# The document says no more than `boolean`: several generators take a constant that is one for text, and then refuse
+# every answer or don't compile.
 class ActiveToken(ResponseModel):
     """`iat`, `exp` and `auth_time` are Unix seconds; `exp` is the earliest end, idleness included."""
 
-    active: Literal[True] = True
+    active: Annotated[Literal[True], WithJsonSchema({"type": "boolean", "examples": [True]})]
     sub: UUID = Field(description="The account's id.")
     username: AddressOut = Field(description="The account's address.")
     email_verified: bool
@@ -40,6 +42,7 @@ class ActiveToken(ResponseModel):
     def of(cls, caller: Caller) -> Self:
         token = caller.token
         return cls(
+            active=True,
             sub=caller.account.id,
             username=caller.account.address,
             email_verified=caller.account.email_verified_at is not None,
@@ -57,7 +60,7 @@ class ActiveToken(ResponseModel):
 
 
 class InactiveToken(ResponseModel):
-    active: Literal[False] = False
+    active: Annotated[Literal[False], WithJsonSchema({"type": "boolean", "examples": [False]})]
 
 
 def _seconds(moment: datetime) -> int:

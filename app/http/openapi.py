@@ -72,6 +72,7 @@ def describe(app: FastAPI) -> None:
     app.summary = "Two-factor authentication done right"
     app.description = _DESCRIPTION
     app.license_info = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    app.servers = [{"url": "/", "description": "The service that this document comes from."}]
     app.openapi_tags = [{"name": name, "description": text} for name, text in _TAGS.items()]
     write = app.openapi
 
@@ -102,8 +103,10 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
     for operation in _operations(document):
         # Said also where no proof is needed, or a generated client could take it for forgotten.
         operation.setdefault("security", [])
+        # A tag of the route's own comes after that of its router, and takes its place.
+        operation["tags"] = operation["tags"][-1:]
         _mend_inputs(operation)
-        _mend_responses(operation)
+        _mend_responses(operation, schemas)
         _add_examples(operation, schemas)
     for schema in schemas.values():
         _describe_defaults(schema)
@@ -152,7 +155,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return only if "$ref" in only else only | rest
 
 
-def _mend_responses(operation: dict[str, Any]) -> None:
+def _mend_responses(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     responses = operation["responses"]
     own = responses.pop("422", None)
     for status, response in refuses(*_usual(operation)).items():
@@ -160,19 +163,23 @@ def _mend_responses(operation: dict[str, Any]) -> None:
     if own is not None and MEDIA_TYPE in own.get("content", {}):
         _merge(responses, "422", own)
     for status, response in responses.items():
-        _mend_answer(response.get("content", {}).get(_JSON, {}).get("schema", {}))
+        _mend_answer(response.get("content", {}).get(_JSON, {}).get("schema", {}), schemas)
         response["headers"] = response.get("headers", {}) | _headers(status, operation)
         for example in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {}).values():
             _add_members(example["value"], speaks_oauth=_FORM in _taken(operation))
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _mend_answer(schema: dict[str, Any]) -> None:
+def _mend_answer(schema: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     # Says nothing, and would name a class in a generated client.
     schema.pop("title", None)
-    if "anyOf" in schema:
-        # Constants tell our answers apart, so it is never two of them.
+    if "anyOf" in schema and all(_has_constant(one, schemas) for one in schema["anyOf"]):
+        # Constants tell these apart, so it is never two of them.
         schema["oneOf"] = schema.pop("anyOf")
+
+
+def _has_constant(reference: Mapping[str, Any], schemas: Mapping[str, Any]) -> bool:
+    return any("const" in field for field in schemas[reference["$ref"].rpartition("/")[2]]["properties"].values())
 
 
 def _taken(operation: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -239,7 +246,7 @@ def _add_examples(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None
         answer = response.get("content", {}).get(_JSON)
         if answer is None:
             continue
-        either = answer["schema"].get("oneOf")
+        either = answer["schema"].get("oneOf") or answer["schema"].get("anyOf")
         if either is None:
             answer["example"] = example_of(answer["schema"], schemas)
         else:

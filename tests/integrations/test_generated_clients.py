@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -137,6 +138,84 @@ async def test_a_typescript_client_lives_the_whole_story(
     await was_lived(served, await live(service, email, "node", "story.js", cwd=typescript_client), email)
 
 
+@pytest.fixture(scope="module")
+def openapi_generator(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder with the Python of an environment, and the generator's Java program."""
+    folder = tmp_path_factory.mktemp("openapi-generator")
+    if shutil.which("javac") is None:
+        pytest.skip("a JDK is not installed")
+    uv, python = Path(sys.executable).with_name("uv"), folder / "env" / "bin" / "python"
+    install(uv, "venv", "--quiet", "--python", sys.executable, folder / "env", cwd=folder)
+    locked = HERE / "openapi-generator" / "requirements.txt"
+    install(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, locked, cwd=folder)
+    (jar,) = folder.glob("env/lib/python*/site-packages/openapi_generator_cli/openapi-generator.jar")
+    return folder, jar
+
+
+def generate(folder: Path, jar: Path, generator: str, **properties: str) -> Path:
+    """The folder of the client."""
+    out = folder / generator
+    given = ",".join(f"{name}={value}" for name, value in properties.items())
+    options = ("--additional-properties", given) if given else ()
+    must("java", "-jar", jar, "generate", "-i", DOCUMENT, "-g", generator, "-o", out, *options, cwd=folder)
+    return out
+
+
+@pytest.mark.anyio
+@pytest.mark.system
+async def test_openapi_generators_python_client_reads_every_answer(
+    service: Service, openapi_generator: tuple[Path, Path]
+) -> None:
+    folder, jar = openapi_generator
+    client = generate(folder, jar, "python")
+    shutil.copy(HERE / "openapi-generator" / "story.py", client)
+    credentials = [f"{client.id}:{client.secret}" for client in (service.operator, service.introspector)]
+    command = [folder / "env" / "bin" / "python", "story.py", service.address, *credentials, "generator@example.com"]
+    run = await anyio.run_process([str(each) for each in command], cwd=client, check=False)
+    assert run.returncode == 0, run.stderr.decode()
+    told = json.loads(run.stdout)
+    assert told.pop("account")
+    assert told == {"same": True, "active": True, "sessions": 1, "refused": "invalid_credentials", "dead": False}
+
+
+@pytest.mark.system
+def test_openapi_generators_java_client_compiles(openapi_generator: tuple[Path, Path]) -> None:
+    """Against the libraries inside the generator, which has nearly all that its client needs."""
+    folder, jar = openapi_generator
+    plain = {"library": "native", "openApiNullable": "false", "useJakartaEe": "false"}
+    client = generate(folder, jar, "java", **plain)
+    sources = [*client.glob("src/main/**/*.java"), *(HERE / "openapi-generator" / "java").glob("*.java")]
+    must("javac", "-nowarn", "-cp", jar, "-d", folder / "classes", *sources, cwd=folder)
+    document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    answers = document["paths"]["/v1/introspect"]["post"]["responses"]["200"]["content"]["application/json"]
+    answer = answers["examples"]["ActiveToken"]["value"]
+    command = ["java", "-cp", f"{jar}{os.pathsep}{folder / 'classes'}", "Story", json.dumps(answer)]
+    read = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert read.stdout == f"true {answer['sub']} {answer['acr']}\n", read.stderr
+
+
+def npm_environment(folder: Path, name: str) -> Path:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    for file in (HERE / name).iterdir():
+        shutil.copy(file, folder)
+    install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+    return folder
+
+
+@pytest.mark.system
+def test_hey_apis_client_is_typed(tmp_path: Path) -> None:
+    folder = npm_environment(tmp_path, "hey-api")
+    must("npx", "openapi-ts", "-i", DOCUMENT, "-o", "client", cwd=folder)
+    must("npx", "tsc", cwd=folder)
+
+
+@pytest.mark.system
+def test_redocly_finds_no_fault_in_the_document(tmp_path: Path) -> None:
+    folder = npm_environment(tmp_path, "redocly")
+    must("npx", "redocly", "lint", DOCUMENT, cwd=folder, REDOCLY_TELEMETRY="off")
+
+
 @pytest.mark.parametrize(("mark", "story"), [("python", "python/story.py"), ("typescript", "typescript/story.ts")])
 def test_the_page_shows_what_the_stories_do(mark: str, story: str) -> None:
     """Piece by piece, as it stands there."""
@@ -146,7 +225,9 @@ def test_the_page_shows_what_the_stories_do(mark: str, story: str) -> None:
 
 
 def test_no_lock_names_a_place_to_get_packages_from() -> None:
-    for name in ("python/requirements.txt", "typescript/package.json", "typescript/package-lock.json"):
-        text = (HERE / name).read_text(encoding="utf-8")
+    locks = [*HERE.glob("*/requirements.txt"), *HERE.glob("*/package*.json")]
+    assert len(locks) >= 8
+    for name in locks:
+        text = name.read_text(encoding="utf-8")
         for forbidden in ("http:", "https:", "file:", "--index", "resolved", "@ "):
             assert forbidden not in text, name

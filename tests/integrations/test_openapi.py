@@ -175,11 +175,14 @@ def test_the_log_in_says_by_a_discriminator_which_answer_it_is() -> None:
         assert "status" in branch["required"]
 
 
-def test_an_introspection_is_told_apart_by_a_constant() -> None:
-    """OpenAPI's discriminators are text; `active` is a boolean."""
+def test_an_introspection_is_told_apart_by_its_members() -> None:
+    """Several generators take the constant of a boolean for text, and then refuse every answer."""
     schema = DOCUMENT["paths"]["/v1/introspect"]["post"]["responses"]["200"]["content"][JSON]["schema"]
-    branches = [SCHEMAS[one["$ref"].rpartition("/")[2]] for one in schema["oneOf"]]
-    assert [branch["properties"]["active"]["const"] for branch in branches] == [True, False]
+    branches = [SCHEMAS[one["$ref"].rpartition("/")[2]] for one in schema["anyOf"]]
+    assert [branch["properties"]["active"] for branch in branches] == [
+        {"type": "boolean", "title": "Active", "examples": [active]} for active in (True, False)
+    ]
+    assert [len(branch["required"]) > 1 for branch in branches] == [True, False]
     assert all("active" in branch["required"] for branch in branches)
     with pytest.raises(AssertionError):
         must_fit({"active": False, "sub": "somebody"}, SCHEMAS["ActiveToken"])
