@@ -106,6 +106,27 @@ def without(edits: Iterable[Edit], root: Path = ROOT) -> Mapping[Path, str]:
     return {file: ast.unparse(ast.fix_missing_locations(tree)) for file, tree in trees.items()}
 
 
+def misfits() -> Sequence[str]:
+    """What of the table fits neither the code nor the tests any more; none where all is well."""
+    found = []
+    for defence in all_defences():
+        try:
+            for file, source in without(defence.edits).items():
+                compile(source, file, "exec")
+                if source == ast.unparse(ast.parse(file.read_text())):
+                    found.append(f"{defence.name}: changes nothing")
+        except (Unfit, SyntaxError) as error:
+            found.append(f"{defence.name}: {error}")
+        found += [f"{defence.name}: there is no {test}" for test in defence.tests if not _exists(test)]
+    return found
+
+
+def _exists(test: str) -> bool:
+    file, _, name = test.partition("::")
+    source = ROOT / "tests" / file
+    return source.exists() and f"def {name}(" in source.read_text()
+
+
 def as_markdown() -> str:
     """The table as it stands in docs/security.md."""
     lines: list[str] = []
