@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from xml.etree import ElementTree as ET
 
 from tests.removals.syntax import Unfit
-from tests.removals.table import ROOT, Defence, Edit, all_defences, as_markdown, misfits, without
+from tests.removals.table import ROOT, Defence, Edit, all_defences, as_markdown, without
 from tests.support.postgres import start_server
 
 _SECONDS = 1800
@@ -179,12 +179,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.removals", description="Which removed defences are noticed?")
     parser.add_argument("words", nargs="*", help="only defences whose name or chapter has one of these")
     parser.add_argument("--list", action="store_true", help="print the table of docs/security.md and take nothing away")
-    parser.add_argument("--fits", action="store_true", help="print which entries fit the code no more")
     parser.add_argument("--at-once", type=int, default=2 * (os.cpu_count() or 1), help="how many are tried at once")
     arguments = parser.parse_args()
-    if arguments.fits:
-        print("\n".join(misfits()))
-        return min(len(misfits()), 1)
     if arguments.list:
         print(as_markdown())
         return 0

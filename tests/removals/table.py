@@ -10,9 +10,11 @@ once; a defence of a whole module has no name. One of these takes it away there 
 """
 
 import ast
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +53,15 @@ class Edit:
             rewrite_text(scope, self.what, self.instead)
 
 
+@cache
+def _tree(file: Path, _changed: int) -> ast.Module:
+    """To look at, not to change."""
+    return ast.parse(file.read_text())
+
+
 def _defines(file: Path, name: str) -> bool:
     try:
-        scope_of(ast.parse(file.read_text()), name)
+        scope_of(_tree(file, file.stat().st_mtime_ns), name)
     except Unfit:
         return False
     return True
@@ -140,3 +148,9 @@ def as_markdown() -> str:
         backed = f"only together with {others}: " if others else ""
         lines.append(f"| {defence.name} | {backed}{named} |")
     return "\n".join(lines).strip()
+
+
+if __name__ == "__main__":
+    unfit = misfits()
+    print("\n".join(unfit))
+    sys.exit(bool(unfit))
