@@ -13,6 +13,7 @@ class EventType(StrEnum):
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     TWO_FACTOR_ENROLLMENT_STARTED = "two_factor.enrollment_started"
+    TWO_FACTOR_ENROLLMENT_CANCELLED = "two_factor.enrollment_cancelled"
     TWO_FACTOR_ENABLED = "two_factor.enabled"
     TWO_FACTOR_DISABLED = "two_factor.disabled"
     TWO_FACTOR_RESET = "two_factor.reset"

@@ -36,6 +36,7 @@ class MailKind(StrEnum):
     RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     PERSONAL_TOKEN_CREATED = "personal_token_created"
     WRONG_CODES = "wrong_codes"
+    WRONG_CODES_AT_SET_UP = "wrong_codes_at_set_up"
 
 
 _FACTS: Mapping[MailKind, frozenset[str]] = {
@@ -45,6 +46,7 @@ _FACTS: Mapping[MailKind, frozenset[str]] = {
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
     MailKind.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
     MailKind.WRONG_CODES: frozenset({"count"}),
+    MailKind.WRONG_CODES_AT_SET_UP: frozenset({"count"}),
 }
 
 

@@ -35,6 +35,7 @@ _SUBJECTS: Mapping[MailKind, str] = {
     MailKind.RECOVERY_CODES_REPLACED: "{issuer}: your recovery codes were replaced",
     MailKind.PERSONAL_TOKEN_CREATED: "{issuer}: a personal token was created",
     MailKind.WRONG_CODES: "{issuer}: someone knows your password and is guessing codes",
+    MailKind.WRONG_CODES_AT_SET_UP: "{issuer}: wrong codes while setting up two-factor authentication",
 }
 
 

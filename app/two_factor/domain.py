@@ -56,6 +56,11 @@ class Enrollment:
     name: str | None = None
     additional: bool = False
     replaces: UUID | None = None
+    begun_by: UUID | None = None
+    """The token that began it. It alone may go on, and the enrollment lives no longer than it does."""
+
+    def is_open_to(self, token_id: UUID) -> bool:
+        return self.begun_by in {None, token_id}
 
     def has_expired(self, at: datetime) -> bool:
         return self.expires_at <= at

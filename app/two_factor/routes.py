@@ -68,8 +68,9 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         summary="Drop a pending enrollment",
         responses=refuses(InvalidToken, SessionRequired),
     )
-    async def cancel_enrollment(caller: Session) -> None:
-        await two_factor.cancel(caller)
+    async def cancel_enrollment(caller: Session, requester: FromRequester) -> None:
+        """One that this session began; another session's is left alone."""
+        await two_factor.cancel(caller, requester)
 
     @router.post(
         "/confirm",

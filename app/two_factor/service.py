@@ -141,7 +141,7 @@ class TwoFactor:
         id, secret = new_id(), totp.new_secret()
         expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
         sealed = self.secret_box.seal(secret.encode(), owner=account.id)
-        pending = Enrollment(id, account.id, sealed, at, expires_at, name, additional, replaces)
+        pending = Enrollment(id, account.id, sealed, at, expires_at, name, additional, replaces, caller.token.id)
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)
             pending = await self._placed(connection, pending)
@@ -171,11 +171,14 @@ class TwoFactor:
             raise AlreadyEnabled
         return enrollment
 
-    async def cancel(self, caller: Caller) -> None:
-        """Drops a pending enrollment, if there is one. Raises InvalidToken."""
+    async def cancel(self, caller: Caller, requester: Requester) -> None:
+        """Drops the enrollment that the caller began, if it is pending. Raises InvalidToken."""
+        account_id, at = caller.account.id, self.clock.now()
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)
-            await Enrollments(connection).remove(caller.account.id)
+            if await Enrollments(connection).cancel(account_id, caller.token.id):
+                about = EventType.TWO_FACTOR_ENROLLMENT_CANCELLED
+                await self.audit_log.record(connection, about, account_id=account_id, at=at, requester=requester)
 
     async def drop_pending(self, connection: Connection, account_id: UUID, at: datetime) -> TwoFactorState:
         """In a change that a pending enrollment must not outlive. Returns what is left."""
@@ -197,19 +200,20 @@ class TwoFactor:
         """By the first code of the new device. What dies with it depends on whether it is the first, a further one or
         a replacement.
 
-        A code for another enrollment than the pending one, as from a second tab, counts as no attempt.
+        A code for another enrollment than the pending one, or from another session, counts as no attempt.
 
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, AuthenticatorExists,
         AuthenticatorLimitReached, InvalidToken.
         """
         account, at = caller.account, self.clock.now()
-        enrollment = await self._pending(account, enrollment_id, at)
+        enrollment = await self._pending(caller, enrollment_id, at)
         in_a_row = await self.verifier.count_attempt(account.id, at)
         secret = self.verifier.open_secret(enrollment.sealed_secret, account.id)
         step = totp.matching_step(secret, code, at, after=None) if is_totp_code(code) else None
         if step is None:
             skew = self._skew(secret, code, at)
-            raise await self.verifier.record_wrong_code(account, in_a_row, requester, at, **skew)
+            mail = MailKind.WRONG_CODES_AT_SET_UP
+            raise await self.verifier.record_wrong_code(account, in_a_row, requester, at, mail=mail, **skew)
         store = partial(self._store, enrollment, secret, step, at)
         # The password was proved when the enrollment began, and is the older one of the two proofs.
         proved = Proved(BY_PASSWORD_AND_CODE, enrollment.begun_at)
@@ -219,10 +223,13 @@ class TwoFactor:
             return await self.additions.further(caller, Kind.TOTP, store, proved, requester, at)
         return await self.additions.first(caller, store, proved, requester, at)
 
-    async def _pending(self, account: Account, enrollment_id: UUID | None, at: datetime) -> Enrollment:
+    async def _pending(self, caller: Caller, enrollment_id: UUID | None, at: datetime) -> Enrollment:
+        """What the caller may confirm: nobody else who is logged in spends the owner's attempts."""
         async with self.database.autocommit() as connection:
-            enrollment = await Enrollments(connection).pending_of(account.id)
-        if enrollment is None or enrollment_id not in {None, enrollment.id}:
+            enrollment = await Enrollments(connection).pending_of(caller.account.id)
+        if enrollment is None or not enrollment.is_open_to(caller.token.id):
+            raise NoPendingEnrollment
+        if enrollment_id not in {None, enrollment.id}:
             raise NoPendingEnrollment
         if enrollment.has_expired(at):
             raise EnrollmentExpired

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    exists,
     false,
     func,
     select,
@@ -26,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from app.accounts.tables import accounts
 from app.database.engine import metadata
+from app.tokens.tables import tokens
 from app.two_factor.domain import Kind
 
 factor_accounts = Table(
@@ -81,6 +83,8 @@ enrollments = Table(
     # With the device that it would replace, the enrollment goes as well.
     Column("replaces", Uuid, ForeignKey("authenticators.id", ondelete="CASCADE")),
     Column("sealed_secret", LargeBinary, nullable=False),
+    # The token that began it, while that lives; none where no session is needed to enroll.
+    Column("begun_by", Uuid),
     Column("begun_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Index("authenticator_enrollments_expires_at_idx", "expires_at"),
@@ -149,11 +153,16 @@ _remaining = (
     .correlate(accounts)
     .scalar_subquery()
 )
+ENROLLMENT_LIVES = (enrollments.c.epoch == accounts.c.credential_epoch) & (
+    enrollments.c.begun_by.is_(None) | exists(select(tokens.c.id).where(tokens.c.id == enrollments.c.begun_by))
+)
+"""For an enrollment joined to its account. Its end of time is another matter: one that has expired says so."""
+
 WITH_SECOND_FACTOR = (
     accounts.outerjoin(factor_accounts, factor_accounts.c.account_id == accounts.c.id)
     .outerjoin(
         enrollments,
-        (enrollments.c.account_id == accounts.c.id) & (enrollments.c.epoch == accounts.c.credential_epoch),
+        (enrollments.c.account_id == accounts.c.id) & ENROLLMENT_LIVES,
     )
     .join(_devices, true())
 )

@@ -189,7 +189,14 @@ class CodeVerifier:
         )
 
     async def record_wrong_code(
-        self, account: Account, in_a_row: int, requester: Requester, at: datetime, **members: Any
+        self,
+        account: Account,
+        in_a_row: int,
+        requester: Requester,
+        at: datetime,
+        *,
+        mail: MailKind = MailKind.WRONG_CODES,
+        **members: Any,
     ) -> WrongCode:
         """Records the wrong code, mails the owner at every tenth in a row, and returns the refusal to raise."""
         remaining = self.remaining(in_a_row)
@@ -207,7 +214,7 @@ class CodeVerifier:
             if remaining == 0:
                 await self.outbox.queue(
                     connection,
-                    MailKind.WRONG_CODES,
+                    mail,
                     account_id=account.id,
                     to=account.address,
                     at=at,

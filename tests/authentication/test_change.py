@@ -16,7 +16,15 @@ from app.services import Services
 from app.tokens.domain import Caller
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.people import NEW_PASSWORD, PASSWORD, a_session, an_account, bearer, enroll
+from tests.support.people import (
+    NEW_PASSWORD,
+    PASSWORD,
+    a_session,
+    an_account,
+    bearer,
+    enroll,
+    until_use_is_written,
+)
 
 pytestmark = pytest.mark.anyio
 _APP = Path(__file__).resolve().parents[2] / "app"
@@ -52,7 +60,7 @@ ACTS: dict[str, Act] = {
     "begin an enrollment": lambda services, caller: services.two_factor.begin(
         caller, SecretStr(PASSWORD), NO_REQUESTER
     ),
-    "drop an enrollment": lambda services, caller: services.two_factor.cancel(caller),
+    "drop an enrollment": lambda services, caller: services.two_factor.cancel(caller, NO_REQUESTER),
     "create a personal token": lambda services, caller: services.tokens.create_personal(
         caller, "Backup", None, NO_REQUESTER, extend_when_used=False
     ),
@@ -99,7 +107,7 @@ async def test_a_password_change_proves_no_second_factor_anew(
     for _ in range(20):
         clock.advance(timedelta(minutes=59))
         granted(await api.get("/v1/me", headers=bearer(token)))
-        await services.tokens.note_uses()
+        await until_use_is_written(services, token)
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     changed = granted(await api.post("/v1/me/password", json=body, headers=bearer(token)))
     later = await services.tokens.check(changed["grant"]["access_token"], NO_REQUESTER)

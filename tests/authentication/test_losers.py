@@ -102,7 +102,7 @@ async def test_a_dead_session_drops_no_enrollment(api: httpx.AsyncClient, servic
     fresh = await a_session(api)
     await begin(api, fresh)
     with pytest.raises(InvalidToken):
-        await services.two_factor.cancel(caller)
+        await services.two_factor.cancel(caller, NO_REQUESTER)
     assert granted(await api.get("/v1/me/2fa", headers=bearer(fresh)))["status"] == "pending"
 
 

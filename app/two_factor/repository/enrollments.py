@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.accounts.tables import accounts
 from app.database.engine import Connection
 from app.two_factor.domain import Enrollment
-from app.two_factor.tables import enrollments
+from app.two_factor.tables import ENROLLMENT_LIVES, enrollments
 
 _COLUMNS = (
     enrollments.c.id,
@@ -21,6 +21,7 @@ _COLUMNS = (
     enrollments.c.name,
     enrollments.c.additional,
     enrollments.c.replaces,
+    enrollments.c.begun_by,
 )
 
 
@@ -29,10 +30,10 @@ class Enrollments:
     connection: Connection
 
     async def pending_of(self, account_id: UUID) -> Enrollment | None:
-        """One that has expired included; none that was begun before the epoch was bumped."""
+        """One that has expired included; none whose session has ended, or from before the epoch was bumped."""
         query = select(*_COLUMNS).join(accounts, accounts.c.id == enrollments.c.account_id)
-        mine = (enrollments.c.account_id == account_id) & (enrollments.c.epoch == accounts.c.credential_epoch)
-        row = (await self.connection.execute(query.where(mine))).first()
+        mine = query.where(enrollments.c.account_id == account_id, ENROLLMENT_LIVES)
+        row = (await self.connection.execute(mine)).first()
         return Enrollment(*row) if row else None
 
     async def begin(self, enrollment: Enrollment, epoch: int) -> None:
@@ -54,6 +55,12 @@ class Enrollments:
     async def remove(self, account_id: UUID) -> bool:
         """Whether there was one."""
         gone = delete(enrollments).where(enrollments.c.account_id == account_id).returning(enrollments.c.id)
+        return (await self.connection.execute(gone)).first() is not None
+
+    async def cancel(self, account_id: UUID, begun_by: UUID) -> bool:
+        """Whether this token had one to cancel."""
+        mine = enrollments.c.begun_by.is_(None) | (enrollments.c.begun_by == begun_by)
+        gone = delete(enrollments).where(enrollments.c.account_id == account_id, mine).returning(enrollments.c.id)
         return (await self.connection.execute(gone)).first() is not None
 
     async def delete_expired(self, before: datetime) -> None:

@@ -444,6 +444,7 @@ export const en = {
     "login.failed": (details) => (details.reason === "invalid_code" || details.reason === "wrong_code"
       ? "Log-in refused: the code was wrong" : "Log-in refused: the password was wrong"),
     "two_factor.enrollment_started": () => "Started to set up two-factor authentication",
+    "two_factor.enrollment_cancelled": () => "Stopped setting up two-factor authentication",
     "two_factor.enabled": () => "Two-factor authentication turned on",
     "two_factor.disabled": (details) => "Two-factor authentication turned off"
       + (/reset/.test(details.reason ?? "") ? " by a password reset" : ""),
