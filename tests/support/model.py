@@ -115,6 +115,7 @@ class Link:
 @dataclass
 class Enrollment:
     expires: datetime
+    begun_by: "Token | None" = None
     enabled: bool = False
     last_step: int = -1
     secret: str = ""
@@ -185,10 +186,15 @@ class Reference:
 
     def two_factor(self, at: datetime) -> dict[str, Any]:
         found = self.enrollment
-        if found is None or (not found.enabled and found.expires <= at):
+        if found is None or (not found.enabled and (found.expires <= at or not self._is_pending(found))):
             return {"status": "disabled", "recovery_codes_remaining": 0}
         status = "enabled" if found.enabled else "pending"
         return {"status": status, "recovery_codes_remaining": len(found.recovery_codes)}
+
+    def _is_pending(self, found: Enrollment) -> bool:
+        """It lives no longer than the session that began it."""
+        begun_by = found.begun_by
+        return begun_by is not None and not begun_by.revoked and begun_by.epoch == self.epoch
 
     def deadlines(self) -> Iterator[datetime]:
         """The seconds at which something ends; a clock that stands on one of them would leave it open."""
@@ -198,6 +204,7 @@ class Reference:
         for link in self.links:
             yield link.expires
             yield link.created + hour
+            yield link.created + timedelta(minutes=1)
         yield from (moment + window for moment in self.passwords_wrong)
         if self.enrollment:
             yield self.enrollment.expires
@@ -347,13 +354,13 @@ class Reference:
         if self.has_2fa:
             return Expected(409, "two_factor_already_enabled")
         self._drop_enrollment()
-        self.enrollment = Enrollment(at + timedelta(seconds=self.limits.enrollment))
+        self.enrollment = Enrollment(at + timedelta(seconds=self.limits.enrollment), token)
         return Expected(201, opened=self.enrollment)
 
     def cancel(self, token: Token, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        if not self.has_2fa:
+        if self.enrollment and self.enrollment.begun_by is token and not self.has_2fa:
             self._drop_enrollment()
         return Expected(204)
 
@@ -361,7 +368,7 @@ class Reference:
         if refused := self._as_session(token, at):
             return refused
         found = self.enrollment
-        if found is None or found.enabled:
+        if found is None or found.enabled or found.begun_by is not token:
             return Expected(409, "no_pending_enrollment")
         if found.expires <= at:
             return Expected(410, "enrollment_expired")
@@ -420,7 +427,7 @@ class Reference:
         right = self._password_is(current, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
-        if weak:
+        if weak or new == self.password:
             return Expected(422, "weak_password")
         revoked = self._turn(at)
         self.password = new
@@ -432,8 +439,11 @@ class Reference:
     def ask_for_link(self, at: datetime) -> Link | None:
         """The answer tells nothing; a link is in the mail, or not."""
         still_open = [link for link in self.links if self.leads_on(link, at)]
-        of_the_hour = [link for link in self.links if link.created > at - timedelta(hours=1)]
-        full = len(still_open) >= self.limits.links_open or len(of_the_hour) >= self.limits.mails_an_hour
+        useful = [link for link in self.links if link.spent or link.epoch == self.epoch]
+        of_the_hour = [link for link in useful if link.created > at - timedelta(hours=1)]
+        just_now = [link for link in self.links if link.created > at - timedelta(minutes=1)]
+        most = self.limits.mails_an_hour
+        full = len(still_open) >= self.limits.links_open or len(of_the_hour) >= most or len(just_now) >= most
         if full or not self.active:
             return None
         link = Link(self.epoch, at, at + timedelta(seconds=self.limits.reset))
@@ -443,7 +453,7 @@ class Reference:
     def follow(self, link: Link, new: str, code: str | None, at: datetime, *, weak: bool) -> Expected:
         if not self.leads_on(link, at):
             return Expected(410, "reset_token_invalid")
-        if weak:
+        if weak or new == self.password:
             return Expected(422, "weak_password")
         keeps = self.limits.careful and self.has_2fa
         if keeps:
