@@ -11,6 +11,7 @@ const LOOKS = {
   "login.succeeded": ["check", "good"],
   "login.failed": ["warning", "odd"],
   "two_factor.enrollment_started": ["shield", "plain"],
+  "two_factor.enrollment_cancelled": ["shield", "plain"],
   "two_factor.enabled": ["shield", "good"],
   "two_factor.disabled": ["shield", "odd"],
   "two_factor.reset": ["shield", "odd"],
