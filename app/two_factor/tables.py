@@ -83,10 +83,10 @@ enrollments = Table(
     # With the device that it would replace, the enrollment goes as well.
     Column("replaces", Uuid, ForeignKey("authenticators.id", ondelete="CASCADE")),
     Column("sealed_secret", LargeBinary, nullable=False),
-    # The token that began it, while that lives; none where no session is needed to enroll.
-    Column("begun_by", Uuid),
     Column("begun_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+    # The token that began it, while that lives; none where no session is needed to enroll.
+    Column("begun_by", Uuid),
     Index("authenticator_enrollments_expires_at_idx", "expires_at"),
     Index("authenticator_enrollments_replaces_idx", "replaces", postgresql_where=text("replaces IS NOT NULL")),
 )

@@ -57,7 +57,7 @@ class Limits:
             "RESET_MAILS_PER_HOUR": self.mails_an_hour,
             "PERSONAL_TOKENS_PER_ACCOUNT": self.personal_tokens,
             # These are not modelled, and out of reach; a fresh session counts as the code to disable.
-            "FRESH_SECONDS": 100_000_000,
+            "FRESH_SECONDS": 31_000_000,
             "WRONG_PASSWORDS_PER_ACCOUNT": 100_000,
             "REQUESTS_PER_CLIENT_MINUTE": 100_000,
             "DISABLE_REQUIRES_CODE": str(self.careful).lower(),
