@@ -1,5 +1,6 @@
 """Accounts of another system move in, line by line, and their people log in."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from app.accounts.domain import Account
 from app.clients.domain import Role
 from app.services import Services
 from tests.conftest import SetClock
+from tests.imports.firebase import SIGNER_KEY, firebase_password, parameters
 from tests.imports.lines import SECRET, a_line, an_app, codes, ndjson, send
 from tests.support.people import PASSWORD, STEP, a_client, a_session, an_account, log_in, totp_code
 
@@ -447,3 +449,42 @@ async def test_the_role_admin_imports(api: httpx.AsyncClient, operator: httpx.Ba
     [result] = await send(api, operator, a_line())
 
     assert result["result"] == "created"
+
+
+async def test_two_imports_of_the_same_lines_at_once_make_each_account_once(
+    api: httpx.AsyncClient, importer: httpx.BasicAuth, operator: httpx.BasicAuth
+) -> None:
+    lines = [a_line(number, password=...) for number in range(30)]
+
+    results = await asyncio.gather(*(send(api, importer, *order) for order in (lines, lines[::-1], lines)))
+
+    for number in range(30):
+        of_one = [each for result in results for each in result if each["external_id"] == f"u-{number}"]
+        assert sorted(each["result"] for each in of_one) == ["created", "unchanged", "unchanged"]
+        assert len({each["account_id"] for each in of_one}) == 1
+    assert (await api.get("/v1/admin/imports/status", auth=operator)).json()["accounts"] == 30
+
+
+async def test_a_first_login_and_a_changed_line_at_once_have_one_winner(
+    api: httpx.AsyncClient, importer: httpx.BasicAuth
+) -> None:
+    await send(api, importer, a_line())
+    changed = a_line(password={"plain": "another one entirely"})
+
+    answer, [result] = await asyncio.gather(log_in(api, "person1@example.com"), send(api, importer, changed))
+
+    assert (answer.status_code, result["result"]) in {(200, "refused"), (401, "updated")}
+    new = await log_in(api, "person1@example.com", "another one entirely")
+    assert new.status_code == (200 if result["result"] == "updated" else 401)
+
+
+async def test_parameters_of_firebase_are_stored_sealed_and_once(
+    api: httpx.AsyncClient, services: Services, importer: httpx.BasicAuth
+) -> None:
+    for _ in range(2):
+        await send(api, importer, {"firebase": parameters()}, a_line(password=firebase_password(PASSWORD)))
+
+    async with services.database.autocommit() as connection:
+        [sealed] = (await connection.exec_driver_sql("SELECT sealed_parameters FROM firebase_projects")).scalars()
+    assert SIGNER_KEY.encode() not in sealed
+    assert (await log_in(api, "person1@example.com")).status_code == 200
