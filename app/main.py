@@ -97,5 +97,5 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))
     app.include_router(import_routes(services.imports, services.clients))
-    app.include_router(frontend_config_routes(services.settings))
+    app.include_router(frontend_config_routes(services.settings, services.accounts, services.clock))
     app.include_router(health_routes(services.database))

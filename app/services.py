@@ -216,6 +216,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database,
         clock=clock,
         accounts=accounts,
+        tokens=tokens,
         changes=changes,
         two_factor=two_factor,
         authenticators=authenticators,

@@ -18,7 +18,6 @@ from app.accounts.domain import Account, Address, Status
 from app.accounts.tables import COLUMNS, IS_UNCHANGED, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
-from app.kernel.page import PageOf, cut_page
 
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 _lock_exclusively = UNCHANGED.with_for_update(key_share=True)
@@ -41,20 +40,6 @@ class AccountRows:
     async def with_id(self, id: UUID) -> Account | None:
         row = (await self.connection.execute(select(*COLUMNS).where(accounts.c.id == id))).first()
         return account_of(row) if row else None
-
-    async def page(
-        self, *, address: str | None, external_id: str | None, after: UUID | None, limit: int
-    ) -> PageOf[Account]:
-        """Newest first; `after` is the last id of the page before."""
-        query = select(*COLUMNS).order_by(accounts.c.id.desc()).limit(limit + 1)
-        if address is not None:
-            query = query.where(accounts.c.folded_address == address)
-        if external_id is not None:
-            query = query.where(accounts.c.external_id == external_id)
-        if after is not None:
-            query = query.where(accounts.c.id < after)
-        rows = [account_of(row) for row in await self.connection.execute(query)]
-        return cut_page(rows, limit, lambda account: account.id)
 
     async def add(self, id: UUID, address: Address, password_hash: str | None, at: datetime) -> Account | None:
         """None where the address is taken."""

@@ -17,13 +17,12 @@ from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.security.foreign_hashes.bounds import ForeignHash
 from app.security.foreign_hashes.formats import cost_class_of, is_foreign
 from app.security.hasher import Hasher, Match, prepared
-from app.security.password_rules import PasswordRules
+from app.security.password_rules import Judgement, PasswordRules
 
 T = TypeVar("T")
 _SAME = "This is the password that the account has. Choose another."
@@ -140,6 +139,12 @@ class Accounts:
                 reason="wrong_password",
             )
 
+    async def judge(self, password: SecretStr, email: str | None, requester: Requester, at: datetime) -> Judgement:
+        """How good a new password would be, within a budget of its own. Raises FieldError, RateLimited, Overloaded."""
+        address = self.read_address(email).text if email is not None else ""
+        await self.attempts.take_request(requester, at, budget="password strength")
+        return await self.rules.judge(password, address=address)
+
     async def refuse_weak(self, password: SecretStr, address: str) -> None:
         """Raises WeakPassword with the reason."""
         weakness = await self.rules.weakness(password, address=address)
@@ -182,12 +187,6 @@ class Accounts:
     async def with_id(self, connection: Connection, id: UUID) -> Account | None:
         return await AccountRows(connection).with_id(id)
 
-    async def page(
-        self, connection: Connection, *, address: str | None, external_id: str | None, after: UUID | None, limit: int
-    ) -> PageOf[Account]:
-        """Newest first; `after` is the last id of the page before."""
-        return await AccountRows(connection).page(address=address, external_id=external_id, after=after, limit=limit)
-
     async def lock_if_unchanged(self, connection: Connection, account: Account) -> bool:
         """Locks the account while it is as it was read, before any other row of it; False where it is no longer so."""
         return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
@@ -219,6 +218,10 @@ class Accounts:
     async def set_status(self, connection: Connection, account_id: UUID, status: Status) -> bool:
         """False where it has this status already. Disabling belongs into a `CredentialChange`."""
         return await AccountRows(connection).set_status(account_id, status)
+
+    async def unlock(self, connection: Connection, account: Account) -> None:
+        """Ends a lock by wrong passwords."""
+        await self.attempts.unlock(connection, account.folded_address)
 
     async def remove(self, connection: Connection, account: Account) -> bool:
         """With all that is counted about it. False where it is gone already."""

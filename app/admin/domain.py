@@ -1,9 +1,10 @@
 """Who acts on other people's accounts, why, and what comes of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from app.accounts.domain import Account
-from app.authentication.domain import TwoFactorState
+from app.accounts.domain import Account, Status
+from app.authentication.domain import TwoFactorState, TwoFactorStatus
 from app.kernel.refusal import FieldError
 from app.tokens.domain import Revoked
 
@@ -27,6 +28,19 @@ class KnownAccount:
 
     account: Account
     two_factor: TwoFactorState
+
+
+@dataclass(frozen=True)
+class AccountFilter:
+    """What a page of accounts is narrowed to; all of what is given must fit."""
+
+    email: str | None = None
+    email_prefix: str | None = None
+    external_id: str | None = None
+    status: Status | None = None
+    two_factor: TwoFactorStatus | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
 
 
 @dataclass(frozen=True)

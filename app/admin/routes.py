@@ -5,9 +5,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
 
-from app.accounts.domain import AddressTaken, WeakPassword
-from app.admin.domain import Operator
+from app.accounts.domain import AddressTaken, Status, WeakPassword
+from app.admin.domain import AccountFilter, Operator
 from app.admin.schemas import (
     AnyEvent,
     ChangeAccount,
@@ -21,6 +22,7 @@ from app.admin.schemas import (
 )
 from app.admin.service import Admin
 from app.audit.domain import EventType
+from app.authentication.domain import TwoFactorStatus
 from app.authentication.schemas import Account
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
@@ -31,7 +33,7 @@ from app.http.schemas import AddressIn, FromRequester, IdIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
-from app.tokens.schemas import Revoked
+from app.tokens.schemas import AccountTokens, Revoked
 from app.two_factor.domain import LastAuthenticator
 
 _Dependency = Callable[..., Awaitable[Operator]]
@@ -83,14 +85,35 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         external_id: Annotated[
             str | None, Query(max_length=255, description="Only the account that another system calls this.")
         ] = None,
+        email_prefix: Annotated[
+            str | None, Query(min_length=1, max_length=254, description="Only addresses that begin so.")
+        ] = None,
+        status: Annotated[Status | None, Query()] = None,
+        two_factor: Annotated[TwoFactorStatus | None, Query()] = None,
+        created_after: Annotated[AwareDatetime | None, Query(examples=["2026-01-31T00:00:00Z"])] = None,
+        created_before: Annotated[AwareDatetime | None, Query(examples=["2026-12-31T00:00:00Z"])] = None,
     ) -> Page[Account]:
-        """Newest first."""
-        found = await admin.page(email, external_id, after=page.after, limit=page.limit)
+        """Newest first; all of what is given must fit."""
+        wanted = AccountFilter(
+            email=email,
+            email_prefix=email_prefix,
+            external_id=external_id,
+            status=status,
+            two_factor=two_factor,
+            created_after=created_after,
+            created_before=created_before,
+        )
+        found = await admin.page(wanted, after=page.after, limit=page.limit)
         return Page[Account].of(found, show_account)
 
     @router.get("/accounts/{id}", summary="See an account", responses=refuses(*_CLIENT, NotFound))
     async def get_account(_: Reader, id: UUID) -> Account:
         return show_account(await admin.account(id))
+
+    @router.get("/accounts/{id}/tokens", summary="List a person's live tokens", responses=refuses(*_CLIENT, NotFound))
+    async def list_tokens_of_account(_: Reader, id: UUID, page: PageParams) -> AccountTokens:
+        """Newest first."""
+        return AccountTokens.showing(await admin.tokens_of(id, after=page.after, limit=page.limit))
 
     @router.patch("/accounts/{id}", summary="Disable or enable an account", responses=refuses(*_CLIENT, NotFound))
     async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> Account:
@@ -134,6 +157,20 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
     )
     async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> TokensRevoked:
         return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by, requester)))
+
+    @router.delete(
+        "/accounts/{id}/tokens/{token_id}",
+        status_code=204,
+        summary="Revoke one token of a person",
+        responses=refuses(*_CLIENT, NotFound),
+    )
+    async def revoke_token_of_account(by: By, id: UUID, token_id: UUID, requester: FromRequester) -> None:
+        await admin.revoke_token(id, token_id, by, requester)
+
+    @router.post("/accounts/{id}/unlock", summary="End a person's locks", responses=refuses(*_CLIENT, NotFound))
+    async def unlock_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> Account:
+        """Those by wrong codes and by wrong passwords, and nothing else."""
+        return show_account(await admin.unlock(id, body.reason, by, requester))
 
     @router.post(
         "/accounts/{id}/password-reset",

@@ -11,6 +11,7 @@ from app.audit import domain as activity
 from app.authentication.schemas import Account, TwoFactor
 from app.http.schemas import (
     AddressIn,
+    EventTypeOut,
     IdIn,
     IpOut,
     PasswordIn,
@@ -64,7 +65,7 @@ class AnyEvent(ResponseModel):
     """An event of any account; `account_id` is null for what concerned all of them."""
 
     id: UUID
-    type: activity.EventType
+    type: EventTypeOut
     occurred_at: Timestamp
     ip: IpOut
     user_agent: UserAgentOut
@@ -76,7 +77,7 @@ class AnyEvent(ResponseModel):
     def of(cls, event: activity.Event) -> Self:
         return cls(
             id=event.id,
-            type=event.type,
+            type=event.type.value,
             occurred_at=event.occurred_at,
             ip=event.requester.address,
             user_agent=event.requester.user_agent,

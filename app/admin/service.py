@@ -1,7 +1,7 @@
 """The verbs of operators. Each act records one event that says who, and why; the one rule of token life holds."""
 
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from app.accounts.domain import Account, Status
 from app.accounts.service import Accounts
-from app.admin.domain import KnownAccount, Operator, TwoFactorReset, read_reason
+from app.admin.domain import AccountFilter, KnownAccount, Operator, TwoFactorReset, read_reason
+from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
@@ -22,7 +23,8 @@ from app.kernel.requester import NO_REQUESTER, Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.password_reset.service import PasswordReset
-from app.tokens.domain import Revoked
+from app.tokens.domain import Revoked, Token
+from app.tokens.service import Tokens
 from app.two_factor.authenticators.service import AuthenticatorService
 from app.two_factor.domain import state_of
 from app.two_factor.service import TwoFactor
@@ -37,6 +39,7 @@ class Admin:
     database: Database
     clock: Clock
     accounts: Accounts
+    tokens: Tokens
     changes: CredentialChange
     two_factor: TwoFactor
     authenticators: AuthenticatorService
@@ -61,15 +64,12 @@ class Admin:
                 await self.password_reset.invite(connection, account, requester)
         return KnownAccount(account, TWO_FACTOR_OFF)
 
-    async def page(
-        self, email: str | None, external_id: str | None, *, after: UUID | None, limit: int
-    ) -> PageOf[KnownAccount]:
+    async def page(self, wanted: AccountFilter, *, after: UUID | None, limit: int) -> PageOf[KnownAccount]:
         """Newest first. Raises FieldError for an address that is none."""
-        folded = self.accounts.read_address(email).folded if email is not None else None
+        if wanted.email is not None:
+            wanted = replace(wanted, email=self.accounts.read_address(wanted.email).folded)
         async with self.database.autocommit() as connection:
-            found = await self.accounts.page(
-                connection, address=folded, external_id=external_id, after=after, limit=limit
-            )
+            found = await AccountPages(connection).page(wanted, self.clock.now(), after=after, limit=limit)
             known = await self._known(connection, *found.items)
         return PageOf(known, found.next_after)
 
@@ -145,6 +145,45 @@ class Admin:
         details = {"reason": read_reason(reason), **operator.as_details()}
         async with self._change(id, operator, requester) as change:
             return await change.end(Record(EventType.TOKENS_REVOKED, details=details))
+
+    async def tokens_of(self, id: UUID, *, after: UUID | None, limit: int) -> PageOf[Token]:
+        """Live ones, newest first. Raises NotFound."""
+        async with self.database.autocommit() as connection:
+            if await self.accounts.with_id(connection, id) is None:
+                raise NotFound
+            return await self.tokens.live_of(connection, id, after=after, limit=limit)
+
+    async def revoke_token(self, id: UUID, token_id: UUID, operator: Operator, requester: Requester) -> None:
+        """One live token of this account. Raises NotFound."""
+        async with self.database.transaction() as connection:
+            account = await self._lock(connection, id)
+            await self.tokens.revoke_one(
+                connection,
+                account,
+                token_id,
+                requester,
+                reason="revoked_by_operator",
+                client_id=operator.client_id,
+                **operator.as_details(),
+            )
+
+    async def unlock(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> KnownAccount:
+        """Ends locks by wrong codes and by wrong passwords, and nothing else. Raises FieldError, NotFound."""
+        reason, at = read_reason(reason), self.clock.now()
+        async with self.database.transaction() as connection:
+            account = await self._lock(connection, id)
+            await self.two_factor.verifier.forgive(connection, id)
+            await self.accounts.unlock(connection, account)
+            await self._record(connection, EventType.ACCOUNT_UNLOCKED, id, operator, requester, at, reason=reason)
+            return (await self._known(connection, account))[0]
+
+    async def _lock(self, connection: Connection, id: UUID) -> Account:
+        """Locks the account against deletion, before anything else of it. Raises NotFound."""
+        await self.accounts.lock_existence(connection, id)
+        account = await self.accounts.with_id(connection, id)
+        if account is None:
+            raise NotFound
+        return account
 
     async def revoke_every_token(self, reason: str, operator: Operator) -> int:
         """For a database that was restored, where revoked tokens live again: how many accounts there are.

@@ -32,12 +32,14 @@ class EventType(StrEnum):
     PASSWORD_RESET_REQUESTED = "password_reset.requested"
     PASSWORD_RESET_COMPLETED = "password_reset.completed"
     TOKEN_CREATED = "token.created"
+    TOKEN_RENAMED = "token.renamed"
     TOKEN_REVOKED = "token.revoked"
     TOKENS_REVOKED = "tokens.revoked"
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_UPDATED = "account.updated"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_DELETED = "account.deleted"
 
 

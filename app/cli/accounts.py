@@ -4,19 +4,25 @@ import asyncio
 import getpass
 import sys
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from pydantic import SecretStr
 
-from app.admin.domain import KnownAccount
+from app.accounts.domain import Status
+from app.admin.domain import AccountFilter, KnownAccount
 from app.admin.schemas import show_account
+from app.authentication.domain import TwoFactorStatus
 from app.cli.context import open_services, operator
 from app.cli.moving import moving
-from app.cli.output import AsJson, print_one
+from app.cli.output import AsJson, print_many, print_one
+from app.kernel.page import PageOf
 from app.kernel.refusal import FieldError
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Mail, SettingsRefused
+from app.tokens.domain import Token
+from app.tokens.schemas import Token as TokenOut
 
 accounts = typer.Typer(help="Create, see and change accounts, one by one or all at once.", no_args_is_help=True)
 accounts.add_typer(moving)
@@ -102,6 +108,73 @@ def enable(email: Email, *, json: AsJson = False) -> None:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
             return await services.admin.enable(known.account.id, operator(), NO_REQUESTER)
+
+    _print_account(asyncio.run(run()), as_json=json)
+
+
+@accounts.command("list")
+def list_accounts(
+    *,
+    email_prefix: Annotated[str | None, typer.Option(metavar="TEXT", help="Only addresses that begin so.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only accounts with this status.")] = None,
+    two_factor: Annotated[
+        TwoFactorStatus | None, typer.Option(help="Only accounts whose two-factor authentication is so.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
+    json: AsJson = False,
+) -> None:
+    """List accounts, newest first."""
+    wanted = AccountFilter(email_prefix=email_prefix, status=status, two_factor=two_factor)
+
+    async def run() -> PageOf[KnownAccount]:
+        async with open_services(seals=False) as services:
+            return await services.admin.page(wanted, after=None, limit=limit)
+
+    rows = [show_account(known).model_dump(mode="json") for known in asyncio.run(run()).items]
+    if not json:
+        rows = [
+            {name: row[name] for name in ("id", "email", "status")} | {"two_factor": row["two_factor"]["status"]}
+            for row in rows
+        ]
+    print_many(rows, as_json=json)
+
+
+@accounts.command()
+def tokens(email: Email, *, json: AsJson = False) -> None:
+    """List a person's live tokens, newest first."""
+
+    async def run() -> PageOf[Token]:
+        async with open_services(seals=False) as services:
+            known = await _find(services, email)
+            return await services.admin.tokens_of(known.account.id, after=None, limit=200)
+
+    rows = [TokenOut.of(token, current=None).model_dump(mode="json") for token in asyncio.run(run()).items]
+    columns = ("id", "kind", "description", "created_at", "last_used_at", "last_used_ip")
+    print_many(rows if json else [{name: row[name] for name in columns} for row in rows], as_json=json)
+
+
+@accounts.command("revoke-token")
+def revoke_token(
+    email: Email, token_id: Annotated[UUID, typer.Argument(metavar="TOKEN_ID", show_default=False)]
+) -> None:
+    """End one token of a person."""
+
+    async def run() -> None:
+        async with open_services(seals=False) as services:
+            known = await _find(services, email)
+            await services.admin.revoke_token(known.account.id, token_id, operator(), NO_REQUESTER)
+
+    asyncio.run(run())
+
+
+@accounts.command()
+def unlock(email: Email, *, reason: Why, json: AsJson = False) -> None:
+    """End the locks by wrong codes and by wrong passwords, and nothing else."""
+
+    async def run() -> KnownAccount:
+        async with open_services(seals=False) as services:
+            known = await _find(services, email)
+            return await services.admin.unlock(known.account.id, reason, operator(), NO_REQUESTER)
 
     _print_account(asyncio.run(run()), as_json=json)
 

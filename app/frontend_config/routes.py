@@ -1,10 +1,20 @@
-"""`/v1/config`."""
+"""What frontends ask: `/v1/config`, `/v1/password-strength`, and where the calls for services are."""
 
 from fastapi import APIRouter, Response
 
-from app.frontend_config.schemas import LOGO_PATH, FrontendConfig
+from app.accounts.service import Accounts
+from app.frontend_config.schemas import (
+    LOGO_PATH,
+    AuthorizationServer,
+    FrontendConfig,
+    JudgePassword,
+    PasswordStrength,
+)
+from app.http.problems import refuses
+from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import NotFound
+from app.kernel.clock import Clock
+from app.kernel.refusal import NotFound, Overloaded, RateLimited
 from app.logo import Logo, read_logo
 from app.settings import Settings
 
@@ -13,7 +23,7 @@ _CACHING = "public, max-age=60"
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-def frontend_config_routes(settings: Settings) -> APIRouter:
+def frontend_config_routes(settings: Settings, accounts: Accounts, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["For frontends"], route_class=StrictRoute)
     config = FrontendConfig.of(settings)
     logo: Logo | None = read_logo(settings.logo) if settings.logo else None
@@ -23,6 +33,22 @@ def frontend_config_routes(settings: Settings) -> APIRouter:
         """Needs no proof. May be cached for a minute."""
         response.headers["Cache-Control"] = _CACHING
         return config
+
+    @router.post(
+        "/v1/password-strength",
+        summary="Ask how good a new password would be",
+        responses=refuses(RateLimited, Overloaded),
+    )
+    async def judge_password(body: JudgePassword, requester: FromRequester) -> PasswordStrength:
+        """Needs no proof; 60 a minute. Nothing of it is stored or logged."""
+        return PasswordStrength.of(await accounts.judge(body.password, body.email, requester, clock.now()))
+
+    @router.get(
+        "/.well-known/oauth-authorization-server", summary="Where tokens are introspected and revoked (RFC 8414)"
+    )
+    async def get_metadata() -> AuthorizationServer:
+        """There is no authorization endpoint: tokens are issued by log-in."""
+        return AuthorizationServer.of(settings.public_url)
 
     @router.get(LOGO_PATH, include_in_schema=False)
     async def get_logo() -> Response:

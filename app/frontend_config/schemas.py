@@ -4,7 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from app.http.schemas import ResponseModel
+from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
+from app.security.password_rules import Judgement
 from app.settings import PasswordResetPolicy, Settings
 
 LOGO_PATH = "/v1/config/logo"
@@ -44,4 +45,40 @@ class FrontendConfig(ResponseModel):
             support_url=settings.support_url,
             accent_color=settings.accent_color,
             logo_url=settings.public_url + LOGO_PATH if settings.logo else None,
+        )
+
+
+class JudgePassword(RequestModel):
+    password: PasswordIn
+    email: AddressIn | None = None
+
+
+class PasswordStrength(ResponseModel):
+    """`score` is zxcvbn's, from 0 (guessed at once) to 4; `message` says why the password will not do."""
+
+    acceptable: bool
+    score: int = Field(ge=0, le=4, examples=[3])
+    message: str = Field(examples=[""])
+
+    @classmethod
+    def of(cls, judgement: Judgement) -> Self:
+        return cls(acceptable=judgement.weakness is None, score=judgement.score, message=judgement.weakness or "")
+
+
+class AuthorizationServer(ResponseModel):
+    """RFC 8414, of which only what we have is told."""
+
+    issuer: str = Field(examples=["https://id.example.com"])
+    introspection_endpoint: str = Field(examples=["https://id.example.com/v1/introspect"])
+    introspection_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    revocation_endpoint: str = Field(examples=["https://id.example.com/v1/revoke"])
+    revocation_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    response_types_supported: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, public_url: str) -> Self:
+        return cls(
+            issuer=public_url,
+            introspection_endpoint=f"{public_url}/v1/introspect",
+            revocation_endpoint=f"{public_url}/v1/revoke",
         )

@@ -124,6 +124,11 @@ def request_requester(request: Request) -> Requester:
     return requester_of(request.scope)
 
 
+EventTypeOut = Annotated[
+    str, Field(description="What happened. More types may come with later versions.", examples=["login.succeeded"])
+]
+
+
 async def _requester(request: Request) -> Requester:
     return request_requester(request)
 

@@ -21,16 +21,17 @@ from app.two_factor.service import TwoFactor
 
 
 def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/v1/me", tags=["Account"], route_class=StrictRoute)
+    router = APIRouter(prefix="/v1/me", route_class=StrictRoute)
     AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
 
-    @router.get("", summary="See one's account", responses=refuses(InvalidToken))
+    @router.get("", tags=["Account"], summary="See one's account", responses=refuses(InvalidToken))
     async def get_me(caller: AnyToken) -> Account:
         return Account.of(caller.account, await two_factor.state(caller.account))
 
     @router.post(
         "/password",
+        tags=["Account"],
         summary="Change one's password",
         responses=refuses(InvalidToken, SessionRequired, WrongPassword, WeakPassword, TooManyAttempts, Overloaded),
     )
@@ -51,7 +52,9 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
         revoked = await (tokens.revoke_others if keep else profile.revoke_all_tokens)(caller, requester)
         return RevokedAll(revoked=Revoked.of(revoked))
 
-    @router.get("/events", summary="List what happened to one's account", responses=refuses(InvalidToken))
+    @router.get(
+        "/events", tags=["Account"], summary="List what happened to one's account", responses=refuses(InvalidToken)
+    )
     async def list_events(caller: AnyToken, page: PageParams) -> Page[Event]:
         """Newest first."""
         return Page[Event].of(await profile.events(caller, after=page.after, limit=page.limit), Event.of)

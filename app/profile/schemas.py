@@ -8,7 +8,7 @@ from pydantic import Field
 from app.audit import domain
 from app.authentication.domain import Changed
 from app.authentication.schemas import Grant
-from app.http.schemas import IpOut, PasswordIn, RequestModel, ResponseModel, Timestamp, UserAgentOut
+from app.http.schemas import EventTypeOut, IpOut, PasswordIn, RequestModel, ResponseModel, Timestamp, UserAgentOut
 from app.tokens.schemas import Revoked
 
 
@@ -30,7 +30,7 @@ class Event(ResponseModel):
     """Something that happened to the account."""
 
     id: UUID
-    type: domain.EventType
+    type: EventTypeOut
     occurred_at: Timestamp
     ip: IpOut
     user_agent: UserAgentOut
@@ -40,7 +40,7 @@ class Event(ResponseModel):
     def of(cls, event: domain.Event) -> Self:
         return cls(
             id=event.id,
-            type=event.type,
+            type=event.type.value,
             occurred_at=event.occurred_at,
             ip=event.requester.address,
             user_agent=event.requester.user_agent,

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from dataclasses import dataclass
 
 import httpx
 import structlog
@@ -29,6 +30,14 @@ _WORD_ENDS = re.compile(r"[^a-zA-Z0-9]+")
 _LOOK_ALIKES = str.maketrans("0134578i", "oleastbl")
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """How hard a password is to guess (zxcvbn, 0 to 4), and why it will not do; None where it will."""
+
+    score: int
+    weakness: str | None
+
+
 class PasswordRules:
     def __init__(self, settings: Settings) -> None:
         self._shortest = settings.password_min_length
@@ -41,21 +50,28 @@ class PasswordRules:
 
         Raises Overloaded.
         """
+        return (await self.judge(password, address=address)).weakness
+
+    async def judge(self, password: SecretStr, *, address: str) -> Judgement:
+        """Raises Overloaded."""
         text = prepared(password).get_secret_value()
-        if len(text) < self._shortest:
-            return f"A password has at least {self._shortest} characters."
         if len(text) > LONGEST_PASSWORD:
-            return f"A password has at most {LONGEST_PASSWORD} characters."
-        if is_little_more_than(text, address, self._issuer):
-            return "This password is little more than your address. Use a few unrelated words."
+            return Judgement(0, f"A password has at most {LONGEST_PASSWORD} characters.")
         local_part, _, domain = address.partition("@")
         known = [address, local_part, domain, *local_part.split("."), self._issuer]
         score, warning = await self._strength.estimate(text, known)
+        if len(text) < self._shortest:
+            return Judgement(score, f"A password has at least {self._shortest} characters.")
+        if is_little_more_than(text, address, self._issuer):
+            return Judgement(
+                min(score, _LEAST_SCORE - 1),
+                "This password is little more than your address. Use a few unrelated words.",
+            )
         if score < _LEAST_SCORE:
-            return f"This password is too easy to guess. {warning or 'Use a few unrelated words.'}"
+            return Judgement(score, f"This password is too easy to guess. {warning or 'Use a few unrelated words.'}")
         if self._ask_for_breaches and await self._is_breached(text):
-            return "This password is known from a data breach. Choose another."
-        return None
+            return Judgement(score, "This password is known from a data breach. Choose another.")
+        return Judgement(score, None)
 
     def close(self) -> None:
         self._strength.close()

@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    update,
 )
 
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
@@ -184,6 +185,14 @@ class TokenRows:
         )
         counted: dict[str, int] = {row[0]: row[1] for row in await self.connection.execute(query, self._params(at))}
         return Revoked(counted.get(Kind.SESSION, 0), counted.get(Kind.PERSONAL, 0))
+
+    async def rename(self, id: UUID, account_id: UUID, description: str, at: datetime) -> Token | None:
+        """None where the account has no such live personal token."""
+        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
+        mine = (tokens.c.id == id) & (tokens.c.account_id == account_id) & (tokens.c.kind == Kind.PERSONAL)
+        renamed = update(tokens).where(mine, tokens.c.id.in_(live)).values(description=description)
+        row = (await self.connection.execute(renamed.returning(*COLUMNS), self._params(at))).first()
+        return token_of(row) if row else None
 
     async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
         """None where the account has no such live token."""

@@ -12,7 +12,7 @@ from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound
 from app.tokens.domain import Caller, Kind, ReauthenticationRequired, SessionRequired, TokenLimitReached
 from app.tokens.guard import Guard
-from app.tokens.schemas import CreatedToken, CreateToken, TokenPage
+from app.tokens.schemas import CreatedToken, CreateToken, RenameToken, Token, TokenPage
 from app.tokens.service import Tokens
 
 
@@ -43,6 +43,16 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
             caller, body.description, body.max_age_seconds, requester, extend_when_used=body.extend_when_used
         )
         return CreatedToken.of(issued)
+
+    @router.patch(
+        "/me/tokens/{id}",
+        summary="Rename a personal token",
+        responses=refuses(InvalidToken, SessionRequired, NotFound),
+    )
+    async def rename_token(caller: Session, id: UUID, body: RenameToken, requester: FromRequester) -> Token:
+        """A session has no description: its id is unknown here."""
+        renamed = await tokens.rename(caller, id, body.description, requester)
+        return Token.of(renamed, current=caller.token.id)
 
     @router.delete(
         "/me/tokens/{id}",

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.http.pages import NextCursor, next_cursor_of
+from app.http.pages import NextCursor, Page, next_cursor_of
 from app.http.schemas import IpOut, Methods, RequestModel, ResponseModel, Timestamp, UserAgentOut, printable
+from app.kernel.page import PageOf
 from app.tokens import domain
 
 _TEN_YEARS = 10 * 365 * 24 * 3600
@@ -79,10 +80,29 @@ class TokenPage(ResponseModel):
         )
 
 
+class AccountTokens(Page[Token]):
+    """Somebody's live tokens, as an operator sees them: none of them is the calling one."""
+
+    @classmethod
+    def showing(cls, page: PageOf[domain.Token]) -> Self:
+        items = [Token.of(token, current=None) for token in page.items]
+        return cls(items=items, next_cursor=next_cursor_of(page))
+
+
+DescriptionIn = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(printable),
+    Field(examples=["Nightly backup"]),
+]
+
+
+class RenameToken(RequestModel):
+    description: DescriptionIn
+
+
 class CreateToken(RequestModel):
-    description: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)] = Field(
-        examples=["Nightly backup"]
-    )
+    description: DescriptionIn
     max_age_seconds: int | None = Field(default=None, ge=1, le=_TEN_YEARS, examples=[2592000])
     extend_when_used: bool = False
 

@@ -12,6 +12,7 @@ from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
+from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.requester import Requester
@@ -235,18 +236,25 @@ class Tokens:
             raise InvalidToken
         return LiveTokens(page, counts, current)
 
+    async def live_of(
+        self, connection: Connection, account_id: UUID, *, after: UUID | None, limit: int
+    ) -> PageOf[Token]:
+        """Newest first, of both kinds."""
+        at = self.clock.now()
+        return await self.rows(connection).live_of(account_id, at, kind=None, after=after, limit=limit)
+
     async def revoke(self, caller: Caller, id: UUID, requester: Requester) -> None:
         """One's own token. Raises SessionRequired, InvalidToken; NotFound for a dead one, and another account's."""
         require_session(caller)
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller)
-            await self._revoke(connection, caller.account, id, requester, reason="revoked")
+            await self.revoke_one(connection, caller.account, id, requester, reason="revoked")
 
     async def log_out(self, caller: Caller, requester: Requester) -> None:
         """Revokes the calling token. Raises InvalidToken where it has died meanwhile."""
         try:
             async with self.database.transaction() as connection:
-                await self._revoke(connection, caller.account, caller.token.id, requester, reason="logout")
+                await self.revoke_one(connection, caller.account, caller.token.id, requester, reason="logout")
         except NotFound:
             raise InvalidToken from None
 
@@ -263,7 +271,7 @@ class Tokens:
     ) -> tuple[IssuedToken, Revoked]:
         """A session takes the place of the calling one, which `lock_caller` has locked. Raises InvalidToken."""
         try:
-            await self._revoke(connection, caller.account, caller.token.id, requester, reason=reason)
+            await self.revoke_one(connection, caller.account, caller.token.id, requester, reason=reason)
         except NotFound:
             raise InvalidToken from None
         issued = await self.issue_session(connection, caller.account, amr, authenticated_at, requester, at)
@@ -280,7 +288,7 @@ class Tokens:
             return
         with suppress(NotFound):
             async with self.database.transaction() as connection:
-                await self._revoke(
+                await self.revoke_one(
                     connection,
                     caller.account,
                     caller.token.id,
@@ -289,7 +297,7 @@ class Tokens:
                     client_id=client_id,
                 )
 
-    async def _revoke(
+    async def revoke_one(
         self,
         connection: Connection,
         account: Account,
@@ -298,7 +306,9 @@ class Tokens:
         *,
         reason: str,
         client_id: str | None = None,
+        **details: object,
     ) -> None:
+        """In the caller's transaction. Raises NotFound where the account has no such live token."""
         at = self.clock.now()
         kind = await self.rows(connection).revoke(id, account.id, at)
         if kind is None:
@@ -313,8 +323,28 @@ class Tokens:
             token_id=str(id),
             kind=kind.value,
             reason=reason,
+            **details,
         )
         self.uses.pop(id, None)
+
+    async def rename(self, caller: Caller, id: UUID, description: str, requester: Requester) -> Token:
+        """One's own personal token. Raises SessionRequired, InvalidToken, NotFound."""
+        require_session(caller)
+        at, account = self.clock.now(), caller.account
+        async with self.database.transaction() as connection:
+            await self.lock_caller(connection, caller)
+            token = await self.rows(connection).rename(id, account.id, description, at)
+            if token is None:
+                raise NotFound
+            await self.audit_log.record(
+                connection,
+                EventType.TOKEN_RENAMED,
+                account_id=account.id,
+                at=at,
+                requester=requester,
+                token_id=str(id),
+            )
+        return token
 
     async def revoke_others(self, caller: Caller, requester: Requester) -> Revoked:
         """All tokens but the calling one. Raises SessionRequired, InvalidToken."""

@@ -60,9 +60,9 @@ class Attempts:
     def _known_for(self) -> timedelta:
         return timedelta(days=self.settings.known_address_days)
 
-    async def take_request(self, requester: Requester, at: datetime) -> None:
-        """Raises RateLimited when this network has sent too many requests within a minute."""
-        params = self._request(requester, at)
+    async def take_request(self, requester: Requester, at: datetime, *, budget: str = "request") -> None:
+        """Raises RateLimited when this network has sent too many requests of this budget within a minute."""
+        params = self._request(requester, at, budget)
         async with self.database.autocommit() as connection:
             if await TAKE_REQUEST.first(connection, params) is not None:
                 return
@@ -101,10 +101,10 @@ class Attempts:
     def _attempt(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
         return attempt_at(folded_address, requester, at, longest=self.settings.wrong_passwords_per_account)
 
-    def _request(self, requester: Requester, at: datetime) -> dict[str, object]:
+    def _request(self, requester: Requester, at: datetime, budget: str = "request") -> dict[str, object]:
         most = self.settings.requests_per_client_minute
         return {
-            "asker": fingerprint("request", requester.network),
+            "asker": fingerprint(budget, requester.network),
             "at": at,
             "minute_ago": at - _MINUTE,
             "requests": most,

@@ -1,0 +1,65 @@
+"""Reading pages of accounts by what operators look for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, select
+
+from app.accounts.domain import Account
+from app.accounts.tables import COLUMNS, account_of, accounts
+from app.admin.domain import AccountFilter
+from app.authentication.domain import TwoFactorStatus
+from app.database.engine import Connection
+from app.kernel.page import PageOf, cut_page
+from app.two_factor.tables import enrollments, factor_accounts
+
+_enabled = exists(
+    select(factor_accounts.c.account_id).where(
+        factor_accounts.c.account_id == accounts.c.id, factor_accounts.c.enabled_at.is_not(None)
+    )
+)
+
+
+def _with_two_factor(status: TwoFactorStatus, at: datetime) -> ColumnElement[bool]:
+    pending = exists(
+        select(enrollments.c.id).where(
+            enrollments.c.account_id == accounts.c.id,
+            enrollments.c.epoch == accounts.c.credential_epoch,
+            enrollments.c.expires_at > at,
+        )
+    )
+    match status:
+        case TwoFactorStatus.ENABLED:
+            return _enabled
+        case TwoFactorStatus.PENDING:
+            return and_(~_enabled, pending)
+        case TwoFactorStatus.DISABLED:
+            return and_(~_enabled, ~pending)
+
+
+@dataclass(frozen=True)
+class AccountPages:
+    connection: Connection
+
+    async def page(self, wanted: AccountFilter, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Account]:
+        """Newest first; `after` is the last id of the page before."""
+        query = select(*COLUMNS).order_by(accounts.c.id.desc()).limit(limit + 1)
+        if wanted.email is not None:
+            query = query.where(accounts.c.folded_address == wanted.email)
+        if wanted.email_prefix is not None:
+            query = query.where(accounts.c.folded_address.startswith(wanted.email_prefix.lower(), autoescape=True))
+        if wanted.external_id is not None:
+            query = query.where(accounts.c.external_id == wanted.external_id)
+        if wanted.status is not None:
+            query = query.where(accounts.c.status == wanted.status)
+        if wanted.two_factor is not None:
+            query = query.where(_with_two_factor(wanted.two_factor, at))
+        if wanted.created_after is not None:
+            query = query.where(accounts.c.created_at > wanted.created_after)
+        if wanted.created_before is not None:
+            query = query.where(accounts.c.created_at < wanted.created_before)
+        if after is not None:
+            query = query.where(accounts.c.id < after)
+        rows = [account_of(row) for row in await self.connection.execute(query)]
+        return cut_page(rows, limit, lambda account: account.id)
