@@ -40,7 +40,8 @@ def service(postgres: Server) -> Iterator[Service]:
     address = f"http://127.0.0.1:{port}"
     settings["TWOKEYS_PUBLIC_URL"] = address
     env = {key: value for key, value in over(url, **settings).items() if key != "TWOKEYS_MAIL"}
-    with running("dev", "--port", str(port), "--data", "data", env=env, cwd=home) as process:
+    options = ["--port", str(port), "--data", "data", "--use-database-url"]
+    with running("dev", *options, env=env, cwd=home) as process:
         wait_until_ready(address, process, home)
         yield Service(address, home, env)
         assert "Traceback" not in output_of(home), output_of(home)
