@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
+from app.kernel.refusal import FieldError
 from app.login import domain
 from app.two_factor.authenticators.schemas import CredentialIn, PublicKeyOut
 from app.two_factor.schemas import CodeIn
@@ -55,8 +56,7 @@ class SecondStep(RequestModel):
     @model_validator(mode="after")
     def _is_one_proof(self) -> Self:
         if (self.code is None) == (self.credential is None):
-            message = "Send a code or a credential."
-            raise ValueError(message)
+            raise FieldError("/code", "Send either a code or a credential.")
         return self
 
 

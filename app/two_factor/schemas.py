@@ -18,6 +18,7 @@ from app.http.schemas import (
     Timestamp,
     printable,
 )
+from app.kernel.refusal import FieldError
 from app.tokens.schemas import Revoked
 from app.two_factor import domain, totp
 
@@ -74,8 +75,7 @@ class BeginEnrollment(RequestModel):
     @model_validator(mode="after")
     def _is_for_one_place(self) -> Self:
         if self.additional and self.replaces is not None:
-            message = "Send `additional` or `replaces`, not both."
-            raise ValueError(message)
+            raise FieldError("/replaces", "Send `additional` or `replaces`, not both.")
         return self
 
 

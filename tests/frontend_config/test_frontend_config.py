@@ -26,7 +26,7 @@ async def test_it_says_the_defaults(api: httpx.AsyncClient) -> None:
         "password_reset_policy": "clears_two_factor",
         "disable_requires_code": False,
         "two_factor_policy": "optional",
-        "passkey_login": False,
+        "passkey_login": True,
         "session_max_seconds": 86400,
         "locales": ["en"],
         "support_url": None,

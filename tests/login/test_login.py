@@ -79,6 +79,7 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
             "last_used_at": None,
             "enrollment_expires_at": None,
             "recovery_codes_remaining": 0,
+            "methods": [],
         },
     }
 

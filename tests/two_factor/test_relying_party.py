@@ -16,7 +16,7 @@ def settings(**given: Any) -> Settings:
     [
         ("https://id.example.com", "id.example.com", "https://id.example.com"),
         ("https://id.example.com:443/", "id.example.com", "https://id.example.com"),
-        ("https://id.example.com:8443/base", "id.example.com", "https://id.example.com:8443"),
+        ("https://id.example.com:8443", "id.example.com", "https://id.example.com:8443"),
         ("http://localhost:8000", "localhost", "http://localhost:8000"),
         ("http://127.0.0.1:8000", "127.0.0.1", "http://127.0.0.1:8000"),
         ("http://[::1]:80", "::1", "http://[::1]"),
