@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
 from app.kernel.refusal import FieldError
@@ -50,8 +51,8 @@ class SecondStep(RequestModel):
     """With exactly one of `code` and `credential`."""
 
     challenge: ChallengeIn
-    code: CodeIn | None = None
-    credential: CredentialIn | None = None
+    code: CodeIn | SkipJsonSchema[None] = None
+    credential: CredentialIn | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _is_one_proof(self) -> Self:

@@ -68,6 +68,8 @@ async def test_a_live_token_is_told_of(
         "amr": ["pwd"],
         "acr": "aal1",
         "kind": "session",
+        "phishing_resistant": False,
+        "epoch": 0,
     }
 
 
