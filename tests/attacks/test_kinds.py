@@ -14,7 +14,7 @@ KINDS = [
     "session", "personal", "challenge", "reset", "client", "recovery code", "totp code", "totp secret", "password",
     "session in capitals", "session with a space", "session cut", "session as personal", "personal as session",
 ]  # fmt: skip
-READS = {"/v1/me", "/v1/me/2fa", "/v1/me/tokens", "/v1/me/events"}
+READS = {"/v1/me", "/v1/me/2fa", "/v1/me/2fa/authenticators", "/v1/me/tokens", "/v1/me/events"}
 
 
 async def everything(processes: Processes) -> tuple[Person, dict[str, str]]:

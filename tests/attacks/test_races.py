@@ -179,8 +179,10 @@ async def test_of_two_enrollments_the_later_secret_counts(processes: Processes, 
                 break
             assert answer.json()["code"] in {"invalid_code", "too_many_attempts"}
         assert len(accepted) <= 1
-        stored = await processes.rows("SELECT count(*) FROM authenticator_enrollments WHERE account_id = $1", person.id)
-        assert stored[0][0] == 1
+        pending = "SELECT count(*) FROM authenticator_enrollments WHERE account_id = $1"
+        confirmed = "SELECT count(*) FROM authenticators WHERE account_id = $1"
+        counts = [(await processes.rows(query, person.id))[0][0] for query in (pending, confirmed)]
+        assert counts == ([0, 1] if accepted else [1, 0])
 
 
 @both_ways
