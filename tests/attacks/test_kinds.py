@@ -62,6 +62,13 @@ BODIES: dict[str, Any] = {
     "/v1/me/2fa/recovery-codes": {"password": "not the password"},
     "/v1/me/tokens": {"description": "made by the wrong kind"},
     "/v1/me/tokens/revoke-all": {},
+    "/v1/me/tokens/{id}": {"description": "renamed by the wrong kind"},
+    "/v1/me/reauthenticate": {"password": "not the password"},
+    "/v1/me/reauthenticate/options": {},
+    "/v1/me/2fa/authenticators/{id}": {"name": "renamed by the wrong kind"},
+    "/v1/me/2fa/authenticators/{id}/remove": {"password": "not the password"},
+    "/v1/me/2fa/webauthn/options": {"password": "not the password"},
+    "/v1/me/2fa/webauthn": {"registration": "tkw_x", "credential": {}},
 }
 
 
@@ -69,7 +76,7 @@ BODIES: dict[str, Any] = {
 async def test_only_tokens_bear_a_request(processes: Processes, kind: str) -> None:
     person, secrets = await everything(processes)
     for method, path in bearer_calls(processes):
-        body = BODIES.get(path) if method == "POST" else None
+        body = BODIES.get(path) if method in {"POST", "PATCH"} else None
         url = path.replace("{id}", str(person.id))
         answer = await processes.call(method, url, body, token=secrets[kind])
         where = f"{kind} at {method} {path}: {answer.status_code}"
