@@ -67,7 +67,10 @@ async def _migrate() -> None:
     async with engine.connect() as turn:
         await turn.execution_options(isolation_level="AUTOCOMMIT")
         await check_encoding(turn)
-        await turn.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        # Tried again and again: a statement that waits for the lock keeps its snapshot, and CREATE INDEX CONCURRENTLY
+        # of the one that has the lock would wait for that.
+        while not await turn.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+            await asyncio.sleep(_PAUSE_SECONDS / 2)
         await _give_way(dsn)
 
 

@@ -243,7 +243,7 @@ async def test_a_disabled_account_is_kept_out_until_it_is_enabled(
     assert (await command_line.data("accounts", "disable", EMAIL))["status"] == "disabled"
     assert (await newest_event(database))[:2] == (
         "account.disabled",
-        {"operator": getpass.getuser(), "revoked": {"sessions": 1, "personal_tokens": 0}},
+        {"operator": getpass.getuser(), "epoch": 1, "revoked": {"sessions": 1, "personal_tokens": 0}},
     )
     assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     assert (await log_in(api)).status_code == 401

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import forked
 from tests.support.marks import PATIENCE
 from tests.support.people import KEY
 
@@ -35,6 +36,9 @@ def over(database_url: str, **settings: str) -> dict[str, str]:
 
 
 def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    if forked.can_be_forked(env):
+        return forked.run(arguments, env, cwd, stdin)
     return subprocess.run(
         [*TWOKEYS, *arguments],
         env=dict(env),
@@ -42,7 +46,7 @@ def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "")
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=PATIENCE,
         check=False,
     )
 
