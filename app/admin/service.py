@@ -93,6 +93,7 @@ class Admin:
                 if not await self.accounts.set_status(change.connection, id, Status.DISABLED):
                     raise _DisabledAlready
                 await change.end(Record(EventType.ACCOUNT_DISABLED, details=operator.as_details()))
+                return await self._with_id(change.connection, id)
         return await self.account(id)
 
     async def enable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
