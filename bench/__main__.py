@@ -21,14 +21,16 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from app.database.migrations import migrate
 from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from bench import load, report, server
+from bench.imports import kept_hash, lines_a_second
 from bench.load import Measured
 from bench.report import Row
 from bench.seed import TOKENS_EACH, WITH_TWO_FACTOR, bytes_a_row, seed
 from bench.server import Server
 
-FEW, MANY = 10_000, 1_000_000
+FEW, MANY, IMPORTED = 10_000, 1_000_000, 20_000
 POSTGRES = {**DISPOSABLE, "max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
 CONNECTIONS = (16, 64)
 LOG_IN_CONNECTIONS = 16
@@ -209,7 +211,12 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
             sizes = asyncio.run(bytes_a_row(url))
             many = stack.enter_context(server.twokeys(url, folder, MANY * TOKENS_EACH, "a million"))
             _grown(bench, ours, many)
+        bench.step(f"{IMPORTED:,} lines of an import")
+        url = asyncio.run(server.another_database(postgres, "imports"))
+        asyncio.run(migrate(url))
+        imported, _ = lines_a_second(url, folder, IMPORTED, kept_hash)
         rows = _rows(bench, ours, peers, stalls, grown=arguments.growth)
+        rows.append(Row("import, hashes kept", ours.name, "lines/s", imported, imported, "lines/s", 5000.0))
     return rows, report.About(
         machine=f"{os.cpu_count()} cores, Python {platform.python_version()}",
         client="wrk" if load.has_wrk() else "the bench's own client",

@@ -1,4 +1,6 @@
-"""Whether the time of an answer tells who has an account: `python -m bench.enumeration [--rounds 300]`.
+"""Whether the time of an answer tells who has an account: `python -m bench.enumeration [--rounds 300] [--mixed]`.
+
+With `--mixed` seven of ten accounts have a hash of another system still, as after an import.
 
 Asks for a log-in with an unknown address, a wrong password, a disabled account and an over-long password, and for a
 reset with and without an account, all interleaved, with the hash at its real costs. For each pair it prints the
@@ -7,6 +9,7 @@ difference of the medians and the AUC (Mann-Whitney): 0.5 is a coin, 1.0 a tellt
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import statistics
@@ -15,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import bcrypt
 from pydantic import SecretStr
 
 from app.admin.domain import Operator
@@ -40,18 +44,42 @@ def auc(first: Sequence[float], second: Sequence[float]) -> float:
     return max(above, 1 - above)
 
 
-async def _populate(services: Services) -> tuple[list[str], list[str]]:
+async def _populate(services: Services, *, mixed: bool) -> tuple[list[str], list[str]]:
     known, disabled = [], []
     for number in range(POOL):
         known.append((await an_account(services, f"known{number}@example.com")).address)
         account = await an_account(services, f"disabled{number}@example.com")
         await services.admin.disable(account.id, Operator(name="bench"), NO_REQUESTER)
         disabled.append(account.address)
+    if mixed:
+        moved = await _import(services)
+        # In each group seven of ten, as in the table.
+        known, disabled = (
+            random.sample(theirs, POOL * 7 // 10) + ours[: POOL - POOL * 7 // 10]
+            for theirs, ours in zip(moved, (known, disabled), strict=True)
+        )
+        # The process that is measured counts the hashes once a minute.
+        await asyncio.sleep(61)
     return known, disabled
 
 
+async def _import(services: Services) -> tuple[list[str], list[str]]:
+    """So many active and disabled ones that those with a hash of our own, made above, are three in ten."""
+    kept = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
+    groups = [[f"{status}{number}@example.com" for number in range(POOL * 7 // 3)] for status in ("active", "disabled")]
+    lines = [
+        json.dumps({"email": f"moved-{email}", "status": status, "password": {"hash": kept}}).encode()
+        for status, emails in zip(("active", "disabled"), groups, strict=True)
+        for email in emails
+    ]
+    await services.imports.begin(Operator(name="bench"), NO_REQUESTER).take(list(enumerate(lines, 1)))
+    active, disabled = ([f"moved-{email}" for email in emails] for emails in groups)
+    return active, disabled
+
+
 def _asks(known: str, disabled: str, number: int) -> dict[str, tuple[str, dict[str, str]]]:
-    unknown = f"nobody{number % POOL}@example.com"
+    # Many, so that their schemes stand in the proportion of the table.
+    unknown = f"nobody{number}@example.com"
     login, reset = "/v1/login", "/v1/password-reset"
     return {
         "login: wrong password": (login, {"email": known, "password": WRONG}),
@@ -74,9 +102,9 @@ PAIRS = [
 ]
 
 
-async def measure(attacked: Processes, rounds: int) -> dict[str, list[float]]:
+async def measure(attacked: Processes, rounds: int, *, mixed: bool) -> dict[str, list[float]]:
     """Milliseconds of each kind of question, one after the other in a fresh random order each round."""
-    known, disabled = await _populate(attacked.services)
+    known, disabled = await _populate(attacked.services, mixed=mixed)
     took: dict[str, list[float]] = {}
     for number in range(rounds + 5):
         asks = list(_asks(known[number % POOL], disabled[number % POOL], number).items())
@@ -107,7 +135,7 @@ def report(took: dict[str, list[float]]) -> bool:
     return fine
 
 
-async def _run(url: str, rounds: int, folder: Path) -> bool:
+async def _run(url: str, rounds: int, folder: Path, *, mixed: bool) -> bool:
     settings = Settings(
         database_url=SecretStr(url),
         secret_keys=(SecretStr(KEY),),
@@ -116,16 +144,17 @@ async def _run(url: str, rounds: int, folder: Path) -> bool:
         run_worker=False,
     )
     async with processes(url, folder, settings, **REAL_COSTS) as attacked:
-        return report(await measure(attacked, rounds))
+        return report(await measure(attacked, rounds, mixed=mixed))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--mixed", action="store_true", help="a table in the middle of a move")
+    arguments = parser.parse_args()
     with start_server() as server, tempfile.TemporaryDirectory() as folder:
         url = asyncio.run(server.clone(f"enumeration_{os.getpid()}"))
-        fine = asyncio.run(_run(url, rounds, Path(folder)))
+        fine = asyncio.run(_run(url, arguments.rounds, Path(folder), mixed=arguments.mixed))
         asyncio.run(server.drop(f"enumeration_{os.getpid()}"))
     return 0 if fine else 1
 

@@ -22,7 +22,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _BCRYPT = "$2b$12$" + "a" * 21 + "." + "a" * 30 + "u"
 
 
-def _kept(number: int) -> dict[str, Any]:
+def kept_hash(number: int) -> dict[str, Any]:
     """As most tables are: a slow hash, and an authenticator app for every tenth person."""
     line: dict[str, Any] = {
         "external_id": f"u-{number}",
@@ -34,7 +34,7 @@ def _kept(number: int) -> dict[str, Any]:
     return line | ({"two_factor": {"totp": [app]}} if number % 10 == 0 else {})
 
 
-def _wrapped(number: int) -> dict[str, Any]:
+def wrapped_hash(number: int) -> dict[str, Any]:
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     return {"email": f"fast{number}@example.com", "password": {"scheme": "sha256", "hash": digest}}
 
@@ -65,8 +65,8 @@ def main() -> None:
     with EmbeddedPostgres(settings=DISPOSABLE) as postgres, tempfile.TemporaryDirectory() as folder:
         url = asyncio.run(another_database(postgres, "imports"))
         asyncio.run(migrate(url))
-        kept, again = lines_a_second(url, Path(folder), lines, _kept)
-        wrapped, _ = lines_a_second(url, Path(folder), max(1, lines // 100), _wrapped)
+        kept, again = lines_a_second(url, Path(folder), lines, kept_hash)
+        wrapped, _ = lines_a_second(url, Path(folder), max(1, lines // 100), wrapped_hash)
     print(f"hashes kept {kept:,.0f} lines/s, the same file again {again:,.0f} lines/s, hashes wrapped {wrapped:,.0f}/s")
 
 
