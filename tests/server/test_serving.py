@@ -183,9 +183,11 @@ def test_a_request_under_way_is_answered_before_the_end(database_url: str, tmp_p
         wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
         with socket.create_connection(("127.0.0.1", port)) as connection:
             body = f'{{"email":"{EMAIL}","password":"{PASSWORD}"}}'
-            head = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            connection.sendall(f"POST /v1/login HTTP/1.1\r\n{head}{body}".encode())
-            time.sleep(0.1)
+            head = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            connection.sendall(f"POST /v1/login HTTP/1.1\r\n{head}Expect: 100-continue\r\n\r\n".encode())
+            # Said once the request is being answered.
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+            connection.sendall(body.encode())
             process.send_signal(signal.SIGTERM)
             assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
         assert process.wait(10) == 0

@@ -1,0 +1,119 @@
+"""The tests fail and pass by no chance: the kinds of it that show in their text are refused here."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.searching import can_appear_by_chance
+
+TESTS = Path(__file__).resolve().parents[1]
+_CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns"}
+_SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep"}
+_TEXTS = {"text", "content", "stdout", "stderr"}
+# Where a pause is the length of the work or of the fault, and no outcome is waited for by it.
+_PAUSES = {"faults", "database/test_compiled.py"}
+
+
+def calls(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            yield ast.unparse(each.func)
+
+
+def fixed_sleeps(tree: ast.Module) -> Iterator[ast.AST]:
+    """A pause outside of a loop that asks again."""
+    polled = {id(each) for loop in ast.walk(tree) if isinstance(loop, ast.While) for each in ast.walk(loop)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) not in _SLEEPS:
+            continue
+        if id(node) not in polled and ast.unparse(node.args[0]) != "0":
+            yield node
+
+
+def wall_clock_limits(tree: ast.Module) -> Iterator[ast.AST]:
+    """An assertion that compares a clock with a number: `within` and PATIENCE are the limits there are."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and any(name.rpartition(".")[2] in _CLOCKS for name in calls(node.test)):
+            numbers = [each for each in ast.walk(node.test) if isinstance(each, ast.Constant)]
+            if numbers and "within" not in set(calls(node.test)):
+                yield node
+
+
+def ports_given_back(tree: ast.Module) -> Iterator[ast.AST]:
+    """A port that is asked for, let go, and used later: `free_port` keeps it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Return) and inner.value is not None and "getsockname" in ast.unparse(inner):
+                    yield inner
+
+
+def short_searches(tree: ast.Module) -> Iterator[ast.AST]:
+    """A short word looked for in a text that holds ids, digests and tokens."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.In | ast.NotIn):
+            continue
+        word, text = node.left, node.comparators[0]
+        is_text = isinstance(text, ast.Attribute) and text.attr in _TEXTS
+        if (
+            is_text
+            and isinstance(word, ast.Constant)
+            and isinstance(word.value, str)
+            and can_appear_by_chance(word.value)
+        ):
+            yield node
+
+
+Kind = Callable[[ast.Module], Iterator[ast.AST]]
+KINDS: tuple[Kind, ...] = (fixed_sleeps, wall_clock_limits, ports_given_back, short_searches)
+
+
+def is_exempt(kind: Kind, file: Path) -> bool:
+    name = file.relative_to(TESTS).as_posix()
+    if kind is fixed_sleeps:
+        return any(name.startswith(each) for each in _PAUSES)
+    return kind is ports_given_back and name == "support/service.py"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_test_depends_on_chance(kind: Kind) -> None:
+    files = [file for file in sorted(TESTS.rglob("*.py")) if "generated" not in file.parts]
+    assert len(files) > 100
+    found = [
+        f"{file.relative_to(TESTS)}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
+        for file in files
+        if not is_exempt(kind, file)
+        for node in kind(ast.parse(file.read_text()))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (fixed_sleeps, "time.sleep(0.1)"),
+        (fixed_sleeps, "async def f():\n    await asyncio.sleep(seconds)"),
+        (wall_clock_limits, "assert time.monotonic() - began < 5"),
+        (ports_given_back, "def port():\n    return socket.getsockname()[1]"),
+        (short_searches, "assert 'ada' not in answer.text"),
+        (short_searches, "assert 'mfa' in done.stdout"),
+    ],
+)
+def test_each_kind_is_recognised(kind: Kind, code: str) -> None:
+    assert list(kind(ast.parse(code)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (fixed_sleeps, "while not ready():\n    time.sleep(0.1)"),
+        (fixed_sleeps, "await asyncio.sleep(0)"),
+        (wall_clock_limits, "assert time.monotonic() - began < within(5)"),
+        (wall_clock_limits, "assert time.monotonic() < deadline"),
+        (short_searches, "assert 'ada@example.com' not in answer.text"),
+    ],
+)
+def test_what_depends_on_no_chance_is_left_alone(kind: Kind, code: str) -> None:
+    assert not list(kind(ast.parse(code)))
