@@ -82,16 +82,22 @@ async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, services:
     }
 
 
-async def test_an_expired_enrollment_says_so_for_a_day(
+async def test_an_expired_enrollment_says_so_and_goes_after_a_day(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     await an_account(services)
-    code = {"code": totp_code((await begin(api, await a_session(api)))["secret"], clock.now())}
-    for hours, status, problem in ((23, 410, "enrollment_expired"), (2, 409, "no_pending_enrollment")):
+    session = await a_session(api)
+    code = {"code": totp_code((await begin(api, session))["secret"], clock.now())}
+    clock.advance(timedelta(minutes=50))
+    await services.worker.sweep()
+    late = await api.post("/v1/me/2fa/confirm", json=code, headers=bearer(session))
+    refused(late, 410, "enrollment_expired")
+    for hours, left in ((23, 1), (2, 0)):
         clock.advance(timedelta(hours=hours))
         await services.worker.sweep()
-        session = bearer(await a_session(api))
-        refused(await api.post("/v1/me/2fa/confirm", json=code, headers=session), status, problem)
+        async with services.database.autocommit() as connection:
+            kept = await connection.scalar(text("SELECT count(*) FROM authenticator_enrollments"))
+        assert kept == left
 
 
 async def test_a_failed_log_in_to_no_account_is_kept_for_a_week(

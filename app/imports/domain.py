@@ -146,9 +146,9 @@ class Outcome:
         }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Totals:
-    """How many lines came to which result."""
+    """How many lines came to which result, counted as they come."""
 
     counts: Counter[Result] = field(default_factory=Counter)
 

@@ -76,6 +76,8 @@ async def test_a_session_by_password(api: httpx.AsyncClient, services: Services,
         "amr": ["pwd"],
         "acr": "aal1",
         "kind": "session",
+        "epoch": 0,
+        "phishing_resistant": False,
     }
 
 
