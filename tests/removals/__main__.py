@@ -29,6 +29,10 @@ _SECONDS = 1800
 _SLOW = ("attacks", "integrations", "server", "faults")
 
 
+class Unfinished(Exception):
+    """pytest left no report."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What pytest said: the tests that failed in their bodies and how, and how many did not get that far."""
@@ -80,7 +84,7 @@ class Copy:
             timeout=_SECONDS,
         )
         if not report.exists():
-            raise SystemExit((done.stdout + done.stderr).decode())
+            raise Unfinished(f"pytest ended with {done.returncode}: {(done.stdout + done.stderr).decode()[-500:]}")
         failed: dict[str, str] = {}
         broken = passed = 0
         for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it
@@ -158,7 +162,7 @@ def take_away(copies: Sequence[Copy], chosen: Sequence[Defence], table: Mapping[
         copy, began = idle.get(), time.monotonic()
         try:
             said, why = verdict(copy, defence, [table[name] for name in defence.backed_by])
-        except (Unfit, subprocess.TimeoutExpired) as error:
+        except (Unfit, Unfinished, subprocess.TimeoutExpired) as error:
             said, why = "ERROR", str(error)
         finally:
             idle.put(copy)
