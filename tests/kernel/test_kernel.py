@@ -94,6 +94,7 @@ def test_a_secret_is_its_kind_and_256_bits() -> None:
         SecretKind.SESSION: "tks_",
         SecretKind.PERSONAL: "tkp_",
         SecretKind.CHALLENGE: "tkc_",
+        SecretKind.REGISTRATION: "tkw_",
         SecretKind.RESET: "tkr_",
         SecretKind.CLIENT: "tki_",
     }
