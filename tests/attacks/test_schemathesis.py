@@ -34,7 +34,12 @@ from tests.support.processes import SteppedClock, replica
 from tests.support.service import over
 
 DOCUMENT = schemathesis.openapi.from_path(Path(__file__).resolve().parents[2] / "openapi" / "openapi.json")
-OPERATIONS = [found.ok() for found in DOCUMENT.get_all_operations() if isinstance(found, Ok)]
+# The fuzzer writes no NDJSON; tests/imports sends hostile lines.
+OPERATIONS = [
+    found.ok()
+    for found in DOCUMENT.get_all_operations()
+    if isinstance(found, Ok) and found.ok().path != "/v1/admin/imports"
+]
 # Generic in parameters that say nothing here.
 Operation = Any
 Case = Any

@@ -134,7 +134,7 @@ def live(address: str, operator: AuthenticatedClient, backend: AuthenticatedClie
         "account": str(made.id),
         "acr": found.acr.value,
         "disabled": off.two_factor.status.value,
-        "events": [event.type_.value for event in events.items],
+        "events": [event.type_ for event in events.items],
         "reset": done.two_factor.value,
         "token": last.access_token,
     }
