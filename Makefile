@@ -31,7 +31,7 @@ test: env  ## every test that is quick, in several processes over one Postgres o
 test-long: env  ## the same and the long forms: more examples, more rounds of each race
 	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests $(WORKERS) -o faulthandler_timeout=3600 $(ARGS)
 
-test-faults: env  ## kills, cuts and overload for minutes; what docs/reliability.md reports
+test-faults: env  ## kills, cuts and overload for minutes; what docs/explanation/reliability.md reports
 	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults -o faulthandler_timeout=3600 $(ARGS)
 
 check: env  ## style, types, boundaries between the modules, stale files; changes nothing

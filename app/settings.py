@@ -69,7 +69,7 @@ def _split(value: Any) -> Any:
 
 
 class Settings(BaseModel):
-    """Lifetimes are whole seconds; each limit is one setting (docs/operations.md)."""
+    """Lifetimes are whole seconds; each limit is one setting (docs/how-to/operate.md)."""
 
     # A slip in a name is found when the environment is read.
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)

@@ -2,7 +2,7 @@
 
 mutmut lives in an environment of its own, with the locked versions of everything else: nothing that is shipped or
 tested needs it. What it changes and which tests it runs stands in pyproject.toml. What is left over is explained in
-docs/testing.md.
+docs/explanation/testing.md.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ moving = typer.Typer()
 @moving.command("import")
 def import_accounts(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Lines of JSON (docs/migrating.md); - is standard input.")
+        Path | None,
+        typer.Argument(metavar="FILE", help="Lines of JSON (docs/tutorials/move-in.md); - is standard input."),
     ] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what each line would do, and do nothing.")] = False,

@@ -159,7 +159,7 @@ class Database:
         driver: dict[str, Any] = {"server_settings": _SESSION}
         prepared: dict[str, Any] = {}
         if pgbouncer:
-            # It refuses to pass settings of a session on: they belong to the role there (docs/operations.md).
+            # It refuses to pass settings of a session on: they belong to the role there (docs/how-to/operate.md).
             driver = {"statement_cache_size": 0, "connection_class": _BehindPgbouncer}
             prepared = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
 

@@ -75,7 +75,9 @@ _RESULT = LineResult(
 TAKES_LINES: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": _lines("One account a line, as docs/migrating.md describes it; at most 1,000 lines, 4 MiB.", _LINE),
+        "content": _lines(
+            "One account a line, as docs/tutorials/move-in.md describes it; at most 1,000 lines, 4 MiB.", _LINE
+        ),
     }
 }
 ANSWERS_LINES: dict[int | str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.settings import Settings
 
-_PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "operate.md"
 
 
 def test_every_setting_stands_in_the_table_and_no_other() -> None:

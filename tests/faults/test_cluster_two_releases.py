@@ -97,7 +97,7 @@ async def test_an_account_of_the_release_before_goes_on(empty: str, release_befo
             stop, busy = asyncio.Event(), []
 
             async def stay_busy() -> None:
-                """Nobody is refused while the schema moves on. Each turn has an address of its own: log-ins are counted."""
+                """Nobody is refused while the schema moves on. Log-ins are counted by address, so each has its own."""
                 for host in itertools.cycle(range(1, 255)):
                     if stop.is_set():
                         return

@@ -1,4 +1,4 @@
-"""The programs on docs/migrating.md, over rows as those systems write them."""
+"""The programs on docs/tutorials/move-in.md, over rows as those systems write them."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from app.security.foreign_hashes.formats import recognise
 from app.security.foreign_hashes.pbkdf2 import Pbkdf2
 from tests.support.marks import needs
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "migrating.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "move-in.md").read_text(encoding="utf-8")
 PASSWORD, SALT = b"the password of ada", b"0123456789abcdef"
 
 pytestmark = [pytest.mark.system, needs("jq")]

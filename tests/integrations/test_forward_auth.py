@@ -1,4 +1,4 @@
-"""Forward auth: the call itself, and behind real proxies that are configured as docs/integrations.md says."""
+"""Forward auth: the call itself, and behind real proxies that are configured as docs/how-to/guard-services.md says."""
 
 import json
 import re
@@ -129,7 +129,7 @@ LISTENS = {
 
 def documented(program: str, port: int, folder: Path, **addresses: str) -> list[str]:
     """The command that starts this proxy as the page says, with these addresses in place of the page's."""
-    block = marked("integrations.md", program)
+    block = marked("how-to/guard-services.md", program)
     listens, here = LISTENS[program]
     replaced = {listens: here.format(port=port)} | {_ADDRESSES[name]: address for name, address in addresses.items()}
     for name, address in replaced.items():
@@ -251,7 +251,7 @@ async def test_the_callers_query_asks_us_nothing(front: Front) -> None:
 
 
 def test_the_traefik_example_lists_what_needs_less() -> None:
-    (pattern,) = re.findall(r"PathRegexp\(`([^`]+)`\)", marked("integrations.md", "traefik"))
+    (pattern,) = re.findall(r"PathRegexp\(`([^`]+)`\)", marked("how-to/guard-services.md", "traefik"))
     assert all(re.search(pattern, path) for path in ("/", "/orders", "/orders/", "/orders/7/items"))
     # Traefik decodes a path before it looks at it.
     left_over = ("/%6frders", "/orders%2f..%2fadmin")
@@ -279,7 +279,7 @@ async def test_nobody_names_themselves(front: Front, connection: str | None) -> 
 
 def test_the_traefik_example_empties_every_spelling() -> None:
     """Debian has no Traefik to run; it knows exact names only, so the example must list them."""
-    emptied = set(re.findall(r'^ +([\w-]+): ""$', marked("integrations.md", "traefik"), re.MULTILINE))
+    emptied = set(re.findall(r'^ +([\w-]+): ""$', marked("how-to/guard-services.md", "traefik"), re.MULTILINE))
     assert emptied == {"Authorization", "Connection"} | {
         each for name in _HEADERS for each in spellings(name) if each != name
     }

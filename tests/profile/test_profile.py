@@ -1,4 +1,4 @@
-"""Changing the password (docs/security.md)."""
+"""Changing the password (docs/explanation/security.md)."""
 
 from datetime import timedelta
 

@@ -182,7 +182,9 @@ def take_away(copies: Sequence[Copy], chosen: Sequence[Defence], table: Mapping[
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.removals", description="Which removed defences are noticed?")
     parser.add_argument("words", nargs="*", help="only defences whose name or chapter has one of these")
-    parser.add_argument("--list", action="store_true", help="print the table of docs/security.md and take nothing away")
+    parser.add_argument(
+        "--list", action="store_true", help="print the table of docs/explanation/security.md and take nothing away"
+    )
     parser.add_argument("--at-once", type=int, default=2 * (os.cpu_count() or 1), help="how many are tried at once")
     arguments = parser.parse_args()
     if arguments.list:

@@ -23,7 +23,9 @@ def test_every_defence_stands_in_the_code_once_and_its_tests_exist() -> None:
 
 
 def test_the_page_shows_the_table() -> None:
-    assert as_markdown() in (ROOT / "docs" / "security.md").read_text(), "print it with python -m tests.removals --list"
+    assert as_markdown() in (ROOT / "docs" / "explanation" / "security.md").read_text(), (
+        "print it with python -m tests.removals --list"
+    )
 
 
 CODE = """
