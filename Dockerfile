@@ -17,7 +17,7 @@ COPY requirements requirements
 RUN python3 -m venv /service/venv \
     && /service/venv/bin/pip install --no-cache-dir --require-hashes -r "requirements/${REQUIREMENTS}.txt"
 # The wheel's Argon2 is built for any x86-64. With AVX2 a hash takes half as long
-# (docs/explanation/reliability.md), so a second one is built beside it, and choose_argon2.py takes it at each start where
+# (docs/evidence/reliability.md), so a second one is built beside it, and choose_argon2.py takes it at each start where
 # the CPU can run it. Empty: only the wheel's.
 ARG ARGON2_MARCH=x86-64-v3
 COPY scripts/choose_argon2.py scripts/choose_argon2.py

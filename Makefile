@@ -13,7 +13,7 @@ WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clie
 MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database http kernel key_rotation login mail password_reset profile security tokens two_factor test_worker.py)
 
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
-.PHONY: help env run test test-long test-faults check lock openapi format bench coverage mutants removals image-check clean
+.PHONY: help env run test test-long test-faults check lock openapi reference format bench coverage mutants removals image-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -31,7 +31,7 @@ test: env  ## every test that is quick, in several processes over one Postgres o
 test-long: env  ## the same and the long forms: more examples, more rounds of each race
 	@TWOKEYS_TEST_LONG=1 $(IN_VENV) -m pytest tests $(WORKERS) -o faulthandler_timeout=3600 $(ARGS)
 
-test-faults: env  ## kills, cuts and overload for minutes; what docs/explanation/reliability.md reports
+test-faults: env  ## kills, cuts and overload for minutes; what docs/evidence/reliability.md reports
 	@TWOKEYS_TEST_FAULTS=1 $(IN_VENV) -m pytest tests -m faults -o faulthandler_timeout=3600 $(ARGS)
 
 check: env  ## style, types, boundaries between the modules, stale files; changes nothing
@@ -43,6 +43,9 @@ lock: env  ## requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer v
 
 openapi: env  ## openapi/openapi.json from the code
 	@$(IN_VENV) -m app openapi --output openapi/openapi.json
+
+reference: env  ## the pages of docs/ that are made from the code: settings, metrics, command line, defences
+	@$(IN_VENV) -m scripts.reference
 
 format: env  ## writes the code the way `make check` wants it
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

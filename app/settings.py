@@ -69,70 +69,148 @@ def _split(value: Any) -> Any:
 
 
 class Settings(BaseModel):
-    """Lifetimes are whole seconds; each limit is one setting (docs/how-to/operate.md)."""
+    """What follows a field is its line in docs/reference/settings.md; a comment above one begins a group there."""
 
     # A slip in a name is found when the environment is read.
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
+    # Database
     database_url: SecretStr | None = None
+    """The address of Postgres: `postgresql://user:password@host/name`."""
     pgbouncer: bool = False
+    """The address leads to pgbouncer in transaction mode."""
     database_pool_size: int = Field(default=10, ge=1, le=200)
-    secret_keys: tuple[SecretStr, ...] = ()
-    public_url: str = "http://127.0.0.1:8000"
-    issuer: str = Field(default="Twokeys", min_length=1, max_length=64)
-    support_url: str | None = Field(default=None, max_length=2000)
-    accent_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
-    logo: Path | None = None
-    smtp_url: SecretStr | None = None
-    mail: Mail = Mail.ON
-    mail_from: str = "no-reply@localhost"
-    trusted_proxies: tuple[Network, ...] = ()
-    cors_origins: tuple[str, ...] = ()
-    console: bool = True
-    docs: bool = False
-    metrics: bool = False
-    tracing: bool = False
-    run_worker: bool = True
-    disable_requires_code: bool = False
-    webauthn_rp_id: str | None = Field(default=None, max_length=253)
-    webauthn_origins: tuple[str, ...] = ()
-    passkey_login: bool = True
-    password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
-    password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
-    password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
-    reserved_domains: bool = False
-    session_idle_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
-    session_max_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
-    fresh_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
-    password_min_length: int = Field(default=8, ge=8, le=256)
-    breached_passwords: bool = False
-    argon2_memory_kib: int = Field(default=19456, ge=1024, le=4194304)
-    argon2_time_cost: int = Field(default=2, ge=1, le=100)
-    argon2_parallelism: int = Field(default=1, ge=1, le=64)
-    hash_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
-    hash_queue: int = Field(default=64, ge=1, le=_LARGEST_COUNT)
-    drain_seconds: int = Field(default=2, ge=0, le=5)
-    keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
-    event_retention_days: int = Field(default=400, ge=1, le=_LONGEST_DAYS)
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Connections a process."""
 
+    # Keys and addresses
+    secret_keys: tuple[SecretStr, ...] = ()
+    """Comma-separated keys of `twokeys keys generate`: the first seals, all of them open."""
+    public_url: str = "http://127.0.0.1:8000"
+    """The origin that mails link to; needed where mail is sent."""
+
+    # Name and look
+    issuer: str = Field(default="Twokeys", min_length=1, max_length=64)
+    """The name that an authenticator app shows, and the name of the sender of mails."""
+    support_url: str | None = Field(default=None, max_length=2000)
+    """Where people get help: an http, https or mailto address."""
+    accent_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    """`#rrggbb`, for frontends."""
+    logo: Path | None = None
+    """An SVG, PNG or JPEG file of at most 256 KiB, served at `/v1/config/logo`."""
+
+    # Mail
+    smtp_url: SecretStr | None = None
+    """The mail server: `smtp://user:password@host:port` or `smtps://…`."""
+    mail: Mail = Mail.ON
+    """`off` for a service without mail."""
+    mail_from: str = "no-reply@localhost"
+    """The sender of mails, with or without a name; needed where mail is sent. Without a name: the issuer's."""
+
+    # What is served, and to whom
+    trusted_proxies: tuple[Network, ...] = ()
+    """Comma-separated addresses or networks whose `X-Forwarded-For` counts."""
+    cors_origins: tuple[str, ...] = ()
+    """Comma-separated: frontends on other origins."""
+    console: bool = True
+    """Serve `/console/`."""
+    docs: bool = False
+    """Serve `/docs` and `/openapi.json`."""
+    metrics: bool = False
+    """Serve `/metrics`."""
+    tracing: bool = False
+    """Send traces to an OpenTelemetry collector."""
+    run_worker: bool = True
+    """Deliver mail and clean up in `serve` too."""
+
+    # Proofs
+    disable_requires_code: bool = False
+    """Turning two-factor authentication off takes a code."""
+    webauthn_rp_id: str | None = Field(default=None, max_length=253)
+    """The domain that security keys and passkeys are bound to; without it the public URL's host.
+
+    A change orphans them, so `serve` refuses to start while some belong to another."""
+    webauthn_origins: tuple[str, ...] = ()
+    """Comma-separated: the origins whose pages may ask for security keys and passkeys; without it the public URL's."""
+    passkey_login: bool = True
+    """A passkey logs in alone; off: `/v1/login/passkey` is 404."""
+    password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
+    """What a password reset does to two-factor authentication: turns it off, or asks for its code."""
+    password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
+    """The template of the link in the mail."""
+    password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
+    """The life of a reset link."""
+    reserved_domains: bool = False
+    """Take addresses below `.local` and `.test`, as in an intranet or a test."""
+
+    # Lifetimes
+    session_idle_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
+    """A session dies after so long without use."""
+    session_max_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
+    """A session dies so long after log-in."""
+    fresh_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
+    """How old a proof by two factors may be for changes of authenticators and for a new personal token."""
+
+    # Passwords
+    password_min_length: int = Field(default=8, ge=8, le=256)
+    """Characters."""
+    breached_passwords: bool = False
+    """Ask Have I Been Pwned about new passwords; five characters of a SHA-1 leave the service."""
+    argon2_memory_kib: int = Field(default=19456, ge=1024, le=4194304)
+    """Memory of a hash. OWASP's least is 7168 with five passes; lower costs are for tests."""
+    argon2_time_cost: int = Field(default=2, ge=1, le=100)
+    """Passes of a hash."""
+    argon2_parallelism: int = Field(default=1, ge=1, le=64)
+    """Lanes of a hash."""
+    hash_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    """Threads that hash; without it one a core."""
+    hash_queue: int = Field(default=64, ge=1, le=_LARGEST_COUNT)
+    """Log-ins that may wait for a thread; more are shed with 503."""
+
+    # Process
+    drain_seconds: int = Field(default=2, ge=0, le=5)
+    """After SIGTERM `/readyz` says 503 for so long before the port is closed."""
+    keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
+    """An idle connection is closed after so long."""
+    event_retention_days: int = Field(default=400, ge=1, le=_LONGEST_DAYS)
+    """Events are swept after so long."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """How much is logged."""
+
+    # Limits
     challenge_seconds: int = Field(default=300, ge=1, le=3600)
+    """The life of a log-in challenge."""
     wrong_codes_per_challenge: int = Field(default=5, ge=1, le=_LARGEST_COUNT)
+    """Wrong codes for one challenge, then `challenge_expired`."""
     wrong_codes_per_account: int = Field(default=10, ge=1, le=_LARGEST_COUNT)
+    """Wrong codes in a row for one account, then 429."""
     wrong_codes_lock_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
+    """How long that 429 lasts."""
     wrong_codes_until_reset: int = Field(default=100, ge=1, le=_LARGEST_COUNT)
+    """Wrong codes in a row, then 429 until the password or two-factor authentication is reset."""
     wrong_passwords_per_client: int = Field(default=10, ge=1, le=_LARGEST_COUNT)
+    """Wrong passwords for one account from one client address, then 429."""
     wrong_passwords_per_client_seconds: int = Field(default=300, ge=1, le=_LONGEST_SECONDS)
+    """The span in which these are counted."""
     wrong_passwords_per_account: int = Field(default=100, ge=1, le=_LARGEST_COUNT)
+    """Wrong passwords in a row for one account from everywhere, then 429 for unknown addresses."""
     wrong_passwords_lock_seconds: int = Field(default=60, ge=1, le=_LONGEST_SECONDS)
+    """How long that 429 lasts at first; it doubles."""
     wrong_passwords_lock_max_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
+    """How long it lasts at most."""
     known_address_days: int = Field(default=30, ge=1, le=_LONGEST_DAYS)
+    """How long an address that logged in is not shut out by strangers."""
     reset_links_open: int = Field(default=3, ge=1, le=_LARGEST_COUNT)
+    """Open reset links of one account."""
     reset_mails_per_hour: int = Field(default=5, ge=1, le=_LARGEST_COUNT)
+    """Reset mails for one account."""
     requests_per_client_minute: int = Field(default=60, ge=1, le=_LARGEST_COUNT)
+    """Requests of one client address to `login` and `password-reset`, then 429."""
     enrollment_seconds: int = Field(default=600, ge=1, le=_LONGEST_SECONDS)
+    """The life of a pending enrollment."""
     personal_tokens_per_account: int = Field(default=50, ge=1, le=_LARGEST_COUNT)
+    """Personal tokens of one account, then 409."""
     sessions_per_account: int = Field(default=1000, ge=1, le=_LARGEST_COUNT)
+    """Sessions of one account; over it the least recently used one dies."""
 
     @field_validator("secret_keys", "cors_origins", "webauthn_origins", mode="before")
     @classmethod

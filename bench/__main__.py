@@ -1,7 +1,7 @@
 """`make bench`: the service against what the machine allows, everything interleaved, in under five minutes.
 
 `--peers FILE…` adds servers: each file is a Python module with one context manager, `start(folder)`, that yields a
-`bench.server.Server` (bench/peer_example.py is one). `--write` renews docs/explanation/performance.md and its picture.
+`bench.server.Server` (bench/peer_example.py is one). `--write` renews docs/evidence/performance.md and its picture.
 """
 
 import argparse
@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
     parser.add_argument("--peers", type=Path, nargs="*", default=[], help="adapters of other servers")
     parser.add_argument("--no-growth", dest="growth", action="store_false", help="without the million accounts")
-    parser.add_argument("--write", action="store_true", help="renew docs/explanation/performance.md and its picture")
+    parser.add_argument("--write", action="store_true", help="renew docs/evidence/performance.md and its picture")
     arguments = parser.parse_args()
     arguments.load_before = os.getloadavg()[0]
     began = time.monotonic()

@@ -114,7 +114,7 @@ def as_svg(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], about: About) -> None:
-    page = DOCS / "explanation" / "performance.md"
+    page = DOCS / "evidence" / "performance.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{as_markdown(rows, about)}\n{END}{after}", encoding="utf-8")

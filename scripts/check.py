@@ -29,6 +29,10 @@ def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
     fresh = scratch / "openapi.json"
     yield "OpenAPI from the code", [sys.executable, "-m", "app", "openapi", "--output", str(fresh)]
     yield "OpenAPI file is fresh (mend with `make openapi`)", ["cmp", "openapi/openapi.json", str(fresh)]
+    yield (
+        "reference pages are fresh (mend with `make reference`)",
+        [sys.executable, "-m", "scripts.reference", "--check"],
+    )
     yield "OpenAPI is valid", [str(BIN / "openapi-spec-validator"), "openapi/openapi.json"]
     yield "console (node --test, types, lines)", [sys.executable, "scripts/check_console.py"]
     if (ROOT / "Dockerfile").exists():

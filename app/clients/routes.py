@@ -71,7 +71,7 @@ class BareRoute(OAuthRoute):
     """For the call that everything waits for: the endpoint reads the request and writes the answer itself.
 
     FastAPI still documents it. Solving its dependencies and checking its answer against the model took a third of the
-    time of a check (docs/explanation/performance.md).
+    time of a check (docs/evidence/performance.md).
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 10 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
 TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-# A release after ours that keeps the rules of docs/how-to/operate.md: it adds, and one table a revision.
+# A release after ours that keeps the rules of docs/how-to/upgrade.md: it adds, and one table a revision.
 _REVISIONS = {
     "next_1": """
     op.add_column("accounts", sa.Column("locale", sa.Text(), nullable=True))

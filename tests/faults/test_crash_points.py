@@ -194,7 +194,7 @@ async def all_letters_leave_once(killable: KillableService, person: Person) -> N
 async def test_a_process_killed_at_any_step_leaves_an_act_whole_or_undone(killable: KillableService, act: Act) -> None:
     outcome = await undisturbed(killable, act)
     happened = [await die_at(killable, act, step, outcome) for step in outcome.chosen()]
-    # Shown by `pytest -rP`, for docs/explanation/reliability.md.
+    # Shown by `pytest -rP`, for docs/evidence/reliability.md.
     print(f"{act}: {len(happened)} kills at {outcome.steps}; {sum(happened)} had happened")
     assert {True, False} == set(happened), "killed on both sides of the moment in which it happens"
     assert happened == sorted(happened), "what has happened stays so"

@@ -1,4 +1,4 @@
-"""The ten lines of docs/how-to/clients.md that guard another service, run as they stand there."""
+"""The ten lines of docs/tutorials/guard-a-service.md that guard another service, run as they stand there."""
 
 import json
 import re
@@ -47,7 +47,7 @@ async def guarded(
     code = ModuleType("orders")
     # FastAPI looks annotations up by the module's name.
     monkeypatch.setitem(sys.modules, "orders", code)
-    exec(marked("how-to/clients.md", "guard"), code.__dict__)  # noqa: S102 - this is what is tested
+    exec(marked("tutorials/guard-a-service.md", "guard"), code.__dict__)  # noqa: S102 - this is what is tested
     # The process behind its address is this one.
     code.twokeys._transport = api._transport
     async with httpx.AsyncClient(transport=httpx.ASGITransport(code.app), base_url="http://orders") as web:
@@ -117,7 +117,7 @@ def test_a_reader_guards_a_service_of_their_own(home: Path) -> None:
         assert made.returncode == 0, made.stderr
         client = json.loads(made.stdout)
 
-        (home / "orders.py").write_text(marked("how-to/clients.md", "guard"))
+        (home / "orders.py").write_text(marked("tutorials/guard-a-service.md", "guard"))
         params = environment(TWOKEYS_URL=f"http://127.0.0.1:{port}", TWOKEYS_CLIENT_ID=client["client_id"])
         params |= {"TWOKEYS_CLIENT_SECRET": client["client_secret"]}
         command = [sys.executable, "-m", "uvicorn", "orders:app", "--port", str(orders_port)]

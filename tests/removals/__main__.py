@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from xml.etree import ElementTree as ET
 
 from tests.removals.syntax import Unfit
-from tests.removals.table import ROOT, Defence, Edit, all_defences, as_markdown, without
+from tests.removals.table import ROOT, Defence, Edit, all_defences, without
 from tests.support.postgres import start_server
 
 _SECONDS = 1800
@@ -182,14 +182,8 @@ def take_away(copies: Sequence[Copy], chosen: Sequence[Defence], table: Mapping[
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.removals", description="Which removed defences are noticed?")
     parser.add_argument("words", nargs="*", help="only defences whose name or chapter has one of these")
-    parser.add_argument(
-        "--list", action="store_true", help="print the table of docs/explanation/security.md and take nothing away"
-    )
     parser.add_argument("--at-once", type=int, default=2 * (os.cpu_count() or 1), help="how many are tried at once")
     arguments = parser.parse_args()
-    if arguments.list:
-        print(as_markdown())
-        return 0
     table = {defence.name: defence for defence in all_defences()}
     chosen = [each for each in table.values() if not arguments.words or any(map(each.is_about, arguments.words))]
     with ExitStack() as stack:

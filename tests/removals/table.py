@@ -136,7 +136,7 @@ def _exists(test: str) -> bool:
 
 
 def as_markdown() -> str:
-    """The table as it stands in docs/explanation/security.md."""
+    """The table as it stands in docs/evidence/defences.md."""
     lines: list[str] = []
     chapter = ""
     for defence in all_defences():

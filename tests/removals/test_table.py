@@ -1,11 +1,11 @@
-"""The table of defences (`python -m tests.removals`) still fits the code, the tests and the page."""
+"""The table of defences (`python -m tests.removals`) still fits the code and the tests."""
 
 import ast
 
 import pytest
 
 from tests.removals.syntax import Unfit, drop, replace, rewrite_text, scope_of, set_value
-from tests.removals.table import ROOT, all_defences, as_markdown, misfits
+from tests.removals.table import all_defences, misfits
 
 TABLE = all_defences()
 
@@ -20,12 +20,6 @@ def test_every_defence_stands_in_the_code_once_and_its_tests_exist() -> None:
     assert TABLE
     assert all(defence.tests for defence in TABLE)
     assert not misfits(), "\n".join(misfits())
-
-
-def test_the_page_shows_the_table() -> None:
-    assert as_markdown() in (ROOT / "docs" / "explanation" / "security.md").read_text(), (
-        "print it with python -m tests.removals --list"
-    )
 
 
 CODE = """

@@ -214,7 +214,7 @@ async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_p
     answers = {each[:13] for each in output[-DRIBBLING:]}
     assert b"HTTP/1.1 408 " in answers
     assert answers <= {b"HTTP/1.1 408 ", b""}
-    # Shown by `pytest -rP`, for docs/explanation/reliability.md.
+    # Shown by `pytest -rP`, for docs/evidence/reliability.md.
     waits.sort()
     print(
         f"{IDLE} idle, {DRIBBLING} with slow headers, {DRIBBLING} with slow bodies: gone after {took:.1f} s,"

@@ -144,7 +144,7 @@ async def recovered(ledger: Ledger, since: float) -> float:
 
 async def check(api: httpx.AsyncClient, ledger: Ledger, database_url: str) -> None:
     """Everything that was acknowledged is still true, and what was not is whole or not there."""
-    # Shown by `pytest -rP`, for docs/explanation/reliability.md.
+    # Shown by `pytest -rP`, for docs/evidence/reliability.md.
     message = f"{len(ledger.live)} live, {len(ledger.dead)} ended, {len(ledger.used)} codes used"
     print(f"{sum(ledger.statuses.values())} requests {dict(ledger.statuses)}; {message}; {ledger.violations}")
     assert ledger.violations == []
