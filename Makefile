@@ -13,7 +13,7 @@ WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clie
 MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database http kernel key_rotation login mail password_reset profile security tokens two_factor test_worker.py)
 
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
-.PHONY: help env run test test-long test-faults check lock openapi reference format bench coverage mutants removals image-check clean
+.PHONY: help env run test test-long test-faults check lock openapi reference docs format bench coverage mutants removals image-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -47,6 +47,9 @@ openapi: env  ## openapi/openapi.json from the code
 reference: env  ## the pages of docs/ that are made from the code: settings, metrics, command line, defences
 	@$(IN_VENV) -m scripts.reference
 
+docs: env  ## the site of docs/ in site/, links checked
+	@$(IN_VENV) scripts/docs.py $(ARGS)
+
 format: env  ## writes the code the way `make check` wants it
 	@$(IN_VENV) -m ruff check --fix-only --quiet .
 	@$(IN_VENV) -m ruff format .
@@ -70,5 +73,5 @@ image-check: env  ## builds the image for real with buildah on a debootstrap bas
 	@bash scripts/image_check.sh $(ARGS)
 
 clean:  ## what the tools left; the database of `make run` (.twokeys) stays
-	@rm -rf .venv .venv-mutants .venv.lock .console-types .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
+	@rm -rf .venv .venv-docs .venv-mutants site .venv.lock .console-types .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache mutants
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,6 +25,8 @@ FILES = {
     "runtime.txt": ["pyproject.toml"],
     # For the image's own build of Argon2, in an environment of its own.
     "build.txt": ["--group", "image-build"],
+    # For `make docs`, in an environment of its own.
+    "docs.txt": ["--group", "docs"],
 }
 PREFIX = "# pyproject.toml: sha256:"
 

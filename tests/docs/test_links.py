@@ -41,7 +41,9 @@ def test_the_readme_can_be_read_in_one_sitting() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_every_page_is_in_the_index() -> None:
+def test_every_page_is_in_the_index_and_in_the_menu_of_the_site() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = (path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md"))
-    assert [page for page in pages if f"({page})" not in index and not page.startswith(("adr/", "index"))] == []
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")} - {"index.md"}
+    listed = {page for page in pages if not page.startswith("adr/0")}
+    assert [page for page in sorted(listed) if f"({page})" not in index or f": {page}\n" not in menu] == []

@@ -12,7 +12,7 @@ HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 
 def test_there_are_lock_files() -> None:
-    assert [path.name for path in LOCK_FILES] == ["build.txt", "dev.txt", "otel.txt", "runtime.txt"]
+    assert [path.name for path in LOCK_FILES] == ["build.txt", "dev.txt", "docs.txt", "otel.txt", "runtime.txt"]
 
 
 @pytest.mark.parametrize("path", LOCK_FILES, ids=lambda path: path.name)
