@@ -16,6 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SKIPPED = 77
+GITHUB = {
+    "vendor.github-workflows": "workflows/*.yml",
+    "vendor.dependabot": "dependabot.yml",
+    "vendor.github-issue-forms": "ISSUE_TEMPLATE/[!c]*.yml",
+    "vendor.github-issue-config": "ISSUE_TEMPLATE/config.yml",
+}
 TYPED = ("app", "tests", "scripts", "migrations", "bench")
 
 
@@ -40,6 +46,10 @@ def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
     if (ROOT / "docker-compose.yml").exists():
         schema = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
         yield "compose file (schema)", [str(BIN / "check-jsonschema"), *schema]
+    for schema_name, pattern in GITHUB.items():
+        files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github").glob(pattern))
+        yield f".github/{pattern} (schema)", [str(BIN / "check-jsonschema"), "--builtin-schema", schema_name, *files]
+    yield "workflows (zizmor)", [str(BIN / "zizmor"), "--offline", "--quiet", ".github"]
 
 
 def passes(name: str, command: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 from io import TextIOWrapper
+from typing import Annotated
 
 import asyncpg
 import structlog
@@ -9,6 +10,7 @@ import typer
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app import __version__
 from app.cli.accounts import accounts
 from app.cli.clients import clients
 from app.cli.keys import keys
@@ -23,13 +25,30 @@ _UNDEFINED_TABLE = "42P01"
 _log = structlog.get_logger(__name__)
 
 commands = typer.Typer(
-    help="Two-factor authentication as a service.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"max_content_width": 120},
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands it over in this way
+    if wanted:
+        typer.echo(f"twokeys {__version__}")
+        raise typer.Exit
+
+
+@commands.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Two-factor authentication as a service."""
+
+
 for command in (dev, serve, worker, migrate, openapi):
     commands.command()(command)
 commands.add_typer(accounts, name="accounts")
