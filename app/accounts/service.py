@@ -191,9 +191,15 @@ class Accounts:
         """Locks the account while it is as it was read, before any other row of it; False where it is no longer so."""
         return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
 
-    async def note_login(self, connection: Connection, account: Account, at: datetime) -> Account | None:
-        """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not."""
-        return await AccountRows(connection).note_login(account.id, at, epoch=account.epoch)
+    async def note_login(
+        self, connection: Connection, account: Account, attempt: Attempt, *, forgive: bool = False
+    ) -> Account | None:
+        """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not.
+
+        For a month no stranger can shut the network of this attempt out of the account. `forgive` where the password
+        alone was the log-in: nothing was guessed then, and no streak goes on.
+        """
+        return await AccountRows(connection).note_login(account, attempt, forgive=forgive)
 
     async def lock_exclusively(self, connection: Connection, account: Account) -> bool:
         """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from app.accounts.attempts.domain import attempt_at
+from app.accounts.attempts.domain import Attempt, attempt_at
 from app.accounts.domain import Account, Address
 from app.accounts.service import Accounts, Verification
 from app.audit.domain import EventType
@@ -74,9 +74,8 @@ class Login:
             raise await self._refuse(account, requester, at)
         if factor is None or not factor.is_enabled:
             async with self.database.transaction() as connection:
-                account = await self._note(connection, account, at)
+                account = await self._note(connection, account, verification.attempt, forgive=True)
                 issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
-                await self.accounts.attempts.forgive_and_remember(connection, verification.attempt)
                 await self._record_success(connection, account, issued, requester, at)
             _logins.labels("granted", "password").inc()
             return Grant(issued, account, state_of(factor, at))
@@ -135,21 +134,21 @@ class Login:
             self.two_factor.verifier.refusing_reuse(account, proof, requester, at),
             self.database.transaction() as connection,
         ):
-            account = await self._note(connection, account, at)
+            account = await self._note(connection, account, attempt_at(account.folded_address, requester, at))
             # The challenge goes before the code: whoever loses the race for it burns no recovery code.
             if challenge is not None:
                 await self.two_factor.spend_challenge(connection, challenge, at)
             factor = await self.two_factor.verifier.spend(connection, account, proof, requester, at)
             issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, requester, at)
-            attempt = attempt_at(account.folded_address, requester, at)
-            await self.accounts.attempts.remember(connection, attempt)
             await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", proof.amr[1]).inc()
         return Grant(issued, account, state_of(factor, at))
 
-    async def _note(self, connection: Connection, account: Account, at: datetime) -> Account:
+    async def _note(
+        self, connection: Connection, account: Account, attempt: Attempt, *, forgive: bool = False
+    ) -> Account:
         """Locks the account before all else of the log-in. Raises AccountChanged."""
-        noted = await self.accounts.note_login(connection, account, at)
+        noted = await self.accounts.note_login(connection, account, attempt, forgive=forgive)
         if noted is None:
             raise AccountChanged
         return noted
@@ -172,7 +171,7 @@ class Login:
                 self.credentials.refusing_clones(account, proof, requester, at),
                 self.database.transaction() as connection,
             ):
-                account = await self._note(connection, account, at)
+                account = await self._note(connection, account, attempt_at(account.folded_address, requester, at))
                 await self.two_factor.spend_challenge(connection, challenge, at)
                 return await self._grant_by_credential(connection, account, proof, challenge.created_at, requester, at)
         except AccountChanged:
@@ -208,7 +207,7 @@ class Login:
                 self.credentials.refusing_clones(account, proof, requester, at),
                 self.database.transaction() as connection,
             ):
-                account = await self._note(connection, account, at)
+                account = await self._note(connection, account, attempt_at(account.folded_address, requester, at))
                 return await self._grant_by_credential(connection, account, proof, at, requester, at)
         except PasskeyRefused as refused:
             if refused.account is not None:
@@ -230,7 +229,6 @@ class Login:
         """Raises AccountChanged, CounterStalled."""
         issued = await self.tokens.issue_session(connection, account, proof.amr, proved_at, requester, at)
         factor = await self.credentials.spend(connection, account, proof, at)
-        await self.accounts.attempts.remember(connection, attempt_at(account.folded_address, requester, at))
         await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", "passkey" if proof.amr == BY_PASSKEY else "credential").inc()
         return Grant(issued, account, state_of(factor, at))

@@ -69,16 +69,14 @@ async def test_a_call_with_a_token_checks_it_by_one_statement(api: httpx.AsyncCl
     assert len(sent) == 1, sent
 
 
-async def test_a_log_in_by_password_takes_six(api: httpx.AsyncClient, services: Services) -> None:
+async def test_a_log_in_by_password_takes_five(api: httpx.AsyncClient, services: Services) -> None:
     await an_account(services)
     with executed(services) as sent:
         await a_session(api)
-    assert len(sent) == 6, sent
+    assert len(sent) == 5, sent
 
 
-async def test_a_log_in_by_two_factors_takes_eleven(
-    api: httpx.AsyncClient, services: Services, clock: SetClock
-) -> None:
+async def test_a_log_in_by_two_factors_takes_ten(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
     await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
     clock.advance(timedelta(minutes=1))
@@ -87,4 +85,4 @@ async def test_a_log_in_by_two_factors_takes_eleven(
         proof = {"challenge": response["challenge"], "code": totp_code(device.secret, clock.now())}
         answer = await api.post("/v1/login/two-factor", json=proof)
     assert answer.status_code == 200
-    assert len(sent) == 11, sent
+    assert len(sent) == 10, sent

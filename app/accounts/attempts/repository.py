@@ -6,12 +6,16 @@ from functools import cached_property
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     Column,
     DateTime,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
+    column,
+    literal_column,
+    select,
     text,
 )
 
@@ -66,8 +70,9 @@ OLDEST_REQUEST = text(
     "SELECT min(m) FROM client_requests, unnest(asked_at) AS m WHERE client = :asker AND m > :minute_ago"
 )
 
-# Wherever several of these tables are written by one statement, password_attempts come first (a WITH that nothing reads
-# from runs after the statement it stands before), so that no two of them deadlock.
+# Wherever several of these tables are written by one statement, password_attempts come first, then password_streaks,
+# then known_clients, so that no two statements deadlock. Postgres promises no order for the parts of a WITH: each part
+# asks for rows of the one before it.
 #
 # The streak is counted only where the network's own budget allowed the attempt, so that one network's refused attempts
 # do not shut out others. A streak that has locked belongs to strangers: a network that has logged in before is let
@@ -116,31 +121,54 @@ PASSWORD_WAIT = text("""
 # A right password ends the streak that it was counted in, unless that one had locked before: then it is taken out of
 # the count again, and the lock stays what strangers made of it.
 _HAD_LOCKED = "(in_a_row > :longest OR (locked_until IS NOT NULL AND last_at <> :at))"
-_FORGIVEN_STREAK = f"""
-    streak AS (DELETE FROM password_streaks WHERE subject = :subject AND NOT {_HAD_LOCKED}),
-    restored AS (UPDATE password_streaks SET in_a_row = in_a_row - 1, locked_until = :at
-                 WHERE subject = :subject AND last_at = :at AND in_a_row > :longest)
-"""  # noqa: S608
-_FORGIVEN_ATTEMPT = """
-    UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
-    WHERE subject = :subject AND client = :network
-"""
-FORGIVE = CompiledStatement(f"WITH {_FORGIVEN_STREAK} {_FORGIVEN_ATTEMPT}")
-# This network has logged in to this account.
-_REMEMBERED = """
-    INSERT INTO known_clients AS k (subject, client, last_login_at) VALUES (:subject, :network, :at)
-    ON CONFLICT (subject, client) DO UPDATE SET last_login_at = greatest(k.last_login_at, excluded.last_login_at)
-"""
-REMEMBER = CompiledStatement(_REMEMBERED)
-FORGIVE_AND_REMEMBER = CompiledStatement(f"WITH {_FORGIVEN_STREAK}, known AS ({_REMEMBERED}) {_FORGIVEN_ATTEMPT}")
+
+
+def _part(name: str, words: str) -> CTE:
+    return text(f"{words} RETURNING 1").columns(column("done")).cte(name)
+
+
+def forgiven(once: str) -> tuple[CTE, ...]:
+    """The parts of a statement that forgive an attempt, once this condition holds."""
+    after = f"(SELECT count(*) FROM forgiven_attempt) >= 0 AND {once}"  # noqa: S608
+    return (
+        _part(
+            "forgiven_attempt",
+            f"""UPDATE password_attempts SET wrong_at = array_remove(wrong_at, CAST(:at AS timestamptz))
+                WHERE subject = :subject AND client = :network AND {once}""",  # noqa: S608
+        ),
+        _part(
+            "ended_streak",
+            f"DELETE FROM password_streaks WHERE subject = :subject AND NOT {_HAD_LOCKED} AND {after}",  # noqa: S608
+        ),
+        _part(
+            "restored_streak",
+            f"""UPDATE password_streaks SET in_a_row = in_a_row - 1, locked_until = :at
+                WHERE subject = :subject AND last_at = :at AND in_a_row > :longest AND {after}""",  # noqa: S608
+        ),
+    )
+
+
+def remembered(once: str) -> CTE:
+    """The part of a statement that notes that this network has logged in to this account."""
+    return _part(
+        "remembered",
+        f"""INSERT INTO known_clients AS k (subject, client, last_login_at)
+            SELECT :subject, :network, CAST(:at AS timestamptz) WHERE {once}
+            ON CONFLICT (subject, client) DO UPDATE
+            SET last_login_at = greatest(k.last_login_at, excluded.last_login_at)""",  # noqa: S608
+    )
+
+
+FORGIVE = CompiledStatement(select(literal_column("1")).add_cte(*forgiven("TRUE")))
 UNLOCK = text("""
-    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject)
-    DELETE FROM password_attempts WHERE subject = :subject
+    WITH attempts AS (DELETE FROM password_attempts WHERE subject = :subject RETURNING 1)
+    DELETE FROM password_streaks WHERE subject = :subject AND (SELECT count(*) FROM attempts) >= 0
 """)
 FORGET = text("""
-    WITH streak AS (DELETE FROM password_streaks WHERE subject = :subject),
-         known AS (DELETE FROM known_clients WHERE subject = :subject)
-    DELETE FROM password_attempts WHERE subject = :subject
+    WITH attempts AS (DELETE FROM password_attempts WHERE subject = :subject RETURNING 1),
+         streak AS (DELETE FROM password_streaks
+                    WHERE subject = :subject AND (SELECT count(*) FROM attempts) >= 0 RETURNING 1)
+    DELETE FROM known_clients WHERE subject = :subject AND (SELECT count(*) FROM streak) >= 0
 """)
 
 

@@ -15,10 +15,8 @@ from app.accounts.attempts.repository import (
     BEGINNING,
     FORGET,
     FORGIVE,
-    FORGIVE_AND_REMEMBER,
     OLDEST_REQUEST,
     PASSWORD_WAIT,
-    REMEMBER,
     SWEEP_ATTEMPTS,
     SWEEP_KNOWN,
     SWEEP_REQUESTS,
@@ -137,14 +135,6 @@ class Attempts:
     async def forgive(self, connection: Connection, attempt: Attempt) -> None:
         """The password was right: nothing was guessed here, and no streak goes on."""
         await FORGIVE.all(connection, vars(attempt))
-
-    async def remember(self, connection: Connection, attempt: Attempt) -> None:
-        """A whole log-in: for a month no stranger can shut this network out of this account."""
-        await REMEMBER.all(connection, vars(attempt))
-
-    async def forgive_and_remember(self, connection: Connection, attempt: Attempt) -> None:
-        """Both, by one statement: the log-in of an account without a second factor."""
-        await FORGIVE_AND_REMEMBER.all(connection, vars(attempt))
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""
