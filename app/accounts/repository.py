@@ -5,8 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
-    DateTime,
-    bindparam,
     delete,
     insert,
     select,
@@ -14,27 +12,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.attempts.domain import Attempt
-from app.accounts.attempts.repository import forgiven, remembered
 from app.accounts.domain import Account, Address, Status
-from app.accounts.tables import COLUMNS, IS_UNCHANGED, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
+from app.accounts.tables import COLUMNS, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
 
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 _lock_exclusively = UNCHANGED.with_for_update(key_share=True)
-# The account is locked by the first part; what is counted about it is written once that part has a row.
-_noted = (
-    update(accounts)
-    .where(IS_UNCHANGED)
-    .values(last_login_at=bindparam("at", type_=DateTime(timezone=True)))
-    .returning(*COLUMNS)
-    .cte("noted")
-)
-_ONCE_NOTED = "EXISTS (SELECT FROM noted)"
-_note = select(*_noted.c).add_cte(_noted)
-_note_login = CompiledStatement(_note.add_cte(remembered(_ONCE_NOTED)))
-_note_login_and_forgive = CompiledStatement(_note.add_cte(*forgiven(_ONCE_NOTED), remembered(_ONCE_NOTED)))
 
 
 @dataclass(frozen=True)
@@ -118,15 +102,6 @@ class AccountRows:
         same = (accounts.c.id == account.id) & (accounts.c.password_hash == account.password_hash)
         statement = update(accounts).where(same).values(password_hash=password_hash)
         return (await self.connection.execute(statement)).rowcount == 1
-
-    async def note_login(self, account: Account, attempt: Attempt, *, forgive: bool) -> Account | None:
-        """Locks the account while it is as it was read, and notes when and from where; None where it is no longer so.
-
-        With `forgive` the attempt at the password is forgiven in the same statement.
-        """
-        statement = _note_login_and_forgive if forgive else _note_login
-        row = await statement.first(self.connection, unchanged(account.id, account.epoch) | vars(attempt))
-        return account_of(row) if row else None
 
     async def remove(self, id: UUID) -> Account | None:
         row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()

@@ -196,10 +196,9 @@ class Accounts:
     ) -> Account | None:
         """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not.
 
-        For a month no stranger can shut the network of this attempt out of the account. `forgive` where the password
-        alone was the log-in: nothing was guessed then, and no streak goes on.
+        `forgive` where the password alone was the log-in: nothing was guessed then, and no streak goes on.
         """
-        return await AccountRows(connection).note_login(account, attempt, forgive=forgive)
+        return await self.attempts.note_login(connection, account, attempt, forgive=forgive)
 
     async def lock_exclusively(self, connection: Connection, account: Account) -> bool:
         """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""

@@ -13,12 +13,15 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
+    bindparam,
     column,
     literal_column,
     select,
     text,
+    update,
 )
 
+from app.accounts.tables import COLUMNS, IS_UNCHANGED, accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
 
@@ -127,7 +130,7 @@ def _part(name: str, words: str) -> CTE:
     return text(f"{words} RETURNING 1").columns(column("done")).cte(name)
 
 
-def forgiven(once: str) -> tuple[CTE, ...]:
+def _forgiven(once: str) -> tuple[CTE, ...]:
     """The parts of a statement that forgive an attempt, once this condition holds."""
     after = f"(SELECT count(*) FROM forgiven_attempt) >= 0 AND {once}"  # noqa: S608
     return (
@@ -148,7 +151,7 @@ def forgiven(once: str) -> tuple[CTE, ...]:
     )
 
 
-def remembered(once: str) -> CTE:
+def _remembered(once: str) -> CTE:
     """The part of a statement that notes that this network has logged in to this account."""
     return _part(
         "remembered",
@@ -159,7 +162,20 @@ def remembered(once: str) -> CTE:
     )
 
 
-FORGIVE = CompiledStatement(select(literal_column("1")).add_cte(*forgiven("TRUE")))
+FORGIVE = CompiledStatement(select(literal_column("1")).add_cte(*_forgiven("TRUE")))
+# The account is locked by the first part; what is counted about it is written once that part has a row.
+_noted = (
+    update(accounts)
+    .where(IS_UNCHANGED)
+    .values(last_login_at=bindparam("at", type_=DateTime(timezone=True)))
+    .returning(*COLUMNS)
+    .cte("noted")
+)
+_ONCE_NOTED = "EXISTS (SELECT FROM noted)"
+_note = select(*_noted.c).add_cte(_noted)
+NOTE_LOGIN = CompiledStatement(_note.add_cte(_remembered(_ONCE_NOTED)))
+_ONCE_FORGIVEN = f"(SELECT count(*) FROM ended_streak) >= 0 AND {_ONCE_NOTED}"
+NOTE_LOGIN_AND_FORGIVE = CompiledStatement(_note.add_cte(*_forgiven(_ONCE_NOTED), _remembered(_ONCE_FORGIVEN)))
 UNLOCK = text("""
     WITH attempts AS (DELETE FROM password_attempts WHERE subject = :subject RETURNING 1)
     DELETE FROM password_streaks WHERE subject = :subject AND (SELECT count(*) FROM attempts) >= 0

@@ -15,6 +15,8 @@ from app.accounts.attempts.repository import (
     BEGINNING,
     FORGET,
     FORGIVE,
+    NOTE_LOGIN,
+    NOTE_LOGIN_AND_FORGIVE,
     OLDEST_REQUEST,
     PASSWORD_WAIT,
     SWEEP_ATTEMPTS,
@@ -27,6 +29,8 @@ from app.accounts.attempts.repository import (
     UNLOCK,
     Position,
 )
+from app.accounts.domain import Account
+from app.accounts.tables import account_of, unchanged
 from app.database.engine import Connection, Database
 from app.kernel.refusal import RateLimited, TooManyAttempts
 from app.kernel.requester import Requester
@@ -135,6 +139,17 @@ class Attempts:
     async def forgive(self, connection: Connection, attempt: Attempt) -> None:
         """The password was right: nothing was guessed here, and no streak goes on."""
         await FORGIVE.all(connection, vars(attempt))
+
+    async def note_login(
+        self, connection: Connection, account: Account, attempt: Attempt, *, forgive: bool
+    ) -> Account | None:
+        """When and from where: for a month no stranger can shut this network out of this account.
+
+        Locks the account while it is as it was read; None where it is no longer so.
+        """
+        statement = NOTE_LOGIN_AND_FORGIVE if forgive else NOTE_LOGIN
+        row = await statement.first(connection, unchanged(account.id, account.epoch) | vars(attempt))
+        return account_of(row) if row else None
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""
