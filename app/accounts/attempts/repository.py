@@ -174,7 +174,7 @@ _noted = (
 _ONCE_NOTED = "EXISTS (SELECT FROM noted)"
 _note = select(*_noted.c).add_cte(_noted)
 NOTE_LOGIN = CompiledStatement(_note.add_cte(_remembered(_ONCE_NOTED)))
-_ONCE_FORGIVEN = f"(SELECT count(*) FROM ended_streak) >= 0 AND {_ONCE_NOTED}"
+_ONCE_FORGIVEN = f"(SELECT count(*) FROM ended_streak) >= 0 AND {_ONCE_NOTED}"  # noqa: S608
 NOTE_LOGIN_AND_FORGIVE = CompiledStatement(_note.add_cte(*_forgiven(_ONCE_NOTED), _remembered(_ONCE_FORGIVEN)))
 UNLOCK = text("""
     WITH attempts AS (DELETE FROM password_attempts WHERE subject = :subject RETURNING 1)
