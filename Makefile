@@ -41,8 +41,9 @@ lock: env  ## requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer v
 	@$(IN_VENV) scripts/lock.py $(ARGS)
 	@$(PYTHON) scripts/make_environment.py
 
-openapi: env  ## openapi/openapi.json from the code
+openapi: env  ## openapi/openapi.json and openapi/events.schema.json from the code
 	@$(IN_VENV) -m app openapi --output openapi/openapi.json
+	@$(IN_VENV) -m app events schema --output openapi/events.schema.json
 
 reference: env  ## the pages of docs/ that are made from the code: settings, metrics, command line, defences
 	@$(IN_VENV) -m scripts.reference

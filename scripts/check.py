@@ -35,6 +35,12 @@ def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
     fresh = scratch / "openapi.json"
     yield "OpenAPI from the code", [sys.executable, "-m", "app", "openapi", "--output", str(fresh)]
     yield "OpenAPI file is fresh (mend with `make openapi`)", ["cmp", "openapi/openapi.json", str(fresh)]
+    events = scratch / "events.schema.json"
+    yield "schema of events from the code", [sys.executable, "-m", "app", "events", "schema", "--output", str(events)]
+    yield (
+        "schema of events is fresh (mend with `make openapi`)",
+        ["cmp", "openapi/events.schema.json", str(events)],
+    )
     yield (
         "reference pages are fresh (mend with `make reference`)",
         [sys.executable, "-m", "scripts.reference", "--check"],

@@ -16,6 +16,7 @@ from app.security.secret_box import SecretBox
 from app.services import Services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
+from tests.support.events import events_must_fit
 from tests.support.people import quick_settings
 from tests.support.postgres import Server, Spares
 
@@ -109,6 +110,7 @@ async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncC
     ):
         client.services = app.state.services  # type: ignore[attr-defined]
         yield client
+        await events_must_fit(app.state.services)
 
 
 @pytest.fixture

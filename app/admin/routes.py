@@ -1,15 +1,17 @@
 """`/v1/admin`, for clients with the role `admin`, or the role that a call names."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from app.accounts.domain import AddressTaken, Status, WeakPassword
 from app.admin.domain import AccountFilter, Operator
 from app.admin.schemas import (
+    EVENT_LINES,
     AnyEvent,
     ChangeAccount,
     CreateAccount,
@@ -21,12 +23,13 @@ from app.admin.schemas import (
     show_account,
 )
 from app.admin.service import Admin
-from app.audit.domain import EventType
+from app.audit.domain import Event, EventFilter, EventType
 from app.authentication.domain import TwoFactorStatus
 from app.authentication.schemas import Account
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
 from app.clients.service import Clients
+from app.http.ndjson import NDJSON, accepts, write_line
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
 from app.http.schemas import AddressIn, FromRequester, IdIn
@@ -191,15 +194,41 @@ def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
     Auditor = Annotated[Operator, Depends(auditor)]  # noqa: N806 - a type
 
-    @router.get("/events", summary="List what happened", responses=refuses(*_CLIENT))
+    @router.get(
+        "/events",
+        summary="List what happened",
+        response_model=Page[AnyEvent],
+        responses=EVENT_LINES | refuses(*_CLIENT),
+    )
     async def list_all_events(
         _: Auditor,
         page: PageParams,
+        request: Request,
         account_id: Annotated[IdIn | None, Query()] = None,
         type: Annotated[EventType | None, Query()] = None,
-    ) -> Page[AnyEvent]:
-        """Newest first."""
-        found = await admin.events(account_id=account_id, type=type, after=page.after, limit=page.limit)
-        return Page[AnyEvent].of(found, AnyEvent.of)
+        since: Annotated[
+            AwareDatetime | None,
+            Query(alias="from", description="Only from this time on.", examples=["2026-01-31T00:00:00Z"]),
+        ] = None,
+        before: Annotated[
+            AwareDatetime | None,
+            Query(alias="to", description="Only before this time.", examples=["2026-12-31T00:00:00Z"]),
+        ] = None,
+    ) -> Any:
+        """Newest first. With `Accept: application/x-ndjson` all of them, oldest first, one a line and without pages."""
+        wanted = EventFilter(account_id, type, since, before)
+        if not accepts(request, NDJSON):
+            found = await admin.events(wanted, after=page.after, limit=page.limit)
+            return Page[AnyEvent].of(found, AnyEvent.of)
+        batches = admin.stream_events(wanted)
+        # The first batch comes before the status, so that a database that is away is a 503.
+        return StreamingResponse(_lines(await anext(batches), batches), media_type=NDJSON)
 
     return router
+
+
+async def _lines(first: Sequence[Event], rest: AsyncIterator[Sequence[Event]]) -> AsyncIterator[bytes]:
+    batch: Sequence[Event] | None = first
+    while batch is not None:
+        yield b"".join(write_line(AnyEvent.of(event).model_dump(mode="json")) for event in batch)
+        batch = await anext(rest, None)

@@ -1,6 +1,7 @@
 """What operators send and get, as JSON."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from pydantic import Field
 from app.admin import domain
 from app.audit import domain as activity
 from app.authentication.schemas import Account, TwoFactor
+from app.http.ndjson import lines_of
 from app.http.schemas import (
     AddressIn,
     EventTypeOut,
@@ -85,6 +87,21 @@ class AnyEvent(ResponseModel):
             account_id=event.account_id,
             client_id=event.client_id,
         )
+
+
+_EVENT = AnyEvent(
+    id=UUID("0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e6"),
+    type="two_factor.reset",
+    occurred_at=datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC),
+    ip="203.0.113.7",
+    user_agent="Mozilla/5.0 (X11; Linux x86_64)",
+    details={"reason": "Lost her phone, identity checked."},
+    account_id=UUID("0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e7"),
+    client_id="0199f3c2-a8b1-7d0e-9c54-f1a2b3c4d5e8",
+)
+EVENT_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"content": lines_of("One `AnyEvent` a line.", _EVENT.model_dump(mode="json"))}
+}
 
 
 def show_account(known: domain.KnownAccount) -> Account:

@@ -1,5 +1,6 @@
 """The verbs of operators. Each act records one event that says who, and why; the one rule of token life holds."""
 
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from app.accounts.domain import Account, Status
 from app.accounts.service import Accounts
 from app.admin.domain import AccountFilter, KnownAccount, Operator, TwoFactorReset, read_reason
 from app.admin.repository import AccountPages
-from app.audit.domain import Event, EventType
+from app.audit.domain import Event, EventFilter, EventType
 from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
 from app.authentication.domain import TWO_FACTOR_OFF
@@ -212,13 +213,14 @@ class Admin:
                 connection, account, requester, client_id=operator.client_id, **operator.as_details()
             )
 
-    async def events(
-        self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int
-    ) -> PageOf[Event]:
+    async def events(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
+        """Newest first."""
         async with self.database.autocommit() as connection:
-            return await self.audit_log.all_events(
-                connection, account_id=account_id, type=type, after=after, limit=limit
-            )
+            return await self.audit_log.all_events(connection, wanted, after=after, limit=limit)
+
+    def stream_events(self, wanted: EventFilter) -> AsyncIterator[Sequence[Event]]:
+        """All of them in batches, oldest first."""
+        return self.audit_log.stream(self.database, wanted)
 
     async def _with_id(self, connection: Connection, id: UUID) -> KnownAccount:
         account = await self.accounts.with_id(connection, id)

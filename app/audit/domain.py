@@ -1,7 +1,7 @@
 """The events that are recorded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -41,6 +41,8 @@ class EventType(StrEnum):
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_DELETED = "account.deleted"
+    # Never recorded: `Event.turn_of_epoch` reads it from the event of the act.
+    ACCOUNT_EPOCH_TURNED = "account.epoch_turned"
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,44 @@ class Event:
     requester: Requester
     details: Mapping[str, object]
     client_id: str | None
+
+    def turn_of_epoch(self) -> "Event | None":
+        """What caches listen for, where the act of this event bumped the epoch or deleted the account.
+
+        The event of the act says the epoch already, so no second one is recorded (ADR 20).
+        """
+        if "epoch" not in self.details and self.type is not EventType.ACCOUNT_DELETED:
+            return None
+        details = turn_details(self.account_id, self.details, reason=self.type)
+        return replace(self, id=turn_id(self.id), type=EventType.ACCOUNT_EPOCH_TURNED, details=details)
+
+
+def turn_id(id: UUID) -> UUID:
+    """The id of the turn that an event tells of: the same whoever works it out, and a UUIDv7 of the same time."""
+    return UUID(int=id.int ^ 1)
+
+
+def turn_details(account_id: UUID | None, details: Mapping[str, object], *, reason: str) -> Mapping[str, object]:
+    """`epoch` is null where no token is left at all; `account_id` is null where that goes for every account."""
+    return {"account_id": str(account_id) if account_id else None, "epoch": details.get("epoch"), "reason": reason}
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """What a list of events is narrowed to; all of what is given must fit."""
+
+    account_id: UUID | None = None
+    type: EventType | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in the log, behind one event of one transaction."""
+
+    transaction: int
+    id: UUID
+
+
+START_OF_LOG = Position(0, UUID(int=0))

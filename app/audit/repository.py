@@ -1,81 +1,27 @@
-"""The events table."""
+"""The statements of the event log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    Column,
-    DateTime,
-    Index,
-    Row,
-    Select,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    delete,
-    insert,
-    literal_column,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, Select, bindparam, delete, insert, literal_column, select, tuple_, update
 
-from app.audit.domain import Event, EventType
+from app.audit.domain import START_OF_LOG, Event, EventFilter, EventType, Position
+from app.audit.tables import ANONYMOUS, COLUMNS, SETTLED, TURNS_EPOCH, Xid8, event_of, events
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, metadata
+from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
-from app.kernel.requester import Requester
 
 _SWEPT_AT_ONCE = 1000
 
-events = Table(
-    "events",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    # No foreign key: the events of a deleted account keep its id.
-    Column("account_id", Uuid),
-    Column("type", Text, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False),
-    Column("ip", Text),
-    Column("user_agent", Text),
-    Column("details", JSONB, nullable=False),
-    Column("client_id", Text),
-)
-Index("events_account_id_id_idx", events.c.account_id, events.c.id.desc())
-Index("events_type_id_idx", events.c.type, events.c.id.desc())
-# For the sweep alone. Events arrive in the order of time, so a few pages of summary do.
-Index("events_occurred_at_idx", events.c.occurred_at, postgresql_using="brin")
-_anonymous = events.c.account_id.is_(None) & (events.c.type == literal_column(f"'{EventType.LOGIN_FAILED}'"))
-Index("events_anonymous_idx", events.c.occurred_at, postgresql_where=_anonymous)
-
-_EVENT = (
-    events.c.id,
-    events.c.account_id,
-    events.c.type,
-    events.c.occurred_at,
-    events.c.ip,
-    events.c.user_agent,
-    events.c.details,
-    events.c.client_id,
-)
-
 _KNOWN = frozenset(EventType)
-_new = {each.name: bindparam(f"event_{each.name}", type_=each.type) for each in events.c}
+_new = {each.name: bindparam(f"event_{each.name}", type_=each.type) for each in events.c if not each.server_default}
 _record = CompiledStatement(insert(events).values(_new))
 
 
-def recording(locked: CTE) -> CTE:
-    """`EventRows.add` as a part of another statement, done only where `locked` finds the account."""
-    return insert(events).from_select(list(_new), select(*_new.values()).select_from(locked)).cte("recorded")
-
-
-def new_event(event: Event) -> Mapping[str, object]:
-    """What `recording` asks for."""
+def _new_event(event: Event) -> dict[str, object]:
     return {
         "event_id": event.id,
         "event_account_id": event.account_id,
@@ -88,10 +34,27 @@ def new_event(event: Event) -> Mapping[str, object]:
     }
 
 
-def _event_of(row: Row[Any]) -> Event:
-    requester = Requester(row.ip, row.user_agent)
-    kind = EventType(row.type)
-    return Event(row.id, row.account_id, kind, row.occurred_at, requester, row.details, row.client_id)
+def _matching(wanted: EventFilter) -> Select[Any]:
+    query: Select[Any] = select(*COLUMNS)
+    if wanted.account_id is not None:
+        query = query.where(events.c.account_id == wanted.account_id)
+    if wanted.type is EventType.ACCOUNT_EPOCH_TURNED:
+        query = query.where(TURNS_EPOCH)
+    elif wanted.type is not None:
+        query = query.where(events.c.type == wanted.type)
+    if wanted.since is not None:
+        query = query.where(events.c.occurred_at >= wanted.since)
+    if wanted.before is not None:
+        query = query.where(events.c.occurred_at < wanted.before)
+    return query
+
+
+def _events_of(rows: Iterable[Row[Any]], wanted: EventFilter) -> Sequence[Event]:
+    """While releases change, a newer one may have recorded what this one has no word for; that is left out."""
+    found = [event_of(row) for row in rows if row.type in _KNOWN]
+    if wanted.type is EventType.ACCOUNT_EPOCH_TURNED:
+        return [turn for event in found if (turn := event.turn_of_epoch())]
+    return found
 
 
 @dataclass(frozen=True)
@@ -99,27 +62,53 @@ class EventRows:
     connection: Connection
 
     async def add(self, event: Event) -> None:
-        await _record.all(self.connection, new_event(event))
+        await _record.all(self.connection, _new_event(event))
 
     async def add_all(self, many: Sequence[Event]) -> None:
-        rows = [{name.removeprefix("event_"): value for name, value in new_event(event).items()} for event in many]
+        rows = [{name.removeprefix("event_"): value for name, value in _new_event(event).items()} for event in many]
         if rows:
             await self.connection.execute(insert(events), rows)
 
-    async def page(
-        self, *, account_id: UUID | None, type: EventType | None, after: UUID | None, limit: int
-    ) -> PageOf[Event]:
+    async def page(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
         """Newest first; `after` is the last id of the page before."""
-        query: Select[Any] = select(*_EVENT).order_by(events.c.id.desc()).limit(limit + 1)
-        if account_id is not None:
-            query = query.where(events.c.account_id == account_id)
-        if type is not None:
-            query = query.where(events.c.type == type)
+        query = _matching(wanted).order_by(events.c.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(events.c.id < after)
         page = cut_page(list(await self.connection.execute(query)), limit, lambda row: row.id)
-        # While releases change, a newer one may have recorded what this one has no word for.
-        return PageOf([_event_of(row) for row in page.items if row.type in _KNOWN], page.next_after)
+        return PageOf(_events_of(page.items, wanted), page.next_after)
+
+    async def oldest(
+        self, wanted: EventFilter, *, after: tuple[datetime, UUID] | None, limit: int
+    ) -> tuple[Sequence[Event], tuple[datetime, UUID] | None]:
+        """Oldest first, with where to go on: None at the end. `after` is where the batch before ended."""
+        query = _matching(wanted).order_by(events.c.occurred_at, events.c.id).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(events.c.occurred_at, events.c.id) > after)
+        rows = list(await self.connection.execute(query))
+        return _events_of(rows, wanted), (rows[-1].occurred_at, rows[-1].id) if len(rows) == limit else None
+
+    async def end(self) -> Position:
+        """Behind everything that no running transaction can still precede."""
+        xmin = select(literal_column("pg_snapshot_xmin(pg_current_snapshot())", Xid8))
+        return Position((await self.connection.execute(xmin)).scalar_one(), START_OF_LOG.id)
+
+    async def position_of(self, id: UUID) -> Position | None:
+        written_in = await self.connection.scalar(select(events.c.written_in).where(events.c.id == id))
+        return Position(written_in, id) if written_in is not None else None
+
+    async def tail(self, after: Position, *, limit: int) -> tuple[Sequence[Event], Position]:
+        """What was committed behind a position, in the order of the transactions, and the position behind that.
+
+        It ends before the oldest transaction that still runs: nothing that commits late is passed over.
+        """
+        query = (
+            select(*COLUMNS, events.c.written_in)
+            .where(tuple_(events.c.written_in, events.c.id) > tuple_(*_params_of(after)), SETTLED)
+            .order_by(events.c.written_in, events.c.id)
+            .limit(limit)
+        )
+        rows: Sequence[Row[Any]] = list(await self.connection.execute(query))
+        return _events_of(rows, EventFilter()), Position(rows[-1].written_in, rows[-1].id) if rows else after
 
     async def depersonalise(self, account_id: UUID) -> None:
         """Leaves that something happened and when, and nothing about the person."""
@@ -128,10 +117,14 @@ class EventRows:
 
     async def sweep_anonymous(self, *, before: datetime) -> int:
         """As `sweep`, of failed log-ins to no account: whoever sends them chooses how many there are."""
-        anonymous = select(events.c.id).where(_anonymous, events.c.occurred_at < before).limit(_SWEPT_AT_ONCE)
+        anonymous = select(events.c.id).where(ANONYMOUS, events.c.occurred_at < before).limit(_SWEPT_AT_ONCE)
         return (await self.connection.execute(delete(events).where(events.c.id.in_(anonymous)))).rowcount
 
     async def sweep(self, *, before: datetime) -> int:
         """Removes up to a thousand events that are older; returns how many."""
         old = select(events.c.id).where(events.c.occurred_at < before).limit(_SWEPT_AT_ONCE)
         return (await self.connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount
+
+
+def _params_of(position: Position) -> Sequence[Any]:
+    return bindparam("xid", position.transaction, type_=Xid8), bindparam("id", position.id, type_=events.c.id.type)

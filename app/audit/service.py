@@ -1,15 +1,16 @@
 """The audit log: every module records here what happened, in the transaction in which it happened."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.audit.domain import Event, EventType
+from app.audit.domain import Event, EventFilter, EventType, Position
 from app.audit.repository import EventRows
-from app.database.engine import Connection
+from app.database.engine import Connection, Database
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
+from app.kernel.refusal import NotFound
 from app.kernel.requester import Requester
 from app.observability.metrics import Counter
 
@@ -17,6 +18,7 @@ from app.observability.metrics import Counter
 _OUR_REASONS = frozenset({EventType.LOGIN_FAILED, EventType.TWO_FACTOR_CODE_REFUSED, EventType.PASSWORD_REFUSED})
 # Failed log-ins to addresses without an account. Strangers make them, in any number.
 _ANONYMOUS_KEPT = timedelta(days=7)
+_STREAMED_AT_ONCE = 500
 _events = Counter(
     "twokeys_events",
     "What was recorded, by type and reason: refused codes, revocations, and the rest.",
@@ -69,15 +71,35 @@ class AuditLog:
     async def events_of(
         self, connection: Connection, account_id: UUID, *, after: UUID | None, limit: int
     ) -> PageOf[Event]:
-        return await EventRows(connection).page(account_id=account_id, type=None, after=after, limit=limit)
+        return await EventRows(connection).page(EventFilter(account_id), after=after, limit=limit)
 
     async def all_events(
-        self,
-        connection: Connection,
-        *,
-        account_id: UUID | None,
-        type: EventType | None,
-        after: UUID | None,
-        limit: int,
+        self, connection: Connection, wanted: EventFilter, *, after: UUID | None, limit: int
     ) -> PageOf[Event]:
-        return await EventRows(connection).page(account_id=account_id, type=type, after=after, limit=limit)
+        """Newest first."""
+        return await EventRows(connection).page(wanted, after=after, limit=limit)
+
+    async def stream(self, database: Database, wanted: EventFilter) -> AsyncIterator[Sequence[Event]]:
+        """All of them in batches, oldest first. No connection is held between two batches."""
+        after: tuple[datetime, UUID] | None = None
+        while True:
+            async with database.autocommit() as connection:
+                batch, after = await EventRows(connection).oldest(wanted, after=after, limit=_STREAMED_AT_ONCE)
+            yield batch
+            if after is None:
+                return
+
+    async def end(self, connection: Connection) -> Position:
+        """Where `tail` begins with what comes."""
+        return await EventRows(connection).end()
+
+    async def position_of(self, connection: Connection, id: UUID) -> Position:
+        """Behind this event. Raises NotFound."""
+        position = await EventRows(connection).position_of(id)
+        if position is None:
+            raise NotFound
+        return position
+
+    async def tail(self, connection: Connection, after: Position) -> tuple[Sequence[Event], Position]:
+        """The next batch behind a position, and where it ends. What is committed later is never passed over."""
+        return await EventRows(connection).tail(after, limit=_STREAMED_AT_ONCE)

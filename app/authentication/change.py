@@ -139,5 +139,7 @@ class CredentialChange:
                 client_id=client_id,
                 **details,
                 accounts=accounts,
+                # Each account has one of its own.
+                epoch=None,
             )
         return accounts

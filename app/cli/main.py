@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app import __version__
 from app.cli.accounts import accounts
 from app.cli.clients import clients
+from app.cli.events import events
 from app.cli.keys import keys
 from app.cli.service import dev, migrate, openapi, serve, worker
 from app.database.migrations import UnsuitableDatabase
@@ -53,6 +54,7 @@ for command in (dev, serve, worker, migrate, openapi):
     commands.command()(command)
 commands.add_typer(accounts, name="accounts")
 commands.add_typer(clients, name="clients")
+commands.add_typer(events, name="events")
 commands.add_typer(keys, name="keys")
 
 

@@ -18,9 +18,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from app.cli.context import open_services, operator
 from app.cli.output import AsJson, print_one
+from app.http.ndjson import write_line
 from app.imports.domain import LineRefused, Outcome, Totals
 from app.imports.lines import LONGEST_LINE, needs_hashing, read_object
-from app.imports.schemas import write_line
 from app.imports.service import Import
 from app.kernel.refusal import FieldError, Unavailable
 from app.kernel.requester import NO_REQUESTER

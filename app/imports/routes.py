@@ -12,11 +12,12 @@ from app.admin.domain import Operator
 from app.admin.routes import operator_with
 from app.clients.domain import InsufficientRole, InvalidClient, Role
 from app.clients.service import Clients
+from app.http.ndjson import NDJSON, write_line
 from app.http.problems import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType, refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.imports.domain import LineProblem, Outcome, Totals
-from app.imports.schemas import ANSWERS_LINES, NDJSON, TAKES_LINES, ImportStatus, write_line
+from app.imports.schemas import ANSWERS_LINES, TAKES_LINES, ImportStatus
 from app.imports.service import Import, Imports
 from app.kernel.refusal import FieldError, Unavailable
 

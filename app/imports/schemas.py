@@ -1,15 +1,13 @@
 """What an import takes and answers, line by line, and how far the old hashes have gone."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from app.http.ndjson import lines_of
 from app.http.schemas import ResponseModel
 from app.imports import domain
-
-NDJSON = "application/x-ndjson"
 
 _LINE = {
     "external_id": "u-4711",
@@ -53,16 +51,6 @@ class ImportStatus(ResponseModel):
         return cls(**vars(status))
 
 
-def write_line(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _lines(description: str, example: Mapping[str, Any]) -> dict[str, Any]:
-    example_line = write_line(example).decode()
-    schema = {"type": "string", "description": description, "examples": [example_line]}
-    return {NDJSON: {"schema": schema, "example": example_line}}
-
-
 _RESULT = LineResult(
     line=1,
     external_id="u-4711",
@@ -75,7 +63,7 @@ _RESULT = LineResult(
 TAKES_LINES: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": _lines(
+        "content": lines_of(
             "One account a line, as docs/tutorials/move-in.md describes it; at most 1,000 lines, 4 MiB.", _LINE
         ),
     }
@@ -83,6 +71,6 @@ TAKES_LINES: dict[str, Any] = {
 ANSWERS_LINES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A result for each line, as soon as it is known, and a last line with the totals.",
-        "content": _lines('One `LineResult` a line; the last is `{"total": {…}}`.', _RESULT.model_dump(mode="json")),
+        "content": lines_of('One `LineResult` a line; the last is `{"total": {…}}`.', _RESULT.model_dump(mode="json")),
     }
 }

@@ -1,6 +1,6 @@
 """The tokens table. A token lives while its epoch is its account's; nothing else has to be remembered anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    true,
     update,
 )
 
@@ -79,8 +80,11 @@ _surplus = (
 _new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
 _locked = LOCK_IF_UNCHANGED.cte("locked")
 _issued = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(_locked)).cte("issued")
-_died = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(_locked.c.id))).cte("died")
-_add_session = CompiledStatement(select(_locked.c.id).add_cte(_issued, _died))
+_surplus_gone = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(_locked.c.id)))
+_died = _surplus_gone.returning(tokens.c.id).cte("died")
+_add_session = CompiledStatement(
+    select(_locked.c.id, _died.c.id.label("died")).select_from(_locked.outerjoin(_died, true())).add_cte(_issued)
+)
 _lock_unrevoked = CompiledStatement(
     select(tokens.c.id).where(tokens.c.id == bindparam("id", type_=Uuid)).with_for_update(read=True, key_share=True)
 )
@@ -131,15 +135,18 @@ class TokenRows:
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
         await self.connection.execute(insert(tokens), _values(token, account_id, epoch, digest))
 
-    async def add_session(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int) -> bool:
-        """Locks the account first; False, and nothing done, where it is no longer under this epoch.
+    async def add_session(
+        self, token: Token, *, account_id: UUID, epoch: int, digest: bytes, keep: int
+    ) -> Sequence[UUID] | None:
+        """Locks the account first; None, and nothing done, where it is no longer under this epoch.
 
-        Sessions over the number to keep die, the longest unused first.
+        Sessions over the number to keep die, the longest unused first; returns their ids.
         """
         new = {f"new_{name}": value for name, value in _values(token, account_id, epoch, digest).items()}
         # The DELETE does not see the new session yet.
         surplus = {"owner": account_id, "keep": keep - 1, **self._params(token.created_at)}
-        return await _add_session.first(self.connection, new | surplus | unchanged(account_id, epoch)) is not None
+        rows = await _add_session.all(self.connection, new | surplus | unchanged(account_id, epoch))
+        return [row.died for row in rows if row.died] if rows else None
 
     async def lock_unrevoked(self, id: UUID) -> bool:
         """Keeps the token from being revoked until the transaction ends; False where it was."""
@@ -201,15 +208,18 @@ class TokenRows:
         kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._params(at))
         return Kind(kind) if kind else None
 
-    async def revoke_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> Revoked:
+    async def revoke_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> tuple[Revoked, Sequence[UUID]]:
+        """How many tokens that ended, and which."""
         live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
         statement = delete(tokens).where(
             tokens.c.account_id == account_id,
             tokens.c.id != kept,
             tokens.c.id.in_(live.where(tokens.c.account_id == account_id)),
         )
-        kinds = list(await self.connection.scalars(statement.returning(tokens.c.kind), self._params(at)))
-        return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL))
+        returning = statement.returning(tokens.c.id, tokens.c.kind)
+        ended = {row.id: row.kind for row in await self.connection.execute(returning, self._params(at))}
+        kinds = list(ended.values())
+        return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL)), sorted(ended)
 
     async def note_uses(self, uses: Mapping[UUID, Use], at: datetime) -> None:
         params = {

@@ -128,15 +128,17 @@ class Tokens:
             max_age_seconds=None,
             extend_when_used=False,
         )
-        stored = await self.rows(connection).add_session(
+        surplus = await self.rows(connection).add_session(
             token,
             account_id=account.id,
             epoch=account.epoch,
             digest=digest(secret),
             keep=self.settings.sessions_per_account,
         )
-        if not stored:
+        if surplus is None:
             raise AccountChanged
+        for id in surplus:
+            await self._record_revoked(connection, account.id, id, Kind.SESSION, requester, at, reason="too_many")
         return IssuedToken(secret, token)
 
     async def lock_unrevoked(self, connection: Connection, token_id: UUID) -> bool:
@@ -313,16 +315,31 @@ class Tokens:
         kind = await self.rows(connection).revoke(id, account.id, at)
         if kind is None:
             raise NotFound
+        await self._record_revoked(
+            connection, account.id, id, kind, requester, at, client_id=client_id, reason=reason, **details
+        )
+
+    async def _record_revoked(
+        self,
+        connection: Connection,
+        account_id: UUID,
+        id: UUID,
+        kind: Kind,
+        requester: Requester,
+        at: datetime,
+        *,
+        client_id: str | None = None,
+        **details: object,
+    ) -> None:
         await self.audit_log.record(
             connection,
             EventType.TOKEN_REVOKED,
-            account_id=account.id,
+            account_id=account_id,
             at=at,
             requester=requester,
             client_id=client_id,
             token_id=str(id),
             kind=kind.value,
-            reason=reason,
             **details,
         )
         self.uses.pop(id, None)
@@ -352,7 +369,7 @@ class Tokens:
         at, account = self.clock.now(), caller.account
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller, exclusively=True)
-            revoked = await self.rows(connection).revoke_all_but(caller.token.id, account.id, at)
+            revoked, ids = await self.rows(connection).revoke_all_but(caller.token.id, account.id, at)
             await self.audit_log.record(
                 connection,
                 EventType.TOKENS_REVOKED,
@@ -361,6 +378,7 @@ class Tokens:
                 requester=requester,
                 reason="revoke_others",
                 revoked=revoked.as_details(),
+                token_ids=[str(id) for id in ids],
             )
         return revoked
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.attempts.in_flight import InFlight
+from app.audit.domain import EventFilter
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -162,7 +163,7 @@ async def test_wrong_codes_at_a_confirm_are_counted_and_end_in_a_lock(
 
 async def test_a_log_in_to_nobody_is_recorded_under_nobody(api: httpx.AsyncClient, services: Services) -> None:
     refused(await log_in_from(api, HOME, email="nobody@example.com"), 401, "invalid_credentials")
-    found = await services.admin.events(account_id=None, type=None, after=None, limit=10)
+    found = await services.admin.events(EventFilter(), after=None, limit=10)
     assert [(event.type, event.account_id, event.requester.address) for event in found.items] == [
         ("login.failed", None, HOME)
     ]

@@ -478,4 +478,4 @@ async def test_after_a_restore_every_token_of_everybody_ends(
         assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     event = (await events(api, operator))[0]
     assert (event["type"], event["account_id"]) == ("tokens.revoked", None)
-    assert event["details"] == {"operator": "ops", "reason": "Restored a backup.", "accounts": 2}
+    assert event["details"] == {"operator": "ops", "reason": "Restored a backup.", "accounts": 2, "epoch": None}

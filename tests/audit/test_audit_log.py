@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, insert, select
 
-from app.audit.domain import EventType
-from app.audit.repository import EventRows, events
+from app.audit.domain import EventFilter, EventType
+from app.audit.repository import EventRows
 from app.audit.service import AuditLog
+from app.audit.tables import events
 from app.database.engine import Database
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
@@ -68,14 +69,14 @@ async def test_an_event_reads_back_as_it_was_written(
     }
 
 
-@pytest.mark.parametrize("type", EventType)
+@pytest.mark.parametrize("type", sorted(set(EventType) - {EventType.ACCOUNT_EPOCH_TURNED}))
 async def test_every_type_of_event_can_be_kept(
     audit_log: AuditLog, database: Database, clock: SteppedClock, type: EventType
 ) -> None:
     await record(audit_log, database, clock, type, None)
 
     async with database.autocommit() as connection:
-        page = await audit_log.all_events(connection, account_id=None, type=type, after=None, limit=10)
+        page = await audit_log.all_events(connection, EventFilter(type=type), after=None, limit=10)
     assert [event.type for event in page.items] == [type]
 
 
@@ -87,7 +88,7 @@ async def test_an_event_of_a_newer_release_is_left_out(
         await connection.execute(
             insert(events), {"id": new_id(), "type": "login.maybe", "occurred_at": clock.now(), "details": {}}
         )
-        page = await audit_log.all_events(connection, account_id=None, type=None, after=None, limit=10)
+        page = await audit_log.all_events(connection, EventFilter(), after=None, limit=10)
     assert [event.type for event in page.items] == [EventType.LOGIN_SUCCEEDED]
 
 
@@ -122,12 +123,10 @@ async def test_all_events_can_be_asked_for_one_account_and_one_type(
             await record(audit_log, database, clock, type, account_id)
 
     async with database.autocommit() as connection:
-        everything = await audit_log.all_events(connection, account_id=None, type=None, after=None, limit=50)
-        failed = await audit_log.all_events(
-            connection, account_id=None, type=EventType.LOGIN_FAILED, after=None, limit=50
-        )
+        everything = await audit_log.all_events(connection, EventFilter(), after=None, limit=50)
+        failed = await audit_log.all_events(connection, EventFilter(type=EventType.LOGIN_FAILED), after=None, limit=50)
         of_mine = await audit_log.all_events(
-            connection, account_id=mine, type=EventType.LOGIN_FAILED, after=None, limit=50
+            connection, EventFilter(mine, EventType.LOGIN_FAILED), after=None, limit=50
         )
 
     assert (len(everything.items), len(failed.items), len(of_mine.items)) == (6, 3, 1)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.admin.domain import Operator
+from app.audit.domain import EventFilter
 from app.kernel.refusal import InvalidToken
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
@@ -52,7 +53,7 @@ async def an_overtaken_caller(api: httpx.AsyncClient, services: Services) -> Cal
 
 
 async def recorded(services: Services) -> list[str]:
-    found = await services.admin.events(account_id=None, type=None, after=None, limit=200)
+    found = await services.admin.events(EventFilter(), after=None, limit=200)
     return [event.type.value for event in reversed(found.items)]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from app.audit.domain import EventFilter
 from app.clients.domain import IntrospectionRequest, Role
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound, Unavailable
@@ -36,7 +37,7 @@ async def revoke(api: httpx.AsyncClient, shop: httpx.BasicAuth, token: str) -> h
 
 
 async def revocations(services: Services) -> list[tuple[object, ...]]:
-    found = await services.admin.events(account_id=None, type=None, after=None, limit=200)
+    found = await services.admin.events(EventFilter(), after=None, limit=200)
     return [
         (event.details["reason"], event.details["kind"], event.client_id)
         for event in found.items

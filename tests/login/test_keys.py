@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.admin.domain import Operator
+from app.audit.domain import EventFilter
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def recorded(services: Services) -> list[str]:
-    found = await services.admin.events(account_id=None, type=None, after=None, limit=200)
+    found = await services.admin.events(EventFilter(), after=None, limit=200)
     return [event.type.value for event in reversed(found.items)]
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.audit.domain import EventType
+from app.audit.domain import EventFilter, EventType
 from app.clients.domain import Role
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
@@ -65,7 +65,7 @@ async def ids(api: httpx.AsyncClient, token: str) -> list[str]:
 
 
 async def recorded(services: Services) -> list[str]:
-    found = await services.admin.events(account_id=None, type=None, after=None, limit=200)
+    found = await services.admin.events(EventFilter(), after=None, limit=200)
     return [event.type.value for event in reversed(found.items)]
 
 
@@ -711,5 +711,5 @@ async def test_events_of_authenticators_hold_no_secret(
 ) -> None:
     device = await enrolled_account(api, services, clock)
     await a_key(api, device.token)
-    found = await services.admin.events(account_id=None, type=EventType.AUTHENTICATOR_ADDED, after=None, limit=1)
+    found = await services.admin.events(EventFilter(type=EventType.AUTHENTICATOR_ADDED), after=None, limit=1)
     assert found.items[0].details.keys() == {"authenticator_id", "kind"}

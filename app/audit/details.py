@@ -1,0 +1,80 @@
+"""What the details of each type of event hold: for the schema of all events, and for the test that holds it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.audit.domain import EventType
+
+_ID = {"type": "string", "format": "uuid"}
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXT = {"type": "string"}
+_FLAG = {"type": "boolean"}
+
+MEMBERS: Mapping[str, Mapping[str, Any]] = {
+    "account_id": {"type": ["string", "null"], "format": "uuid", "description": "Null: every account."},
+    "accounts": _COUNT | {"description": "How many accounts it concerned."},
+    "amr": {"type": "array", "items": _TEXT, "description": "How the session is proved (RFC 8176)."},
+    "authenticator_id": _ID,
+    "epoch": {
+        "type": ["integer", "null"],
+        "description": "The account's epoch from now on: what has a smaller one is dead. Null: all that there is.",
+    },
+    "imported": _FLAG | {"description": "An import did it."},
+    "invited": _FLAG | {"description": "The person gets a mail to set a password."},
+    "kind": _TEXT | {"description": "The kind of the token, or of the authenticator."},
+    "operator": _TEXT | {"description": "Who ran the command, by the name that the operating system knows."},
+    "password": _TEXT | {"description": "What the import did with the password."},
+    "reason": _TEXT | {"description": "A word of ours, or what an operator gave as the reason."},
+    "remaining": _COUNT | {"description": "How many recovery codes are left."},
+    "replaced": _ID | {"description": "The authenticator whose place it takes."},
+    "revoked": {
+        "type": "object",
+        "properties": {"sessions": _COUNT, "personal_tokens": _COUNT},
+        "required": ["sessions", "personal_tokens"],
+        "description": "How many tokens it ended.",
+    },
+    "scheme": _TEXT | {"description": "The format of the other system's password hash."},
+    "token_id": _ID,
+    "token_ids": {"type": "array", "items": _ID},
+    "two_factor": _TEXT | {"description": "What became of two-factor authentication."},
+    "was_enabled": _FLAG | {"description": "Whether two-factor authentication was on."},
+}
+
+_CHANGE = ("revoked", "epoch")
+_CHANGE_BY_CALLER = ("amr", *_CHANGE)
+_OF_IMPORT = ("imported", "password", "two_factor")
+DETAILS: Mapping[EventType, tuple[str, ...]] = {
+    EventType.LOGIN_SUCCEEDED: ("amr",),
+    EventType.LOGIN_FAILED: ("reason",),
+    EventType.TWO_FACTOR_ENROLLMENT_STARTED: (),
+    EventType.TWO_FACTOR_ENROLLMENT_CANCELLED: (),
+    EventType.TWO_FACTOR_ENABLED: _CHANGE_BY_CALLER,
+    EventType.TWO_FACTOR_DISABLED: _CHANGE_BY_CALLER,
+    EventType.TWO_FACTOR_RESET: ("reason", "operator", "was_enabled", *_CHANGE),
+    EventType.TWO_FACTOR_CODE_REFUSED: ("reason",),
+    EventType.TWO_FACTOR_CREDENTIAL_REFUSED: ("reason",),
+    EventType.AUTHENTICATOR_ADDED: ("authenticator_id", "kind"),
+    EventType.AUTHENTICATOR_REPLACED: ("authenticator_id", "replaced", "kind", *_CHANGE_BY_CALLER),
+    EventType.AUTHENTICATOR_REMOVED: ("authenticator_id", "kind", "reason", "operator", *_CHANGE_BY_CALLER),
+    EventType.AUTHENTICATOR_RENAMED: ("authenticator_id",),
+    EventType.AUTHENTICATOR_CLONE_SUSPECTED: ("authenticator_id",),
+    EventType.RECOVERY_CODE_USED: ("remaining",),
+    EventType.RECOVERY_CODES_REPLACED: (),
+    EventType.PASSWORD_REFUSED: ("reason",),
+    EventType.PASSWORD_CHANGED: _CHANGE_BY_CALLER,
+    EventType.PASSWORD_UPGRADED: ("scheme",),
+    EventType.PASSWORD_RESET_REQUESTED: ("operator",),
+    EventType.PASSWORD_RESET_COMPLETED: ("two_factor", *_CHANGE),
+    EventType.TOKEN_CREATED: ("token_id", "kind", "amr"),
+    EventType.TOKEN_RENAMED: ("token_id",),
+    EventType.TOKEN_REVOKED: ("token_id", "kind", "reason", "operator"),
+    EventType.TOKENS_REVOKED: ("reason", "operator", "token_ids", "accounts", *_CHANGE),
+    EventType.ACCOUNT_CREATED: ("invited", "operator", *_OF_IMPORT),
+    EventType.ACCOUNT_UPDATED: ("operator", "epoch", *_OF_IMPORT),
+    EventType.ACCOUNT_DISABLED: ("operator", *_CHANGE),
+    EventType.ACCOUNT_ENABLED: ("operator",),
+    EventType.ACCOUNT_UNLOCKED: ("operator", "reason"),
+    EventType.ACCOUNT_DELETED: ("operator",),
+    EventType.ACCOUNT_EPOCH_TURNED: ("account_id", "epoch", "reason"),
+}
+"""All of them may be missing: the events of a deleted account keep none."""

@@ -1,0 +1,102 @@
+"""The tail of the log: everything that was committed, once, whatever transactions do meanwhile."""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from app.audit.domain import START_OF_LOG, EventFilter, EventType, Position
+from app.audit.service import AuditLog
+from app.database.engine import Connection, Database
+from app.kernel.randomness import new_id
+from app.kernel.refusal import NotFound
+from app.kernel.requester import NO_REQUESTER
+from tests.support.marks import PATIENCE
+
+pytestmark = pytest.mark.anyio
+LOG = AuditLog(timedelta(days=400))
+
+
+class SteppedClock(Protocol):
+    def now(self) -> datetime: ...
+
+
+async def record(connection: Connection, clock: SteppedClock) -> UUID:
+    """Returns the account that it is about, which is new."""
+    account_id = new_id()
+    await LOG.record(
+        connection, EventType.LOGIN_SUCCEEDED, account_id=account_id, at=clock.now(), requester=NO_REQUESTER
+    )
+    return account_id
+
+
+async def read(database: Database, after: Position, count: int) -> tuple[list[UUID | None], Position]:
+    """The accounts of so many events; transactions in the databases of other tests may hold them back for a moment."""
+    seen: list[UUID | None] = []
+    async with asyncio.timeout(PATIENCE), database.autocommit() as connection:
+        while len(seen) < count:
+            batch, after = await LOG.tail(connection, after)
+            seen += [event.account_id for event in batch]
+    return seen, after
+
+
+async def test_what_commits_late_is_neither_lost_nor_doubled(database: Database, clock: SteppedClock) -> None:
+    async with database.transaction() as sleeper:
+        late = await record(sleeper, clock)
+        async with database.transaction() as other:
+            early = await record(other, clock)
+        async with database.autocommit() as connection:
+            assert await LOG.tail(connection, START_OF_LOG) == ([], START_OF_LOG)
+    async with database.transaction() as other:
+        last = await record(other, clock)
+    seen, position = await read(database, START_OF_LOG, 3)
+    assert seen == [late, early, last]
+    async with database.autocommit() as connection:
+        assert await LOG.tail(connection, position) == ([], position)
+
+
+async def test_what_was_rolled_back_never_appears(database: Database, clock: SteppedClock) -> None:
+    with suppress(NotFound):
+        async with database.transaction() as connection:
+            await record(connection, clock)
+            raise NotFound
+    async with database.transaction() as connection:
+        kept = await record(connection, clock)
+    seen, _ = await read(database, START_OF_LOG, 1)
+    assert seen == [kept]
+
+
+async def test_the_tail_begins_behind_what_has_happened(database: Database, clock: SteppedClock) -> None:
+    async with database.transaction() as connection:
+        await record(connection, clock)
+    await read(database, START_OF_LOG, 1)
+    async with database.transaction() as sleeper:
+        late = await record(sleeper, clock)
+        async with database.autocommit() as connection:
+            position = await LOG.end(connection)
+    seen, _ = await read(database, position, 1)
+    assert seen == [late]
+
+
+async def test_a_reader_goes_on_behind_an_event(database: Database, clock: SteppedClock) -> None:
+    async with database.transaction() as connection:
+        await record(connection, clock)
+        await record(connection, clock)
+        third = await record(connection, clock)
+    async with database.autocommit() as connection:
+        newest = await LOG.all_events(connection, EventFilter(), after=None, limit=2)
+        seen, _ = await read(database, await LOG.position_of(connection, newest.items[1].id), 1)
+        assert seen == [third]
+        with pytest.raises(NotFound):
+            await LOG.position_of(connection, new_id())
+
+
+async def test_the_release_before_goes_on_recording(database: Database) -> None:
+    insertion = text("INSERT INTO events (id, type, occurred_at, details) VALUES (:id, 'login.failed', now(), '{}')")
+    async with database.transaction() as connection:
+        await connection.execute(insertion, {"id": new_id()})
+    assert (await read(database, START_OF_LOG, 1))[0] == [None]
