@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Runs from the source tree (python -m app beside migrations/ and alembic.ini); there is no embedded Postgres in here.
+# Runs from the source tree (python -m app beside migrations/); there is no embedded Postgres in here.
 # Name it by its digest for a build that can be repeated: --build-arg BASE_IMAGE=python:3.12-slim-bookworm@sha256:…
 ARG BASE_IMAGE=python:3.12-slim-bookworm
 
@@ -33,7 +33,7 @@ RUN mkdir -p /service/argon2 \
         && echo 'import choose_argon2' >"$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/choose_argon2.pth"; \
     fi \
     && rm -rf argon2.txt scripts
-COPY alembic.ini pyproject.toml LICENSE ./
+COPY pyproject.toml LICENSE ./
 COPY migrations migrations
 COPY app app
 RUN /service/venv/bin/python -m compileall -q app migrations

@@ -17,12 +17,14 @@ VERSION_TABLE = "twokeys_schema_version"
 _OLD_VERSION_TABLE = "alembic_version"
 # A table that stands beside the old version table only where that one is ours.
 _OURS = "two_factor_enrollments"
-_PROJECT = Path(__file__).resolve().parents[2]
+_APP = Path(__file__).resolve().parents[1]
+# The wheel carries them inside of the package; in the source tree they stand beside it.
+_MIGRATIONS = next(folder for folder in (_APP / "migrations", _APP.parent / "migrations") if folder.is_dir())
 
 
 def _config(dsn: str | None = None) -> Config:
-    config = Config(str(_PROJECT / "alembic.ini"))
-    config.set_main_option("script_location", str(_PROJECT / "migrations").replace("%", "%%"))
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["dsn"] = dsn
     return config
 

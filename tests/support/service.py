@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,11 +52,13 @@ def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "")
 
 
 @contextmanager
-def running(*arguments: str, env: Mapping[str, str], cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def running(
+    *arguments: str, env: Mapping[str, str], cwd: Path, program: Sequence[str] = TWOKEYS
+) -> Iterator[subprocess.Popen[str]]:
     """A command that goes on until it is told to end; killed at the end of the block if nobody did."""
     with (cwd / "output.log").open("w+") as output:
         process = subprocess.Popen(
-            [*TWOKEYS, *arguments],
+            [*program, *arguments],
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
