@@ -1,4 +1,5 @@
-"""The reference pages that are made from the code: settings, metrics, command line, and the table of defences.
+"""The reference pages that are made from the code: settings, metrics, command line, the table of defences,
+and the code that is shown on the anatomy of a module.
 
 `make reference` writes them, `make check` compares (`--check`).
 """
@@ -7,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -123,11 +126,51 @@ _ABOUT_DEFENCES = """\
 named beside it ([testing](../explanation/testing.md)). [attacks.md](attacks.md#the-last-run-of-the-removals) has the
 last result. `make check` holds that each entry still fits the code."""
 
+
+def anatomy() -> str:
+    """The page as it stands, with the code of today. Raises ValueError where that is too long to be read in passing."""
+    return _EXCERPT.sub(_quoted, ANATOMY.read_text(encoding="utf-8"))
+
+
+def _quoted(excerpt: re.Match[str]) -> str:
+    path, *names = excerpt[1].split()
+    source = (ROOT / path).read_text(encoding="utf-8")
+    code = "\n\n\n".join(_definition(source, name) for name in names)
+    if len(code.splitlines()) > _READ_IN_PASSING:
+        raise ValueError(f"{ANATOMY.name}: {excerpt[1]} has over {_READ_IN_PASSING} lines; choose another excerpt")
+    return f"<!-- code: {excerpt[1]} -->\n```python\n{code}\n```"
+
+
+def _definition(source: str, name: str) -> str:
+    """The lines of what has this name, dots leading into classes and functions. Raises ValueError."""
+    node: ast.AST = ast.parse(source)
+    for part in name.split("."):
+        found = [each for each in getattr(node, "body", ()) if part in _names(each)]
+        if not found:
+            raise ValueError(f"{ANATOMY.name}: there is no {name}")
+        node = found[0]
+    assert isinstance(node, ast.stmt)  # noqa: S101 - for the type checker
+    decorators = getattr(node, "decorator_list", [])
+    first = decorators[0].lineno if decorators else node.lineno
+    return textwrap.dedent("\n".join(source.splitlines()[first - 1 : node.end_lineno]))
+
+
+def _names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Assign):
+        return {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return {getattr(node, "name", "")}
+
+
+ANATOMY = DOCS / "anatomy-of-a-module.md"
+_EXCERPT = re.compile(r"<!-- code: (.*?) -->\n```python\n.*?```", re.DOTALL)
+_READ_IN_PASSING = 18
+
 PAGES = {
     DOCS / "reference" / "settings.md": settings,
     DOCS / "reference" / "metrics.md": metrics,
     DOCS / "reference" / "cli.md": command_line,
     DOCS / "evidence" / "defences.md": defences,
+    ANATOMY: anatomy,
 }
 
 
