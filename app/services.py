@@ -206,6 +206,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database,
         clock=clock,
         accounts=accounts,
+        tokens=tokens,
         two_factor=two_factor,
         changes=changes,
         audit_log=audit_log,

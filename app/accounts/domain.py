@@ -39,6 +39,8 @@ class Account:
     """What another system calls this account, where it was imported from one."""
     email_verified_at: datetime | None = None
     last_login_at: datetime | None = None
+    locale: str | None = None
+    """The language that the person is written to in, as BCP 47 names it."""
 
     @property
     def is_active(self) -> bool:

@@ -33,7 +33,9 @@ class AccountRows:
         row = (await self.connection.execute(select(*COLUMNS).where(accounts.c.id == id))).first()
         return account_of(row) if row else None
 
-    async def add(self, id: UUID, address: Address, password_hash: str | None, at: datetime) -> Account | None:
+    async def add(
+        self, id: UUID, address: Address, password_hash: str | None, locale: str | None, at: datetime
+    ) -> Account | None:
         """None where the address is taken."""
         values = {
             "id": id,
@@ -43,6 +45,7 @@ class AccountRows:
             "status": Status.ACTIVE,
             "credential_epoch": 0,
             "created_at": at,
+            "locale": locale,
         }
         try:
             async with self.connection.begin_nested():
@@ -96,6 +99,11 @@ class AccountRows:
         """False where it has this status already."""
         statement = update(accounts).where(accounts.c.id == id, accounts.c.status != status).values(status=status)
         return (await self.connection.execute(statement)).rowcount == 1
+
+    async def set_locale(self, id: UUID, locale: str | None) -> bool:
+        """False where it has this locale already."""
+        another = (accounts.c.id == id) & accounts.c.locale.is_distinct_from(locale)
+        return (await self.connection.execute(update(accounts).where(another).values(locale=locale))).rowcount == 1
 
     async def rehash(self, account: Account, password_hash: str) -> bool:
         """The same password under today's costs; False where it changed meanwhile."""

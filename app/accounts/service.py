@@ -17,6 +17,7 @@ from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
+from app.kernel.locale import preferred_locale
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester
 from app.security.foreign_hashes.bounds import ForeignHash
@@ -177,9 +178,17 @@ class Accounts:
         with self.hasher.slot():
             return await self.hasher.hash(password)
 
-    async def add(self, connection: Connection, address: Address, password_hash: str | None, at: datetime) -> Account:
+    async def add(
+        self,
+        connection: Connection,
+        address: Address,
+        password_hash: str | None,
+        at: datetime,
+        *,
+        locale: str | None = None,
+    ) -> Account:
         """Raises AddressTaken."""
-        account = await AccountRows(connection).add(new_id(), address, password_hash, at)
+        account = await AccountRows(connection).add(new_id(), address, password_hash, locale, at)
         if account is None:
             raise AddressTaken
         return account
@@ -192,13 +201,15 @@ class Accounts:
         return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
 
     async def note_login(
-        self, connection: Connection, account: Account, attempt: Attempt, *, forgive: bool = False
+        self, connection: Connection, account: Account, attempt: Attempt, requester: Requester, *, forgive: bool = False
     ) -> Account | None:
         """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not.
 
-        `forgive` where the password alone was the log-in: nothing was guessed then, and no streak goes on.
+        `forgive` where the password alone was the log-in: nothing was guessed then, and no streak goes on. The first
+        log-in also settles the locale, by what the browser asks for, unless it is known.
         """
-        return await self.attempts.note_login(connection, account, attempt, forgive=forgive)
+        locale = None if account.last_login_at else preferred_locale(requester.languages)
+        return await self.attempts.note_login(connection, account, attempt, locale, forgive=forgive)
 
     async def lock_exclusively(self, connection: Connection, account: Account) -> bool:
         """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""
@@ -223,6 +234,10 @@ class Accounts:
     async def set_status(self, connection: Connection, account_id: UUID, status: Status) -> bool:
         """False where it has this status already. Disabling belongs into a `CredentialChange`."""
         return await AccountRows(connection).set_status(account_id, status)
+
+    async def set_locale(self, connection: Connection, account_id: UUID, locale: str | None) -> bool:
+        """False where it has this locale already."""
+        return await AccountRows(connection).set_locale(account_id, locale)
 
     async def unlock(self, connection: Connection, account: Account) -> None:
         """Ends a lock by wrong passwords."""

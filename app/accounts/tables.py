@@ -36,6 +36,7 @@ accounts = Table(
     Column("external_id", Text),
     Column("email_verified_at", DateTime(timezone=True)),
     Column("last_login_at", DateTime(timezone=True)),
+    Column("locale", Text),
     UniqueConstraint("folded_address"),
     UniqueConstraint("external_id"),
     CheckConstraint('folded_address = lower(address COLLATE "C")', name="folded"),
@@ -64,6 +65,7 @@ COLUMNS = (
     accounts.c.external_id,
     accounts.c.email_verified_at,
     accounts.c.last_login_at,
+    accounts.c.locale,
 )
 
 

@@ -44,6 +44,15 @@ class AccountFilter:
 
 
 @dataclass(frozen=True)
+class AccountChange:
+    """What an operator changes of an account; what is None stays, but a locale can be taken away."""
+
+    status: Status | None = None
+    locale: str | None = None
+    changes_locale: bool = False
+
+
+@dataclass(frozen=True)
 class TwoFactorReset:
     two_factor: TwoFactorState
     revoked: Revoked

@@ -78,7 +78,7 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
     )
     async def create_account(by: By, body: CreateAccount, requester: FromRequester) -> Account:
         """Without a password the person gets a mail with a link to set one."""
-        return show_account(await admin.create(body.email, body.password, by, requester))
+        return show_account(await admin.create(body.email, body.password, by, requester, locale=body.locale))
 
     @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
     async def list_accounts(
@@ -118,11 +118,10 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         """Newest first."""
         return AccountTokens.showing(await admin.tokens_of(id, after=page.after, limit=page.limit))
 
-    @router.patch("/accounts/{id}", summary="Disable or enable an account", responses=refuses(*_CLIENT, NotFound))
+    @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*_CLIENT, NotFound))
     async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> Account:
         """Disabling ends everything that the account had; asking for what is so already changes nothing."""
-        change = admin.disable if body.status == "disabled" else admin.enable
-        return show_account(await change(id, by, requester))
+        return show_account(await admin.change(id, body.wanted(), by, requester))
 
     @router.delete(
         "/accounts/{id}", status_code=204, summary="Delete an account", responses=refuses(*_CLIENT, NotFound)

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from app.accounts.domain import Status
 from app.admin import domain
 from app.audit import domain as activity
 from app.authentication.schemas import Account, TwoFactor
@@ -16,6 +18,7 @@ from app.http.schemas import (
     EventTypeOut,
     IdIn,
     IpOut,
+    LocaleIn,
     PasswordIn,
     Reason,
     RequestModel,
@@ -30,10 +33,25 @@ from app.two_factor.schemas import TurnedOff
 class CreateAccount(RequestModel):
     email: AddressIn
     password: PasswordIn | None = Field(default=None, description="Without it the person gets a mail to set one.")
+    locale: LocaleIn | None = None
 
 
 class ChangeAccount(RequestModel):
-    status: Literal["active", "disabled"] = Field(examples=["disabled"])
+    """What is left out stays as it is."""
+
+    status: Literal["active", "disabled"] | SkipJsonSchema[None] = Field(default=None, examples=["disabled"])
+    locale: LocaleIn | None = Field(default=None, description="Null where nothing is known any more: English then.")
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.status is None and "locale" not in self.model_fields_set:
+            message = "Must name what is to be changed."
+            raise ValueError(message)
+        return self
+
+    def wanted(self) -> domain.AccountChange:
+        status = Status(self.status) if self.status else None
+        return domain.AccountChange(status, self.locale, changes_locale="locale" in self.model_fields_set)
 
 
 class WithReason(RequestModel):

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.accounts.domain import Account, Status
 from app.accounts.service import Accounts
-from app.admin.domain import AccountFilter, KnownAccount, Operator, TwoFactorReset, read_reason
+from app.admin.domain import AccountChange, AccountFilter, KnownAccount, Operator, TwoFactorReset, read_reason
 from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventFilter, EventType
 from app.audit.service import AuditLog
@@ -49,14 +49,20 @@ class Admin:
     outbox: Outbox
 
     async def create(
-        self, email: str, password: SecretStr | None, operator: Operator, requester: Requester
+        self,
+        email: str,
+        password: SecretStr | None,
+        operator: Operator,
+        requester: Requester,
+        *,
+        locale: str | None = None,
     ) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
         address = self.accounts.read_address(email)
         password_hash = await self.accounts.hash_new(password, address.text) if password is not None else None
         at = self.clock.now()
         async with self.database.transaction() as connection:
-            account = await self.accounts.add(connection, address, password_hash, at)
+            account = await self.accounts.add(connection, address, password_hash, at, locale=locale)
             invited = password_hash is None
             await self._record(
                 connection, EventType.ACCOUNT_CREATED, account.id, operator, requester, at, invited=invited
@@ -86,6 +92,20 @@ class Admin:
             if account is None:
                 raise NotFound("There is no account with this address.")
             return (await self._known(connection, account))[0]
+
+    async def change(self, id: UUID, wanted: AccountChange, operator: Operator, requester: Requester) -> KnownAccount:
+        """Each change is an act of its own, with its own event. Raises NotFound."""
+        if wanted.changes_locale:
+            await self._set_locale(id, wanted.locale, operator, requester)
+        if wanted.status is not None:
+            await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, operator, requester)
+        return await self.account(id)
+
+    async def _set_locale(self, id: UUID, locale: str | None, operator: Operator, requester: Requester) -> None:
+        at = self.clock.now()
+        async with self.database.transaction() as connection:
+            if await self.accounts.set_locale(connection, id, locale):
+                await self._record(connection, EventType.ACCOUNT_UPDATED, id, operator, requester, at, locale=locale)
 
     async def disable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""

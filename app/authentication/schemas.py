@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.accounts import domain as accounts
 from app.authentication import domain
-from app.http.schemas import AddressOut, ResponseModel, Timestamp
+from app.http.schemas import AddressOut, LocaleOut, ResponseModel, Timestamp
 from app.tokens.schemas import Token
 
 
@@ -42,6 +42,7 @@ class Account(ResponseModel):
     )
     email_verified_at: Timestamp | None
     last_login_at: Timestamp | None
+    locale: LocaleOut
     two_factor: TwoFactor
 
     @classmethod
@@ -54,6 +55,7 @@ class Account(ResponseModel):
             external_id=account.external_id,
             email_verified_at=account.email_verified_at,
             last_login_at=account.last_login_at,
+            locale=account.locale,
             two_factor=TwoFactor.of(state),
         )
 

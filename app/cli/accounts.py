@@ -16,6 +16,7 @@ from app.authentication.domain import TwoFactorStatus
 from app.cli.context import open_services, operator
 from app.cli.moving import moving
 from app.cli.output import AsJson, print_many, print_one
+from app.kernel.locale import read_locale
 from app.kernel.page import PageOf
 from app.kernel.refusal import FieldError
 from app.kernel.requester import NO_REQUESTER
@@ -49,9 +50,13 @@ def create(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
     ] = False,
+    locale: Annotated[
+        str | None, typer.Option(metavar="TAG", help="The language that the person is written to in, such as de-AT.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Create an account. Without a password the person gets a mail to set one."""
+    language = _read_locale(locale) if locale is not None else None
     password = _read_password() if password_stdin else None
 
     async def run() -> KnownAccount:
@@ -59,11 +64,18 @@ def create(
             services.settings.require_mail_settings()
             if password is None and services.settings.mail is Mail.OFF:
                 raise SettingsRefused("TWOKEYS_MAIL=off, so no invitation would arrive; use --password-stdin.")
-            return await services.admin.create(email, password, operator(), NO_REQUESTER)
+            return await services.admin.create(email, password, operator(), NO_REQUESTER, locale=language)
 
     _print_account(asyncio.run(run()), as_json=json)
     if password is None:
         typer.echo("An invitation to set a password is on its way, once a worker runs.", err=True)
+
+
+def _read_locale(text: str) -> str:
+    try:
+        return read_locale(text)
+    except ValueError as error:
+        raise FieldError("/locale", str(error)) from None
 
 
 def _read_password() -> SecretStr:

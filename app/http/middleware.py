@@ -114,7 +114,7 @@ class RequestMiddleware:
         address = client_address(peer, headers.getlist("x-forwarded-for"), self._trusted)
         scope["state"] = scope.get("state", {}) | {
             "request_id": request_id,
-            "requester": Requester(address=address, user_agent=_user_agent(headers)),
+            "requester": Requester(address, _user_agent(headers), headers.get("accept-language")),
         }
         status = 0
 

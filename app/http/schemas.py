@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.http.middleware import requester_of
 from app.kernel.clock import rfc3339
+from app.kernel.locale import read_locale
 from app.kernel.requester import Requester
 
 
@@ -85,10 +87,16 @@ AddressOut = Annotated[str, Field(examples=["ada@example.com"])]
 IpOut = Annotated[str | None, Field(examples=["203.0.113.7"])]
 UserAgentOut = Annotated[str | None, Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])]
 Methods = Annotated[list[str], Field(examples=[["pwd", "otp", "mfa"]], description="RFC 8176.")]
+LocaleOut = Annotated[
+    str | None, Field(description="The language that the person is written to in (BCP 47).", examples=["de-AT"])
+]
 RecoveryCodeOut = Annotated[str, Field(examples=["VWK4-7QZD-XN2M-3RBT-H5YC-6ALE"])]
 
 AddressIn = Annotated[str, StringConstraints(min_length=1, max_length=320), Field(examples=["ada@example.com"])]
 PasswordIn = Annotated[SecretStr, Field(min_length=1, examples=["correct horse battery staple"])]
+
+
+LocaleIn = Annotated[str, AfterValidator(read_locale), Field(examples=["de-AT"])]
 
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -64,6 +64,7 @@ class Candidate:
     email_verified: bool
     created_at: datetime | None
     status: Status
+    locale: str | None
     password: Password
     apps: tuple[AppSecret, ...]
     problems: tuple[LineProblem, ...]

@@ -95,6 +95,8 @@ class Export:
 
 def _facts(account: Account) -> dict[str, Any]:
     line: dict[str, Any] = {} if account.external_id is None else {"external_id": account.external_id}
+    if account.locale is not None:
+        line["locale"] = account.locale
     return line | {
         "email": account.address,
         "email_verified": account.email_verified_at is not None,

@@ -28,6 +28,7 @@ from app.imports.domain import (
     Password,
     PlainPassword,
 )
+from app.kernel.locale import read_locale
 from app.kernel.refusal import FieldError
 from app.security.foreign_hashes.bounds import HashRefused
 from app.security.foreign_hashes.fast import FastHash, fast_settings, parse_digest
@@ -94,6 +95,7 @@ class LineIn(_In):
     email_verified: bool | None = None
     created_at: Annotated[datetime, BeforeValidator(_moment)] | None = None
     status: Literal["active", "disabled"] = "active"
+    locale: Annotated[str, AfterValidator(read_locale)] | None = None
     password: dict[str, Any] | None = None
     two_factor: TwoFactorIn | None = None
 
@@ -197,6 +199,7 @@ def read_candidate(number: int, raw: Mapping[str, Any], project: FirebaseProject
         email_verified=bool(shaped.email_verified),
         created_at=shaped.created_at,
         status=Status(shaped.status),
+        locale=shaped.locale,
         password=_read_password(shaped.password, project),
         apps=apps,
         problems=problems,

@@ -263,6 +263,7 @@ def _row(change: Change, hash: str | None, at: datetime) -> TakenOver:
         password_hash=hash,
         status=candidate.status,
         created_at=candidate.created_at or (None if known else at),
+        locale=candidate.locale,
         email_verified_at=at if candidate.email_verified else None,
         epoch=known.epoch if known else 0,
     )

@@ -10,6 +10,8 @@ class Requester:
 
     address: str | None
     user_agent: str | None
+    languages: str | None = None
+    """The header Accept-Language as it came."""
 
     @property
     def network(self) -> str:

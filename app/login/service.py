@@ -74,7 +74,7 @@ class Login:
             raise await self._refuse(account, requester, at)
         if factor is None or not factor.is_enabled:
             async with self.database.transaction() as connection:
-                account = await self._note(connection, account, verification.attempt, forgive=True)
+                account = await self._note(connection, account, requester, at, forgiving=verification.attempt)
                 issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
                 await self._record_success(connection, account, issued, requester, at)
             _logins.labels("granted", "password").inc()
@@ -134,7 +134,7 @@ class Login:
             self.two_factor.verifier.refusing_reuse(account, proof, requester, at),
             self.database.transaction() as connection,
         ):
-            account = await self._note(connection, account, attempt_at(account.folded_address, requester, at))
+            account = await self._note(connection, account, requester, at)
             # The challenge goes before the code: whoever loses the race for it burns no recovery code.
             if challenge is not None:
                 await self.two_factor.spend_challenge(connection, challenge, at)
@@ -145,10 +145,17 @@ class Login:
         return Grant(issued, account, state_of(factor, at))
 
     async def _note(
-        self, connection: Connection, account: Account, attempt: Attempt, *, forgive: bool = False
+        self,
+        connection: Connection,
+        account: Account,
+        requester: Requester,
+        at: datetime,
+        *,
+        forgiving: Attempt | None = None,
     ) -> Account:
         """Locks the account before all else of the log-in. Raises AccountChanged."""
-        noted = await self.accounts.note_login(connection, account, attempt, forgive=forgive)
+        attempt = forgiving or attempt_at(account.folded_address, requester, at)
+        noted = await self.accounts.note_login(connection, account, attempt, requester, forgive=forgiving is not None)
         if noted is None:
             raise AccountChanged
         return noted
@@ -171,7 +178,7 @@ class Login:
                 self.credentials.refusing_clones(account, proof, requester, at),
                 self.database.transaction() as connection,
             ):
-                account = await self._note(connection, account, attempt_at(account.folded_address, requester, at))
+                account = await self._note(connection, account, requester, at)
                 await self.two_factor.spend_challenge(connection, challenge, at)
                 return await self._grant_by_credential(connection, account, proof, challenge.created_at, requester, at)
         except AccountChanged:
@@ -207,7 +214,7 @@ class Login:
                 self.credentials.refusing_clones(account, proof, requester, at),
                 self.database.transaction() as connection,
             ):
-                account = await self._note(connection, account, attempt_at(account.folded_address, requester, at))
+                account = await self._note(connection, account, requester, at)
                 return await self._grant_by_credential(connection, account, proof, at, requester, at)
         except PasskeyRefused as refused:
             if refused.account is not None:

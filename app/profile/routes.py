@@ -11,7 +11,7 @@ from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
-from app.profile.schemas import ChangePassword, Event, PasswordChanged
+from app.profile.schemas import ChangePassword, ChangeProfile, Event, PasswordChanged
 from app.profile.service import Profile
 from app.tokens.domain import Caller, SessionRequired
 from app.tokens.guard import Guard
@@ -28,6 +28,14 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
     @router.get("", tags=["Account"], summary="See one's account", responses=refuses(InvalidToken))
     async def get_me(caller: AnyToken) -> Account:
         return Account.of(caller.account, await two_factor.state(caller.account))
+
+    @router.patch(
+        "", tags=["Account"], summary="Change one's language", responses=refuses(InvalidToken, SessionRequired)
+    )
+    async def change_me(caller: Session, body: ChangeProfile, requester: FromRequester) -> Account:
+        """The one that mails are written in, where there are mails in it."""
+        account = await profile.set_locale(caller, body.locale, requester)
+        return Account.of(account, await two_factor.state(account))
 
     @router.post(
         "/password",

@@ -8,8 +8,21 @@ from pydantic import Field
 from app.audit import domain
 from app.authentication.domain import Changed
 from app.authentication.schemas import Grant
-from app.http.schemas import EventTypeOut, IpOut, PasswordIn, RequestModel, ResponseModel, Timestamp, UserAgentOut
+from app.http.schemas import (
+    EventTypeOut,
+    IpOut,
+    LocaleIn,
+    PasswordIn,
+    RequestModel,
+    ResponseModel,
+    Timestamp,
+    UserAgentOut,
+)
 from app.tokens.schemas import Revoked
+
+
+class ChangeProfile(RequestModel):
+    locale: LocaleIn | None = Field(description="Null where nothing is known any more: English then.")
 
 
 class ChangePassword(RequestModel):

@@ -1,10 +1,11 @@
 """One's account, one's password, one's tokens all at once, one's events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from pydantic import SecretStr
 
+from app.accounts.domain import Account
 from app.accounts.service import Accounts
 from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
@@ -16,7 +17,7 @@ from app.kernel.page import PageOf
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.tokens.domain import Caller, Revoked
-from app.tokens.service import require_session
+from app.tokens.service import Tokens, require_session
 from app.two_factor.service import TwoFactor
 
 
@@ -25,6 +26,7 @@ class Profile:
     database: Database
     clock: Clock
     accounts: Accounts
+    tokens: Tokens
     two_factor: TwoFactor
     changes: CredentialChange
     audit_log: AuditLog
@@ -46,6 +48,21 @@ class Profile:
             record = Record(EventType.PASSWORD_CHANGED, MailKind.PASSWORD_CHANGED)
             issued, revoked = await change.end_with_session(record, token.amr, token.authenticated_at)
         return Changed(Grant(issued, change.account, state), revoked)
+
+    async def set_locale(self, caller: Caller, locale: str | None, requester: Requester) -> Account:
+        """Raises InvalidToken."""
+        async with self.database.transaction() as connection:
+            await self.tokens.lock_caller(connection, caller, exclusively=True)
+            if await self.accounts.set_locale(connection, caller.account.id, locale):
+                await self.audit_log.record(
+                    connection,
+                    EventType.ACCOUNT_UPDATED,
+                    account_id=caller.account.id,
+                    at=self.clock.now(),
+                    requester=requester,
+                    locale=locale,
+                )
+        return replace(caller.account, locale=locale)
 
     async def revoke_all_tokens(self, caller: Caller, requester: Requester) -> Revoked:
         """Every token, one that is being created at this moment included. Raises SessionRequired, InvalidToken."""

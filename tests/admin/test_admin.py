@@ -75,6 +75,7 @@ async def test_an_account_with_a_password_can_log_in(api: httpx.AsyncClient, ope
         "external_id": None,
         "email_verified_at": None,
         "last_login_at": None,
+        "locale": None,
         "two_factor": {
             "status": "disabled",
             "enabled_at": None,
@@ -95,6 +96,34 @@ async def test_an_account_without_a_password_is_invited(
     assert await mails(services) == ["invitation"]
     assert types(await events(api, operator)) == ["account.created"]
     assert (await log_in(api)).status_code == 401
+
+
+async def test_operators_set_the_language_of_an_account(api: httpx.AsyncClient, operator: httpx.BasicAuth) -> None:
+    body = {"email": EMAIL, "password": PASSWORD, "locale": "DE"}
+    made = (await api.post("/v1/admin/accounts", json=body, auth=operator)).json()
+    path = f"/v1/admin/accounts/{made['id']}"
+
+    changed = await api.patch(path, json={"locale": "fr-CA", "status": "disabled"}, auth=operator)
+    emptied = await api.patch(path, json={"locale": None}, auth=operator)
+
+    assert made["locale"] == "de"
+    assert (changed.json()["locale"], changed.json()["status"]) == ("fr-CA", "disabled")
+    assert (emptied.json()["locale"], emptied.json()["status"]) == (None, "disabled")
+    assert types(await events(api, operator)) == [
+        "account.updated",
+        "account.disabled",
+        "account.updated",
+        "account.created",
+    ]
+
+
+@pytest.mark.parametrize("body", [{}, {"status": None}, {"locale": "german"}, {"status": "asleep"}])
+async def test_a_change_of_an_account_that_names_none_is_refused(
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth, body: dict[str, object]
+) -> None:
+    account = await an_account(services)
+    answer = await api.patch(f"/v1/admin/accounts/{account.id}", json=body, auth=operator)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 async def test_creating_is_recorded_with_the_client(

@@ -130,7 +130,9 @@ def test_wrong_usage_ends_with_2(wrong: tuple[str, ...]) -> None:
 async def test_an_account_is_made_with_a_password_from_standard_input(
     command_line: CommandLine, api: httpx.AsyncClient, database: Database
 ) -> None:
-    made = await command_line.data("accounts", "create", EMAIL, "--password-stdin", stdin=f"{PASSWORD}\n")
+    create = ("accounts", "create", EMAIL, "--password-stdin", "--locale", "de-at")
+    made = await command_line.data(*create, stdin=f"{PASSWORD}\n")
+    assert made["locale"] == "de-AT"
     assert (made["email"], made["status"], made["two_factor"]["status"]) == (EMAIL, "active", "disabled")
     assert (await log_in(api)).status_code == 200
     async with database.autocommit() as connection:

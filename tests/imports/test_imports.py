@@ -211,6 +211,19 @@ async def test_a_changed_line_updates_until_the_first_login(
     assert (await log_in(api, "moved@example.com", "another one entirely")).status_code == 200
 
 
+async def test_a_line_brings_the_language_of_its_person(
+    api: httpx.AsyncClient, services: Services, importer: httpx.BasicAuth
+) -> None:
+    for locale, spelled in (("DE-at", "de-AT"), ("fr", "fr"), (None, None)):
+        await send(api, importer, a_line(locale=locale))
+        account = await _account(services, "person1@example.com")
+        assert account is not None
+        assert account.locale == spelled
+
+    [refused] = await send(api, importer, a_line(locale="de_AT"))
+    assert codes(refused) == [("/locale", "invalid_field")]
+
+
 async def test_an_update_ends_what_the_account_had(
     api: httpx.AsyncClient, clock: SetClock, importer: httpx.BasicAuth
 ) -> None:

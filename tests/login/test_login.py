@@ -73,6 +73,7 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
         "external_id": None,
         "email_verified_at": None,
         "last_login_at": "2026-03-14T15:09:26.000Z",
+        "locale": None,
         "two_factor": {
             "status": "disabled",
             "enabled_at": None,
@@ -82,6 +83,24 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
             "methods": [],
         },
     }
+
+
+async def test_the_first_log_in_settles_the_language(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    body = {"email": EMAIL, "password": PASSWORD}
+
+    for header in ("en;q=0.5, de-DE", "fr"):
+        answer = await api.post("/v1/login", json=body, headers={"Accept-Language": header})
+        assert granted(answer)["account"]["locale"] == "de-DE"
+
+
+async def test_a_language_that_is_known_outlives_the_first_log_in(api: httpx.AsyncClient, services: Services) -> None:
+    await services.admin.create(EMAIL, SecretStr(PASSWORD), Operator(name="test"), NO_REQUESTER, locale="de")
+    body = {"email": EMAIL, "password": PASSWORD}
+
+    answer = await api.post("/v1/login", json=body, headers={"Accept-Language": "fr"})
+
+    assert granted(answer)["account"]["locale"] == "de"
 
 
 async def test_without_two_factor_a_code_is_ignored(api: httpx.AsyncClient, services: Services) -> None:

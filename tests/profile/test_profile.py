@@ -103,3 +103,33 @@ async def test_the_same_password_in_another_form_is_no_new_one(api: httpx.AsyncC
     session = await a_session(api, password=decomposed)
     refused(await change(api, session, decomposed, composed), 422, "weak_password")
     refused(await change(api, session, composed, decomposed), 422, "weak_password")
+
+
+async def test_people_choose_the_language_of_their_mails(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    session = bearer(await a_session(api))
+
+    for locale in ("de-AT", "de-AT", None):
+        changed = granted(await api.patch("/v1/me", json={"locale": locale}, headers=session))
+        assert changed["locale"] == locale
+        assert granted(await api.get("/v1/me", headers=session)) == changed
+
+    events = granted(await api.get("/v1/me/events", headers=session))["items"]
+    told = [event["details"] for event in events if event["type"] == "account.updated"]
+    assert told == [{"locale": None}, {"locale": "de-AT"}]
+
+
+@pytest.mark.parametrize("body", [{}, {"locale": "de_AT"}, {"locale": 7}, {"locale": "de\u0000"}, {"email": EMAIL}])
+async def test_what_is_no_language_is_refused(
+    api: httpx.AsyncClient, services: Services, body: dict[str, object]
+) -> None:
+    await an_account(services)
+    refused(await api.patch("/v1/me", json=body, headers=bearer(await a_session(api))), 422, "invalid_request")
+
+
+async def test_a_personal_token_changes_no_language(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    session = bearer(await a_session(api))
+    made = granted(await api.post("/v1/me/tokens", json={"description": "CI"}, headers=session), 201)
+    answer = await api.patch("/v1/me", json={"locale": "de"}, headers=bearer(made["access_token"]))
+    refused(answer, 403, "session_required")

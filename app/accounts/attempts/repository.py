@@ -13,8 +13,11 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
+    Text,
     bindparam,
+    case,
     column,
+    func,
     literal_column,
     select,
     text,
@@ -167,7 +170,13 @@ FORGIVE = CompiledStatement(select(literal_column("1")).add_cte(*_forgiven("TRUE
 _noted = (
     update(accounts)
     .where(IS_UNCHANGED)
-    .values(last_login_at=bindparam("at", type_=DateTime(timezone=True)))
+    .values(
+        last_login_at=bindparam("at", type_=DateTime(timezone=True)),
+        locale=case(
+            (accounts.c.last_login_at.is_(None), func.coalesce(accounts.c.locale, bindparam("locale", type_=Text))),
+            else_=accounts.c.locale,
+        ),
+    )
     .returning(*COLUMNS)
     .cte("noted")
 )

@@ -141,14 +141,16 @@ class Attempts:
         await FORGIVE.all(connection, vars(attempt))
 
     async def note_login(
-        self, connection: Connection, account: Account, attempt: Attempt, *, forgive: bool
+        self, connection: Connection, account: Account, attempt: Attempt, locale: str | None, *, forgive: bool
     ) -> Account | None:
         """When and from where: for a month no stranger can shut this network out of this account.
 
+        At the first log-in an account without a locale takes this one.
         Locks the account while it is as it was read; None where it is no longer so.
         """
         statement = NOTE_LOGIN_AND_FORGIVE if forgive else NOTE_LOGIN
-        row = await statement.first(connection, unchanged(account.id, account.epoch) | vars(attempt))
+        params = unchanged(account.id, account.epoch) | vars(attempt) | {"locale": locale}
+        row = await statement.first(connection, params)
         return account_of(row) if row else None
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:

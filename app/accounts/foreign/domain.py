@@ -23,6 +23,7 @@ class TakenOver:
     created_at: datetime | None
     """None where the account keeps the time that it has."""
     email_verified_at: datetime | None
+    locale: str | None = None
     epoch: int = 0
 
 

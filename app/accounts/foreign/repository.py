@@ -17,12 +17,13 @@ _MOST_CLASSES = 32
 
 _ADD = CompiledStatement("""
     INSERT INTO accounts (id, address, folded_address, external_id, password_hash, status, credential_epoch,
-                          created_at, email_verified_at)
-    SELECT id, address, folded_address, external_id, password_hash, status, 0, created_at, email_verified_at
+                          created_at, email_verified_at, locale)
+    SELECT id, address, folded_address, external_id, password_hash, status, 0, created_at, email_verified_at, locale
     FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:folded AS text[]),
                 CAST(:external_ids AS text[]), CAST(:hashes AS text[]), CAST(:statuses AS text[]),
-                CAST(:created AS timestamptz[]), CAST(:verified AS timestamptz[]))
-        AS new (id, address, folded_address, external_id, password_hash, status, created_at, email_verified_at)
+                CAST(:created AS timestamptz[]), CAST(:verified AS timestamptz[]), CAST(:locales AS text[]))
+        AS new (id, address, folded_address, external_id, password_hash, status, created_at, email_verified_at,
+                locale)
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
@@ -32,11 +33,11 @@ _UPDATE = CompiledStatement("""
         status = new.status, created_at = coalesce(new.created_at, accounts.created_at),
         email_verified_at = CASE WHEN new.email_verified_at IS NOT NULL
                                  THEN coalesce(accounts.email_verified_at, new.email_verified_at) END,
-        credential_epoch = credential_epoch + 1
+        locale = new.locale, credential_epoch = credential_epoch + 1
     FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:folded AS text[]),
                 CAST(:hashes AS text[]), CAST(:statuses AS text[]), CAST(:created AS timestamptz[]),
-                CAST(:verified AS timestamptz[]), CAST(:epochs AS integer[]))
-        AS new (id, address, folded_address, password_hash, status, created_at, email_verified_at, epoch)
+                CAST(:verified AS timestamptz[]), CAST(:locales AS text[]), CAST(:epochs AS integer[]))
+        AS new (id, address, folded_address, password_hash, status, created_at, email_verified_at, locale, epoch)
     WHERE accounts.id = new.id AND accounts.credential_epoch = new.epoch AND accounts.last_login_at IS NULL
     RETURNING accounts.id
 """)
@@ -62,6 +63,7 @@ def _columns(rows: Sequence[TakenOver]) -> dict[str, object]:
         "statuses": [row.status.value for row in rows],
         "created": [row.created_at for row in rows],
         "verified": [row.email_verified_at for row in rows],
+        "locales": [row.locale for row in rows],
         "epochs": [row.epoch for row in rows],
     }
 

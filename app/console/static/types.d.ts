@@ -31,6 +31,7 @@ export type TwoFactor = Schemas["TwoFactor"];
 export interface Details {
   amr?: string[];
   client_id?: string;
+  imported?: boolean;
   reason?: string;
   revoked?: Revoked;
 }
