@@ -30,6 +30,7 @@ from app.security.hasher import Hasher
 from app.security.password_rules import PasswordRules
 from app.security.secret_box import SecretBox
 from app.settings import Mail, Settings, SettingsRefused
+from app.tokens.announcements import Announcements
 from app.tokens.service import Tokens
 from app.two_factor.additions import Additions
 from app.two_factor.authenticators.service import AuthenticatorService
@@ -248,14 +249,18 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         traces.watch(database)
         mailer = traces.mails_of(mailer)
     delivery = Delivery(database, clock, secret_box, mailer, templates)
+    announcements = Announcements(
+        database, clock, accounts, outbox, idle=timedelta(seconds=settings.session_idle_seconds)
+    )
     sweeping = (two_factor, credentials, password_reset, accounts, tokens, outbox, audit_log)
     worker = Worker(
         database=database,
         clock=clock,
         foreign=foreign,
-        tokens=tokens,
         password_reset=password_reset,
         delivery=delivery,
+        uses=(tokens.note_uses, clients.note_uses),
+        announcements=(announcements.announce_ends,),
         sweeps=[each.sweep for each in sweeping],
     )
     return Services(

@@ -16,10 +16,10 @@ from app.kernel.refusal import Unavailable
 from app.mail.delivery import Delivery, outbox_state
 from app.observability.metrics import Gauge
 from app.password_reset.service import PasswordReset
-from app.tokens.service import Tokens
 
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
+_ANNOUNCE_SECONDS = 60.0
 _SWEEP_SECONDS = 60.0
 _MEASURE_SECONDS = 60.0
 _STOP_SECONDS = 3.0
@@ -31,6 +31,7 @@ _outbox_dead = Gauge("twokeys_outbox_dead", "Mails that were given up.", multipr
 _pool_in_use = Gauge("twokeys_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
 
 
+Work = Callable[[], Awaitable[object]]
 Sweep = Callable[[Connection, datetime], Awaitable[None]]
 
 
@@ -39,9 +40,12 @@ class Worker:
     database: Database
     clock: Clock
     foreign: ForeignPasswords
-    tokens: Tokens
     password_reset: PasswordReset
     delivery: Delivery
+    uses: Sequence[Work]
+    """One of each module that writes uses a moment later."""
+    announcements: Sequence[Work]
+    """One of each module that mails what time alone makes due."""
     sweeps: Sequence[Sweep]
     """One of each module that keeps what ends."""
 
@@ -66,12 +70,13 @@ class Worker:
             for loop in late:
                 loop.cancel()
             await self.delivery.stop()
-            await self._survive(self.tokens.note_uses)
+            await self._note_uses()
 
     async def work(self, stopping: asyncio.Event) -> None:
-        """Mail and sweeping, until told to stop."""
+        """Mail, announcements and sweeping, until told to stop."""
         await asyncio.gather(
             self._every(_MAIL_SECONDS, partial(self.send_mail, stopping), stopping),
+            self._every(_ANNOUNCE_SECONDS, self.announce, stopping),
             self._every(_SWEEP_SECONDS, self.sweep, stopping),
         )
 
@@ -87,6 +92,10 @@ class Worker:
         _outbox_age.set(outbox.oldest_age_seconds)
         _outbox_dead.set(outbox.dead)
 
+    async def announce(self) -> None:
+        for announce in self.announcements:
+            await self._survive(announce)
+
     async def sweep(self) -> None:
         """Removes what has ended and no longer counts for anything; a module that can't holds up no other."""
         for sweep in self.sweeps:
@@ -98,9 +107,10 @@ class Worker:
 
     async def _note_uses(self) -> None:
         _pool_in_use.set(self.database.pool_in_use())
-        await self.tokens.note_uses()
+        for note in self.uses:
+            await self._survive(note)
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]], stopping: asyncio.Event) -> None:
+    async def _every(self, seconds: float, work: Work, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             await self._survive(work)
             try:
@@ -109,7 +119,7 @@ class Worker:
                 continue
 
     @staticmethod
-    async def _survive(work: Callable[[], Awaitable[object]]) -> None:
+    async def _survive(work: Work) -> None:
         """A fault in one round must not end the loop: the next round tries again."""
         try:
             await work()

@@ -161,7 +161,7 @@ def tokens(email: Email, *, json: AsJson = False) -> None:
             return await services.admin.tokens_of(known.account.id, after=None, limit=200)
 
     rows = [TokenOut.of(token, current=None).model_dump(mode="json") for token in asyncio.run(run()).items]
-    columns = ("id", "kind", "description", "created_at", "last_used_at", "last_used_ip")
+    columns = ("id", "kind", "description", "created_at", "last_used_at", "last_used_ip", "last_used_user_agent")
     print_many(rows if json else [{name: row[name] for name in columns} for row in rows], as_json=json)
 
 

@@ -1,6 +1,8 @@
 """`twokeys clients`: the services that may ask about tokens, or administer accounts."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from app.kernel.clock import rfc3339
 from app.kernel.refusal import FieldError, NotFound
 
 _LONGEST_NAME = 100
+
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="The client's id.", show_default=False)]
 
 clients = typer.Typer(help="Create, list and delete clients: the services that ask us.", no_args_is_help=True)
 
@@ -32,11 +36,52 @@ def create(
         async with open_services(seals=False) as services:
             return await services.clients.create(name, role)
 
-    made = asyncio.run(run())
+    _print_secret(asyncio.run(run()), as_json=json)
+
+
+@clients.command("rotate-secret")
+def rotate_secret(
+    id: Id,
+    *,
+    end_old: Annotated[
+        bool, typer.Option("--end-old", help="Only end the secret of before; no new one is made.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Print a new secret, this once; the old one works on until --end-old."""
+
+    async def rotate() -> MadeClient:
+        async with open_services(seals=False) as services, _known_id():
+            return await services.clients.rotate_secret(id)
+
+    async def end() -> bool:
+        async with open_services(seals=False) as services, _known_id():
+            return await services.clients.end_old_secret(id)
+
+    if not end_old:
+        _print_secret(asyncio.run(rotate()), as_json=json)
+        return
+    ended = asyncio.run(end())
+    if json:
+        print_one({"client_id": str(id), "ended": ended}, as_json=True)
+    elif not ended:
+        typer.echo("There was no old secret.", err=True)
+
+
+def _print_secret(made: MadeClient, *, as_json: bool) -> None:
     output = {"client_id": str(made.client.id), "client_secret": made.secret.get_secret_value()}
-    print_one(output, as_json=json)
-    if not json:
+    print_one(output, as_json=as_json)
+    if not as_json:
         typer.echo("The secret is not kept in readable form: it can't be shown again.", err=True)
+
+
+@asynccontextmanager
+async def _known_id() -> AsyncIterator[None]:
+    """Raises NotFound in words of its own."""
+    try:
+        yield
+    except NotFound:
+        raise NotFound("There is no client with this id.") from None
 
 
 @clients.command("list")
@@ -56,20 +101,17 @@ def _as_output(client: Client) -> dict[str, Any]:
         "name": client.name,
         "roles": sorted(role.value for role in client.roles),
         "created_at": rfc3339(client.created_at),
+        "last_used_at": rfc3339(client.last_used_at) if client.last_used_at else None,
+        "secrets": 2 if client.has_old_secret else 1,
     }
 
 
 @clients.command()
-def delete(
-    id: Annotated[UUID, typer.Argument(metavar="ID", help="The client's id.", show_default=False)],
-) -> None:
+def delete(id: Id) -> None:
     """Delete a client; its next question is refused."""
 
     async def run() -> None:
-        async with open_services(seals=False) as services:
-            try:
-                await services.clients.delete(id)
-            except NotFound:
-                raise NotFound("There is no client with this id.") from None
+        async with open_services(seals=False) as services, _known_id():
+            await services.clients.delete(id)
 
     asyncio.run(run())

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.kernel.refusal import ClientRefused, Malformed, NotAllowed, NotAuthenticated, StepUp
+from app.kernel.refusal import ClientRefused, Conflict, Malformed, NotAllowed, NotAuthenticated, StepUp
 from app.tokens.domain import Assurance, Caller
 
 
@@ -34,6 +34,9 @@ class Client:
     name: str
     roles: frozenset[Role]
     created_at: datetime
+    last_used_at: datetime | None = None
+    has_old_secret: bool = False
+    """Whether the secret of before the last rotation still works."""
 
     def may(self, role: Role) -> bool:
         return any(role is own or role in _INCLUDED.get(own, ()) for own in self.roles)
@@ -103,8 +106,13 @@ class ProofTooOld(StepUp, NotAuthenticated):
     title = "This needs a newer proof; prove once more that it is you."
 
 
-class TokenMissing(Malformed):
+class MalformedForm(Malformed):
     """RFC 7662 §2.1 and RFC 7009 §2.1: the form must hold one `token`."""
 
     code = "invalid_request"
-    title = "The form must hold `token`, once."
+    title = "The form must hold `token`, once; a `client_ip` must be one address."
+
+
+class TwoSecretsAlready(Conflict):
+    code = "two_secrets_already"
+    title = "This client has two secrets already. End the old one first, with --end-old."

@@ -1,16 +1,19 @@
 """The clients table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     LargeBinary,
+    Row,
     Table,
     Text,
     Uuid,
@@ -20,14 +23,17 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
+    text,
+    update,
 )
 
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import account_of, accounts
 from app.clients.domain import Client, IntrospectionRequest, IntrospectionResult, Role
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, metadata
+from app.database.engine import Connection, Record, metadata
 from app.tokens.domain import Caller
 from app.tokens.tables import COLUMNS as TOKEN_COLUMNS
 from app.tokens.tables import LIVES, token_of, tokens
@@ -40,18 +46,50 @@ clients = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("roles", ARRAY(Text), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("old_digest", LargeBinary),
+    Column("last_used_at", DateTime(timezone=True)),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
+    CheckConstraint("octet_length(old_digest) = 32", name="old_digest"),
     CheckConstraint(
         "roles <@ ARRAY['introspect', 'admin', 'accounts\\:read', 'accounts\\:write', 'events\\:read', 'import']"
         " AND cardinality(roles) > 0",
         name="roles",
     ),
 )
-_COLUMNS = (clients.c.id, clients.c.name, clients.c.roles, clients.c.created_at)
+_named = ("id", "name", "roles", "created_at", "last_used_at")
+_COLUMNS = (
+    *(clients.c[name].label(f"client_{name}") for name in _named),
+    clients.c.old_digest.is_not(None).label("client_has_old_secret"),
+)
 
 
-def _client_of(id: UUID, name: str, roles: Sequence[str], created_at: datetime) -> Client:
-    return Client(id, name, frozenset(map(Role, roles)), created_at)
+def _client_of(row: Row[*tuple[Any, ...]] | Record) -> Client:
+    return Client(
+        id=row.client_id,
+        name=row.client_name,
+        roles=frozenset(map(Role, row.client_roles)),
+        created_at=row.client_created_at,
+        last_used_at=row.client_last_used_at,
+        has_old_secret=row.client_has_old_secret,
+    )
+
+
+def _has_digest(digest: ColumnElement[bytes] | bytes) -> ColumnElement[bool]:
+    """Whether it is that of one of the client's secrets."""
+    return or_(clients.c.digest == digest, clients.c.old_digest == digest)
+
+
+# In the order of ids, so that two processes that write at once don't deadlock.
+_NOTE_USES = text("""
+    UPDATE clients AS c SET last_used_at = greatest(c.last_used_at, u.at)
+    FROM (
+        SELECT used.id, uses.at
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[])) AS uses (id, at)
+        JOIN clients AS used ON used.id = uses.id
+        ORDER BY used.id FOR NO KEY UPDATE OF used
+    ) AS u
+    WHERE c.id = u.id
+""")
 
 
 # One row for each question, in their order: the client if it is ours, and the holder if the token lives.
@@ -72,10 +110,10 @@ _requested = (
 )
 _holder = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _answers = CompiledStatement(
-    select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *(each.label(f"client_{each.name}") for each in _COLUMNS))
+    select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *_COLUMNS)
     .select_from(
         _requested.outerjoin(
-            clients, and_(clients.c.id == _requested.c.client_id, clients.c.digest == _requested.c.client_digest)
+            clients, and_(clients.c.id == _requested.c.client_id, _has_digest(_requested.c.client_digest))
         ).outerjoin(_holder, and_(tokens.c.digest == _requested.c.token_digest, LIVES))
     )
     .order_by(_requested.c.position)
@@ -98,9 +136,7 @@ class Introspections:
         }
         return [
             IntrospectionResult(
-                client=_client_of(row.client_id, row.client_name, row.client_roles, row.client_created_at)
-                if row.client_id
-                else None,
+                client=_client_of(row) if row.client_id else None,
                 caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
             )
             for row in await _answers.all(self.connection, params)
@@ -116,12 +152,30 @@ class ClientRows:
         await self.connection.execute(insert(clients).values(**values, roles=sorted(client.roles)))
 
     async def with_secret(self, id: UUID, digest: bytes) -> Client | None:
-        query = select(*_COLUMNS).where(clients.c.id == id, clients.c.digest == digest)
+        query = select(*_COLUMNS).where(clients.c.id == id, _has_digest(digest))
         row = (await self.connection.execute(query)).first()
-        return _client_of(*row) if row else None
+        return _client_of(row) if row else None
+
+    async def with_id(self, id: UUID) -> Client | None:
+        row = (await self.connection.execute(select(*_COLUMNS).where(clients.c.id == id))).first()
+        return _client_of(row) if row else None
 
     async def all(self) -> Sequence[Client]:
-        return [_client_of(*row) for row in await self.connection.execute(select(*_COLUMNS).order_by(clients.c.id))]
+        return [_client_of(row) for row in await self.connection.execute(select(*_COLUMNS).order_by(clients.c.id))]
+
+    async def rotate_secret(self, id: UUID, digest: bytes) -> bool:
+        """The secret of before works on; False where one from before that still does, or there is no such client."""
+        single = (clients.c.id == id) & clients.c.old_digest.is_(None)
+        statement = update(clients).where(single).values(old_digest=clients.c.digest, digest=digest)
+        return (await self.connection.execute(statement)).rowcount == 1
+
+    async def end_old_secret(self, id: UUID) -> bool:
+        """False where there is none."""
+        two = (clients.c.id == id) & clients.c.old_digest.is_not(None)
+        return (await self.connection.execute(update(clients).where(two).values(old_digest=None))).rowcount == 1
+
+    async def note_uses(self, uses: Mapping[UUID, datetime]) -> None:
+        await self.connection.execute(_NOTE_USES, {"ids": list(uses), "ats": list(uses.values())})
 
     async def remove(self, id: UUID) -> bool:
         statement = delete(clients).where(clients.c.id == id).returning(clients.c.id)

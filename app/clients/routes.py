@@ -1,6 +1,6 @@
 """`/v1/introspect`, `/v1/revoke` and `/v1/forward-auth`."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -11,10 +11,10 @@ from app.clients.domain import (
     InsufficientAuthentication,
     InsufficientRole,
     InvalidClient,
+    MalformedForm,
     ProofTooOld,
     Requirement,
     Role,
-    TokenMissing,
 )
 from app.clients.guard import CLIENT_SECURITY, client_credentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
@@ -22,30 +22,38 @@ from app.clients.service import Clients
 from app.http.problems import WrongContentType, refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute, check_query
+from app.kernel.network import read_address
 from app.kernel.refusal import InvalidToken, Refusal
+from app.kernel.requester import NO_REQUESTER, Requester
 from app.tokens.domain import Assurance, Caller
 from app.tokens.guard import Guard
 
 _LONGEST_PAIR = 512
 _MOST_PAIRS = 20
 Introspection = ActiveToken | InactiveToken
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "required": ["token"],
-                    "properties": {
-                        "token": {"type": "string", "examples": ["tks_…"]},
-                        "token_type_hint": {"type": "string", "description": "Taken and not needed."},
-                    },
-                }
-            }
-        },
+
+
+def _form_with(**more: dict[str, Any]) -> dict[str, Any]:
+    """The document of a form that holds a token."""
+    token = {"type": "string", "examples": ["tks_…"]}
+    hint = {"type": "string", "description": "Taken and not needed."}
+    schema = {
+        "type": "object",
+        "required": ["token"],
+        "properties": {"token": token, "token_type_hint": hint, **more},
     }
-}
+    return {"requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}}
+
+
+_FORM = _form_with()
+_INTROSPECTION_FORM = _form_with(
+    client_ip={
+        "type": "string",
+        "description": "Where the token came from. One that does not work from there is inactive; without it, no such "
+        "list is looked at.",
+        "examples": ["203.0.113.7"],
+    }
+)
 
 _LONGEST_AGE = 10 * 365 * 24 * 3600
 _PASSED: dict[int | str, dict[str, Any]] = {
@@ -84,20 +92,42 @@ class BareRoute(OAuthRoute):
         return handle
 
 
-async def _form_token(request: Request) -> str:
-    """Raises TokenMissing, WrongContentType."""
+async def _read_form(request: Request) -> list[tuple[str, str]]:
+    """Raises MalformedForm, WrongContentType."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if await request.body() and content_type != "application/x-www-form-urlencoded":
         raise WrongContentType("This call takes application/x-www-form-urlencoded.")
     # A token is shorter, however it is encoded, and decoding 64 KiB takes long.
     pairs = (pair[:_LONGEST_PAIR] for pair in (await request.body()).split(b"&", _MOST_PAIRS))
     try:
-        fields = parse_qsl(b"&".join(pairs).decode(), keep_blank_values=True, max_num_fields=_MOST_PAIRS)
+        return parse_qsl(b"&".join(pairs).decode(), keep_blank_values=True, max_num_fields=_MOST_PAIRS)
     except ValueError:
-        raise TokenMissing from None
+        raise MalformedForm from None
+
+
+async def _form_token(request: Request) -> str:
+    """Raises MalformedForm, WrongContentType."""
+    return _token_in(await _read_form(request))
+
+
+async def _introspection_form(request: Request) -> tuple[str, Requester]:
+    """The token, and where its holder is as far as the form says. Raises MalformedForm, WrongContentType."""
+    fields = await _read_form(request)
+    token, addresses = _token_in(fields), [value for name, value in fields if name == "client_ip"]
+    if not addresses:
+        return token, NO_REQUESTER
+    try:
+        (address,) = map(read_address, addresses)
+    except ValueError:
+        raise MalformedForm from None
+    return token, Requester(address=str(address), user_agent=None)
+
+
+def _token_in(fields: Sequence[tuple[str, str]]) -> str:
+    """Raises MalformedForm."""
     tokens = [value for name, value in fields if name == "token"]
     if len(tokens) != 1 or not tokens[0]:
-        raise TokenMissing
+        raise MalformedForm
     return tokens[0]
 
 
@@ -109,12 +139,12 @@ def client_routes(clients: Clients) -> APIRouter:
         """Is this token alive, whose is it, how was it proved? Right at the first call after a revocation."""
         credentials = client_credentials(request)
         try:
-            token = await _form_token(request)
+            token, holder = await _introspection_form(request)
         except Refusal:
             # Who asks comes before what: only a client is told what is wrong with its form.
             await clients.known(credentials, Role.INTROSPECT)
             raise
-        caller = await clients.introspect(credentials, token)
+        caller = await clients.introspect(credentials, token, holder)
         answer = ActiveToken.of(caller) if caller else InactiveToken(active=False)
         return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -125,14 +155,14 @@ def client_routes(clients: Clients) -> APIRouter:
         route_class_override=BareRoute,
         summary="Ask about a token (RFC 7662)",
         response_model=Introspection,
-        responses=refuses(InvalidClient, InsufficientRole, TokenMissing),
-        openapi_extra=_FORM | CLIENT_SECURITY,
+        responses=refuses(InvalidClient, InsufficientRole, MalformedForm),
+        openapi_extra=_INTROSPECTION_FORM | CLIENT_SECURITY,
     )
 
     @router.post(
         "/revoke",
         summary="Revoke a token (RFC 7009)",
-        responses=refuses(InvalidClient, InsufficientRole, TokenMissing),
+        responses=refuses(InvalidClient, InsufficientRole, MalformedForm),
         openapi_extra=_FORM,
     )
     async def revoke_presented_token(

@@ -31,6 +31,12 @@ class ActiveToken(ResponseModel):
     amr: Methods
     acr: Literal["aal1", "aal2"] = Field(examples=["aal2"])
     kind: Literal["session", "personal"]
+    scope: str | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=lambda scope: scope is None,
+        description="The words that the token was made with, separated by spaces; absent where it was made without.",
+        examples=["orders:read orders:write"],
+    )
     phishing_resistant: bool = Field(
         description="Whether a security key or passkey took part, which answers only our own pages.", examples=[True]
     )
@@ -54,6 +60,7 @@ class ActiveToken(ResponseModel):
             amr=list(token.amr),
             acr=token.assurance.value,
             kind=token.kind.value,
+            scope=None if token.scopes is None else " ".join(token.scopes),
             phishing_resistant=token.is_phishing_resistant,
             epoch=caller.account.epoch,
         )

@@ -1,8 +1,8 @@
 """Making clients, knowing them again, and answering what they ask."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.clients.batcher import IntrospectionBatcher
@@ -17,6 +17,7 @@ from app.clients.domain import (
     ProofTooOld,
     Requirement,
     Role,
+    TwoSecretsAlready,
 )
 from app.clients.repository import ClientRows
 from app.database.engine import Database
@@ -31,20 +32,14 @@ from app.tokens.service import Tokens
 _NO_DIGEST = b""
 
 
-def _admitted(client: Client | None, role: Role) -> Client:
-    if client is None:
-        raise InvalidClient
-    if not client.may(role):
-        raise InsufficientRole
-    return client
-
-
 @dataclass(frozen=True)
 class Clients:
     database: Database
     clock: Clock
     tokens: Tokens
     batcher: IntrospectionBatcher
+    uses: dict[UUID, datetime] = field(default_factory=dict)
+    """Uses not yet written: the newest of each client, for `note_uses`."""
 
     async def create(self, name: str, roles: Iterable[Role]) -> MadeClient:
         at, secret = self.clock.now(), new_secret(SecretKind.CLIENT)
@@ -57,6 +52,27 @@ class Clients:
         async with self.database.autocommit() as connection:
             return await ClientRows(connection).all()
 
+    async def rotate_secret(self, id: UUID) -> MadeClient:
+        """A second secret beside the one that the client has. Raises NotFound, TwoSecretsAlready."""
+        secret = new_secret(SecretKind.CLIENT)
+        async with self.database.transaction() as connection:
+            rows = ClientRows(connection)
+            rotated, client = await rows.rotate_secret(id, digest(secret)), await rows.with_id(id)
+        if client is None:
+            raise NotFound
+        if not rotated:
+            raise TwoSecretsAlready
+        return MadeClient(client, secret)
+
+    async def end_old_secret(self, id: UUID) -> bool:
+        """From now on only the newest works; False where it was the only one. Raises NotFound."""
+        async with self.database.transaction() as connection:
+            rows = ClientRows(connection)
+            ended, client = await rows.end_old_secret(id), await rows.with_id(id)
+        if client is None:
+            raise NotFound
+        return ended
+
     async def delete(self, id: UUID) -> None:
         """Raises NotFound."""
         async with self.database.autocommit() as connection:
@@ -68,18 +84,44 @@ class Clients:
         """Raises InvalidClient, InsufficientRole."""
         async with self.database.autocommit() as connection:
             client = await ClientRows(connection).with_secret(credentials.client_id, credentials.digest)
-        return _admitted(client, role)
+        return self._admit(client, role)
 
-    async def introspect(self, credentials: Credentials, secret: str) -> Caller | None:
-        """The holder of a live token. Being asked about counts as use; the asker's address is not the holder's.
+    def _admit(self, client: Client | None, role: Role) -> Client:
+        """Notes the use. Raises InvalidClient, InsufficientRole."""
+        if client is None:
+            raise InvalidClient
+        self.uses[client.id] = self.clock.now()
+        if not client.may(role):
+            raise InsufficientRole
+        return client
 
+    async def note_uses(self) -> None:
+        """Writes the uses of the last moments in one statement. On a fault they stay noted for the next time."""
+        if not self.uses:
+            return
+        taken = dict(self.uses)
+        self.uses.clear()
+        try:
+            async with self.database.autocommit() as connection:
+                await ClientRows(connection).note_uses(taken)
+        except Exception:
+            self.uses.update(taken | self.uses)
+            raise
+
+    async def introspect(self, credentials: Credentials, secret: str, holder: Requester) -> Caller | None:
+        """Who holds a live token, one that works from where the holder is, if the asker knows that.
+
+        Being asked about counts as use; the asker's address is not the holder's.
         Client and token are looked up together, by one statement that may answer others as well.
         Raises InvalidClient, InsufficientRole.
         """
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL) or _NO_DIGEST
         result = await self.batcher.ask(IntrospectionRequest(credentials.client_id, credentials.digest, found))
-        _admitted(result.client, Role.INTROSPECT)
-        return None if result.caller is None else await self.tokens.note_use(result.caller, None)
+        self._admit(result.client, Role.INTROSPECT)
+        caller = result.caller
+        if caller is None or not (holder.address is None or caller.token.works_from(holder.address)):
+            return None
+        return await self.tokens.note_use(caller, holder)
 
     async def revoke(self, client: Client, secret: str, requester: Requester) -> None:
         await self.tokens.revoke_by_secret(secret, requester, client_id=str(client.id))

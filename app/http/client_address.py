@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from app.kernel.network import Network
-
-Address = IPv4Address | IPv6Address
-
+from app.kernel.network import Address, Network, read_address
 
 # Nobody has a longer chain of proxies, and the client writes the rest.
 _MOST_HOPS = 16
@@ -17,7 +13,7 @@ _LONGEST_HOP = 256
 # Peers and proxies are few and ask again and again.
 @lru_cache(maxsize=1024)
 def _read(text: str) -> Address | None:
-    """An address with or without a port; an IPv4 address mapped into IPv6 is the IPv4 one."""
+    """An address with or without a port."""
     text = text.strip()
     if len(text) > _LONGEST_HOP:
         return None
@@ -26,15 +22,9 @@ def _read(text: str) -> Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        found = ip_address(text)
+        return read_address(text)
     except ValueError:
         return None
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped:
-            return found.ipv4_mapped
-        # A zone (fe80::1%eth0) names an interface of the sender's and is free text.
-        return IPv6Address(int(found))
-    return found
 
 
 def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str | None:

@@ -35,6 +35,7 @@ class MailKind(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     PERSONAL_TOKEN_CREATED = "personal_token_created"
+    PERSONAL_TOKEN_ENDS = "personal_token_ends"
     WRONG_CODES = "wrong_codes"
     WRONG_CODES_AT_SET_UP = "wrong_codes_at_set_up"
 
@@ -45,6 +46,7 @@ _FACTS: Mapping[MailKind, frozenset[str]] = {
     MailKind.RECOVERY_CODE_USED: frozenset({"remaining"}),
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
     MailKind.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
+    MailKind.PERSONAL_TOKEN_ENDS: frozenset({"created_at", "ends_at"}),
     MailKind.WRONG_CODES: frozenset({"count"}),
     MailKind.WRONG_CODES_AT_SET_UP: frozenset({"count"}),
 }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,6 +18,7 @@ from app.mail.domain import MailContext, MailKind
 from app.mail.headers import MAIL_POLICY
 
 _SPACES = re.compile(r" {2,}")
+_MOMENTS = frozenset({"created_at", "ends_at"})
 
 _SUBJECTS: Mapping[MailKind, str] = {
     MailKind.PASSWORD_RESET: "Reset your {issuer} password",
@@ -34,6 +35,7 @@ _SUBJECTS: Mapping[MailKind, str] = {
     MailKind.RECOVERY_CODE_USED: "{issuer}: a recovery code was used",
     MailKind.RECOVERY_CODES_REPLACED: "{issuer}: your recovery codes were replaced",
     MailKind.PERSONAL_TOKEN_CREATED: "{issuer}: a personal token was created",
+    MailKind.PERSONAL_TOKEN_ENDS: "{issuer}: a personal token ends soon",
     MailKind.WRONG_CODES: "{issuer}: someone knows your password and is guessing codes",
     MailKind.WRONG_CODES_AT_SET_UP: "{issuer}: wrong codes while setting up two-factor authentication",
 }
@@ -51,6 +53,10 @@ def _recipient(address: str) -> Address:
         return Address(addr_spec=address)
     except (MessageError, IndexError) as error:
         raise ValueError("not an address") from error
+
+
+def _written(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC"
 
 
 class MailTemplates:
@@ -103,14 +109,19 @@ class MailTemplates:
         if "token" in facts:
             # Composed only now, so that whoever queued the mail need not know where the service is.
             facts["link"] = self._reset_link.replace("{token}", str(facts.pop("token")))
+        moments = {name: _written(datetime.fromisoformat(str(facts[name]))) for name in _MOMENTS & facts.keys()}
         # What every mail says comes last: no fact can take its place.
-        return facts | {
-            "issuer": self._issuer,
-            "public_url": self._public_url,
-            "account": one_line(context.to),
-            "when": f"{context.at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC",
-            "address": one_line(requester.address or "") or "not known",
-            # Never as it came: it is a stranger's text in a mail that people trust.
-            "device": describe(requester.user_agent) or "not recognized",
-            "times": context.times,
-        }
+        return (
+            facts
+            | moments
+            | {
+                "issuer": self._issuer,
+                "public_url": self._public_url,
+                "account": one_line(context.to),
+                "when": _written(context.at),
+                "address": one_line(requester.address or "") or "not known",
+                # Never as it came: it is a stranger's text in a mail that people trust.
+                "device": describe(requester.user_agent) or "not recognized",
+                "times": context.times,
+            }
+        )

@@ -8,10 +8,13 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account
+from app.kernel.network import is_within
 from app.kernel.page import PageOf
 from app.kernel.refusal import Conflict, NotAllowed, StepUp
 from app.kernel.secret import SecretKind
 
+ANNOUNCED_BEFORE = timedelta(days=7)
+"""How long before its end a personal token that lives longer is announced to its owner."""
 BY_PASSWORD = ("pwd",)
 BY_PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
 BY_PASSWORD_AND_CREDENTIAL = ("pwd", "pop", "mfa")
@@ -53,6 +56,11 @@ class Token:
     user_agent: str | None
     max_age_seconds: int | None
     extend_when_used: bool
+    scopes: tuple[str, ...] | None = None
+    """Words for the services that introspect the token; they mean nothing here."""
+    ip_allowlist: tuple[str, ...] | None = None
+    """The addresses and networks that it works from; None: everywhere."""
+    last_used_user_agent: str | None = None
 
     @property
     def assurance(self) -> Assurance:
@@ -71,9 +79,24 @@ class Token:
         earliest = min((end for end in ends if end is not None), default=None)
         return replace(self, last_used_at=at, expires_at=absolute, ends_at=earliest)
 
+    def works_from(self, address: str | None) -> bool:
+        """Whether it may be used from there. With a list of addresses it works from no unknown one."""
+        return self.ip_allowlist is None or (address is not None and is_within(address, self.ip_allowlist))
+
     def ends_within(self, span: timedelta, at: datetime) -> bool:
         """Whether it would end this soon if it were not used any more."""
         return self.ends_at is not None and self.ends_at - at <= span
+
+
+@dataclass(frozen=True)
+class PersonalTokenRequest:
+    """What a person asks for; the networks of `ip_allowlist` have been read."""
+
+    description: str
+    max_age_seconds: int | None = None
+    extend_when_used: bool = False
+    scopes: tuple[str, ...] | None = None
+    ip_allowlist: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """The tokens table. A token lives while its epoch is its account's; nothing else has to be remembered anywhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     LargeBinary,
     Uuid,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -27,7 +29,7 @@ from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchang
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
-from app.tokens.domain import Caller, Kind, Revoked, Token
+from app.tokens.domain import ANNOUNCED_BEFORE, Caller, Kind, Revoked, Token
 from app.tokens.tables import COLUMNS, LAST_SIGN_OF_LIFE, LIVES, NOT_OVER, token_of, tokens
 
 # Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
@@ -35,16 +37,19 @@ from app.tokens.tables import COLUMNS, LAST_SIGN_OF_LIFE, LIVES, NOT_OVER, token
 # middle of many rows.
 #
 # Of two processes the one that saw the earlier use may write later. It moves no time back, but an address that the
-# other did not see is not lost: it may be a thief's.
+# other did not see is not lost: it may be a thief's. The user agent goes with its address.
 _NOTE_USES = text("""
     UPDATE tokens AS t SET
         last_used_at = greatest(t.last_used_at, u.at),
         last_used_ip = coalesce(u.ip, t.last_used_ip),
+        last_used_user_agent = CASE WHEN u.ip IS NULL THEN t.last_used_user_agent ELSE u.user_agent END,
         expires_at = CASE WHEN t.extend_when_used AND t.max_age_seconds IS NOT NULL
             THEN greatest(t.last_used_at, u.at) + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
     FROM (
-        SELECT noted.id, uses.at, uses.ip
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[])) AS uses (id, at, ip)
+        SELECT noted.id, uses.at, uses.ip, uses.user_agent
+        FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[]), CAST(:user_agents AS text[])
+        ) AS uses (id, at, ip, user_agent)
         JOIN tokens AS noted ON noted.id = uses.id
         WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at
                 OR (uses.ip IS DISTINCT FROM noted.last_used_ip
@@ -62,6 +67,17 @@ _DELETE_DEAD = text("""
             OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
         LIMIT :most FOR UPDATE OF t SKIP LOCKED)
 """)
+# A token that its use extends is announced where it lies unused, not where it is in steady use.
+_long_enough = case(
+    (tokens.c.extend_when_used, tokens.c.max_age_seconds > 2 * ANNOUNCED_BEFORE.total_seconds()),
+    else_=tokens.c.max_age_seconds > ANNOUNCED_BEFORE.total_seconds(),
+)
+_ENDS_UNANNOUNCED = and_(
+    tokens.c.kind == Kind.PERSONAL,
+    tokens.c.expires_at <= bindparam("soon", type_=DateTime(timezone=True)),
+    tokens.c.end_announced.is_distinct_from(tokens.c.expires_at),
+    _long_enough,
+)
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _caller_with = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *COLUMNS)
@@ -77,7 +93,8 @@ _surplus = (
     .order_by(LAST_SIGN_OF_LIFE.desc(), tokens.c.id.desc())
     .offset(bindparam("keep", type_=Integer))
 )
-_new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name != "last_used_at"}
+_UNSET = {"last_used_at", "end_announced"}
+_new = {each.name: bindparam(f"new_{each.name}", type_=each.type) for each in tokens.c if each.name not in _UNSET}
 _locked = LOCK_IF_UNCHANGED.cte("locked")
 _issued = insert(tokens).from_select(list(_new), select(*_new.values()).select_from(_locked)).cte("issued")
 _surplus_gone = delete(tokens).where(tokens.c.id.in_(_surplus), exists(select(_locked.c.id)))
@@ -106,17 +123,25 @@ def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[s
         "extend_when_used": token.extend_when_used,
         "last_used_ip": token.last_used_ip,
         "user_agent": token.user_agent,
+        "scopes": _list_of(token.scopes),
+        "ip_allowlist": _list_of(token.ip_allowlist),
+        "last_used_user_agent": token.last_used_user_agent,
     }
+
+
+def _list_of(texts: tuple[str, ...] | None) -> list[str] | None:
+    return None if texts is None else list(texts)
 
 
 @dataclass(frozen=True)
 class Use:
     at: datetime
     ip: str | None
+    user_agent: str | None = None
 
     def after(self, earlier: "Use | None") -> "Use":
-        """A service that asks about a token does not say from where it came: the last known address stays."""
-        return self if self.ip or not earlier else Use(self.at, earlier.ip)
+        """A service need not say from where the token came that it asks about: the last known address stays."""
+        return self if self.ip or not earlier else replace(earlier, at=self.at)
 
 
 @dataclass(frozen=True)
@@ -201,6 +226,28 @@ class TokenRows:
         row = (await self.connection.execute(renamed.returning(*COLUMNS), self._params(at))).first()
         return token_of(row) if row else None
 
+    async def unannounced_ends(self, at: datetime, *, most: int) -> Sequence[tuple[UUID, UUID]]:
+        """Live personal tokens whose coming end is to be announced: their ids and accounts, the nearest end first."""
+        query = (
+            select(tokens.c.id, tokens.c.account_id)
+            .join(accounts, accounts.c.id == tokens.c.account_id)
+            .where(_ENDS_UNANNOUNCED, LIVES)
+            .order_by(tokens.c.expires_at)
+            .limit(most)
+        )
+        return [(row.id, row.account_id) for row in await self.connection.execute(query, self._announcing(at))]
+
+    async def announce_end(self, id: UUID, at: datetime) -> Token | None:
+        """None where it is announced already, or there is nothing to announce any more."""
+        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
+        due = update(tokens).where(tokens.c.id == id, _ENDS_UNANNOUNCED, tokens.c.id.in_(live))
+        announced = due.values(end_announced=tokens.c.expires_at).returning(*COLUMNS)
+        row = (await self.connection.execute(announced, self._announcing(at))).first()
+        return token_of(row) if row else None
+
+    def _announcing(self, at: datetime) -> dict[str, object]:
+        return self._params(at) | {"soon": at + ANNOUNCED_BEFORE}
+
     async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
         """None where the account has no such live token."""
         live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
@@ -228,6 +275,7 @@ class TokenRows:
             "ids": list(uses),
             "ats": [use.at for use in uses.values()],
             "ips": [use.ip for use in uses.values()],
+            "user_agents": [use.user_agent for use in uses.values()],
         }
         await self.connection.execute(_NOTE_USES, params)
 

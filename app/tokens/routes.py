@@ -39,10 +39,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     )
     async def create_token(caller: Session, body: CreateToken, requester: FromRequester) -> CreatedToken:
         """The secret is shown in this answer and never again."""
-        issued = await tokens.create_personal(
-            caller, body.description, body.max_age_seconds, requester, extend_when_used=body.extend_when_used
-        )
-        return CreatedToken.of(issued)
+        return CreatedToken.of(await tokens.create_personal(caller, body.wanted(), requester))
 
     @router.patch(
         "/me/tokens/{id}",

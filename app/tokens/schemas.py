@@ -7,10 +7,15 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from app.http.pages import NextCursor, Page, next_cursor_of
 from app.http.schemas import IpOut, Methods, RequestModel, ResponseModel, Timestamp, UserAgentOut, printable
+from app.kernel.network import read_allowed_network
 from app.kernel.page import PageOf
 from app.tokens import domain
 
 _TEN_YEARS = 10 * 365 * 24 * 3600
+_MOST_SCOPES = 20
+_LONGEST_SCOPE = 256
+_MOST_NETWORKS = 20
+_LONGEST_NETWORK = 64
 
 
 class Token(ResponseModel):
@@ -23,8 +28,15 @@ class Token(ResponseModel):
     expires_at: Timestamp | None
     last_used_at: Timestamp | None
     last_used_ip: IpOut
+    last_used_user_agent: UserAgentOut
     user_agent: UserAgentOut
     extend_when_used: bool = Field(examples=[False])
+    scopes: list[str] | None = Field(
+        description="Words for the services that introspect the token; null where none were given.", examples=[None]
+    )
+    ip_allowlist: list[str] | None = Field(
+        description="The addresses and networks that it works from; null: everywhere.", examples=[None]
+    )
     amr: Methods
     current: bool
 
@@ -38,8 +50,11 @@ class Token(ResponseModel):
             expires_at=token.expires_at,
             last_used_at=token.last_used_at,
             last_used_ip=token.last_used_ip,
+            last_used_user_agent=token.last_used_user_agent,
             user_agent=token.user_agent,
             extend_when_used=token.extend_when_used,
+            scopes=None if token.scopes is None else list(token.scopes),
+            ip_allowlist=None if token.ip_allowlist is None else list(token.ip_allowlist),
             amr=list(token.amr),
             current=token.id == current,
         )
@@ -97,6 +112,11 @@ DescriptionIn = Annotated[
 ]
 
 
+# RFC 6749 §3.3.
+ScopeIn = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$", max_length=_LONGEST_SCOPE)]
+NetworkIn = Annotated[str, StringConstraints(max_length=_LONGEST_NETWORK), AfterValidator(read_allowed_network)]
+
+
 class RenameToken(RequestModel):
     description: DescriptionIn
 
@@ -105,6 +125,28 @@ class CreateToken(RequestModel):
     description: DescriptionIn
     max_age_seconds: int | None = Field(default=None, ge=1, le=_TEN_YEARS, examples=[2592000])
     extend_when_used: bool = False
+    scopes: list[ScopeIn] | None = Field(
+        default=None,
+        max_length=_MOST_SCOPES,
+        description="Words for the services that introspect the token; they mean nothing here.",
+        examples=[["orders:read"]],
+    )
+    ip_allowlist: list[NetworkIn] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=_MOST_NETWORKS,
+        description="The addresses and networks that it works from.",
+        examples=[["203.0.113.7", "2001:db8::/32"]],
+    )
+
+    def wanted(self) -> domain.PersonalTokenRequest:
+        return domain.PersonalTokenRequest(
+            description=self.description,
+            max_age_seconds=self.max_age_seconds,
+            extend_when_used=self.extend_when_used,
+            scopes=None if self.scopes is None else tuple(self.scopes),
+            ip_allowlist=None if self.ip_allowlist is None else tuple(self.ip_allowlist),
+        )
 
 
 class CreatedToken(ResponseModel):

@@ -26,6 +26,7 @@ from app.tokens.domain import (
     IssuedToken,
     Kind,
     LiveTokens,
+    PersonalTokenRequest,
     Revoked,
     SessionRequired,
     Token,
@@ -55,25 +56,26 @@ class Tokens:
         return TokenRows(connection, timedelta(seconds=self.settings.session_idle_seconds))
 
     async def check(self, secret: str, requester: Requester) -> Caller:
-        """Who holds this token, by one statement, and notes the use. Raises InvalidToken."""
+        """Who holds this token, by one statement, and notes the use. Raises InvalidToken, from elsewhere as well."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             raise InvalidToken
         at = self.clock.now()
         async with self.database.autocommit() as connection:
             caller = await self.rows(connection).caller_with(found, at)
-        if caller is None:
+        if caller is None or not caller.token.works_from(requester.address):
             raise InvalidToken
-        await self.note_use(caller, requester.address)
+        await self.note_use(caller, requester)
         return caller
 
-    async def note_use(self, caller: Caller, address: str | None) -> Caller:
+    async def note_use(self, caller: Caller, requester: Requester) -> Caller:
         """The caller after this use.
 
         It is kept until `note_uses` writes it a moment later, and written at once where the token's end is near.
         """
         at = self.clock.now()
-        self.uses[caller.token.id] = Use(at, address).after(self.uses.get(caller.token.id))
+        use = Use(at, requester.address, requester.user_agent)
+        self.uses[caller.token.id] = use.after(self.uses.get(caller.token.id))
         if caller.token.ends_within(_WRITTEN_AT_ONCE, at):
             await self._note_uses_now()
         idle = timedelta(seconds=self.settings.session_idle_seconds)
@@ -124,6 +126,7 @@ class Tokens:
             ends_at=min(end, at + timedelta(seconds=self.settings.session_idle_seconds)),
             last_used_at=None,
             last_used_ip=requester.address,
+            last_used_user_agent=requester.user_agent,
             user_agent=requester.user_agent,
             max_age_seconds=None,
             extend_when_used=False,
@@ -162,15 +165,7 @@ class Tokens:
         """How many tokens lived until the epoch was bumped, which it was once in this transaction."""
         return await self.rows(connection).count_outlived(account_id, at)
 
-    async def create_personal(
-        self,
-        caller: Caller,
-        description: str,
-        max_age_seconds: int | None,
-        requester: Requester,
-        *,
-        extend_when_used: bool,
-    ) -> IssuedToken:
+    async def create_personal(self, caller: Caller, wanted: PersonalTokenRequest, requester: Requester) -> IssuedToken:
         """Proved as well and as long ago as the session that asked for it.
 
         Raises SessionRequired, ReauthenticationRequired, TokenLimitReached, InvalidToken.
@@ -178,12 +173,12 @@ class Tokens:
         require_session(caller)
         at, account = self.clock.now(), caller.account
         require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
-        end = at + timedelta(seconds=max_age_seconds) if max_age_seconds else None
+        end = at + timedelta(seconds=wanted.max_age_seconds) if wanted.max_age_seconds else None
         secret = new_secret(SecretKind.PERSONAL)
         token = Token(
             id=new_id(),
             kind=Kind.PERSONAL,
-            description=description,
+            description=wanted.description,
             amr=caller.token.amr,
             authenticated_at=caller.token.authenticated_at,
             created_at=at,
@@ -192,8 +187,10 @@ class Tokens:
             last_used_at=None,
             last_used_ip=None,
             user_agent=requester.user_agent,
-            max_age_seconds=max_age_seconds,
-            extend_when_used=extend_when_used,
+            max_age_seconds=wanted.max_age_seconds,
+            extend_when_used=wanted.extend_when_used,
+            scopes=wanted.scopes,
+            ip_allowlist=wanted.ip_allowlist,
         )
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller, exclusively=True)
@@ -219,7 +216,7 @@ class Tokens:
                 to=account.address,
                 at=at,
                 requester=requester,
-                description=description,
+                description=wanted.description,
             )
         return IssuedToken(secret, token)
 

@@ -1,5 +1,6 @@
 """The tokens table, its rows, and the one rule of their life."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
     case,
     func,
     or_,
+    text,
 )
 
 from app.accounts.domain import Status
@@ -48,12 +50,19 @@ tokens = Table(
     Column("last_used_at", DateTime(timezone=True)),
     Column("last_used_ip", Text),
     Column("user_agent", Text),
+    Column("scopes", ARRAY(Text)),
+    Column("ip_allowlist", ARRAY(Text)),
+    Column("last_used_user_agent", Text),
+    Column("end_announced", DateTime(timezone=True)),
     UniqueConstraint("digest"),
     CheckConstraint("kind IN ('session', 'personal')", name="kind"),
     CheckConstraint("kind = 'personal' OR expires_at IS NOT NULL", name="sessions_end"),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
+    CheckConstraint("cardinality(scopes) <= 20", name="scopes"),
+    CheckConstraint("cardinality(ip_allowlist) BETWEEN 1 AND 20", name="ip_allowlist"),
     Index("tokens_account_id_idx", "account_id", "id"),
     Index("tokens_expires_at_idx", "expires_at"),
+    Index("tokens_personal_expires_at_idx", "expires_at", postgresql_where=text("kind = 'personal'")),
 )
 
 # Statements are built once: building one costs more than running it.
@@ -79,8 +88,15 @@ _named = (
     "user_agent",
     "max_age_seconds",
     "extend_when_used",
+    "scopes",
+    "ip_allowlist",
+    "last_used_user_agent",
 )
 COLUMNS = (*(tokens.c[name].label(f"token_{name}") for name in _named), ENDS_AT.label("token_ends_at"))
+
+
+def _tuple_of(texts: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if texts is None else tuple(texts)
 
 
 def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:
@@ -98,4 +114,7 @@ def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:
         user_agent=row.token_user_agent,
         max_age_seconds=row.token_max_age_seconds,
         extend_when_used=row.token_extend_when_used,
+        scopes=_tuple_of(row.token_scopes),
+        ip_allowlist=_tuple_of(row.token_ip_allowlist),
+        last_used_user_agent=row.token_last_used_user_agent,
     )

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from app.kernel.refusal import InvalidToken
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
-from app.tokens.domain import Caller
+from app.tokens.domain import Caller, PersonalTokenRequest
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.people import (
@@ -62,7 +62,7 @@ ACTS: dict[str, Act] = {
     ),
     "drop an enrollment": lambda services, caller: services.two_factor.cancel(caller, NO_REQUESTER),
     "create a personal token": lambda services, caller: services.tokens.create_personal(
-        caller, "Backup", None, NO_REQUESTER, extend_when_used=False
+        caller, PersonalTokenRequest("Backup"), NO_REQUESTER
     ),
     "revoke the others": lambda services, caller: services.tokens.revoke_others(caller, NO_REQUESTER),
     "revoke all": lambda services, caller: services.profile.revoke_all_tokens(caller, NO_REQUESTER),

@@ -16,7 +16,7 @@ from app.audit.domain import EventFilter
 from app.kernel.refusal import InvalidToken
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
-from app.tokens.domain import Caller
+from app.tokens.domain import Caller, PersonalTokenRequest
 from app.two_factor.domain import WrongCode
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -68,7 +68,7 @@ async def count(services: Services, what: str) -> int:
 async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, services: Services) -> None:
     caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await services.tokens.create_personal(caller, "Backup", None, NO_REQUESTER, extend_when_used=False)
+        await services.tokens.create_personal(caller, PersonalTokenRequest("Backup"), NO_REQUESTER)
     assert await count(services, "tokens WHERE kind = 'personal'") == 0
     assert (await recorded(services))[-1] == "tokens.revoked"
 

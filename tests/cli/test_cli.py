@@ -95,6 +95,7 @@ async def newest_event(database: Database) -> tuple[str, Any, Any]:
         ("clients",),
         ("clients", "create"),
         ("clients", "list"),
+        ("clients", "rotate-secret"),
         ("clients", "delete"),
         ("keys",),
         ("keys", "generate"),
@@ -118,6 +119,7 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
         ("accounts", "revoke-tokens", EMAIL, "--all", "--reason", "x"),
         ("clients", "create", "Shop"),
         ("clients", "create", "Shop", "--role", "king"),
+        ("clients", "rotate-secret", "not-an-id"),
         ("clients", "delete", "not-an-id"),
     ],
 )
@@ -316,8 +318,34 @@ async def test_a_client_is_made_asks_and_is_deleted(command_line: CommandLine, a
     assert await command_line.data("clients", "list") == []
 
 
+async def test_a_clients_secret_is_rotated(command_line: CommandLine, api: httpx.AsyncClient) -> None:
+    made = await command_line.data("clients", "create", "Shop", "--role", "introspect")
+    (listed,) = await command_line.data("clients", "list")
+    assert (listed["last_used_at"], listed["secrets"]) == (None, 1)
+
+    rotated = await command_line.data("clients", "rotate-secret", made["client_id"])
+
+    assert rotated.keys() == made.keys()
+    assert rotated["client_id"] == made["client_id"]
+
+    async def status(client: dict[str, str]) -> int:
+        auth = httpx.BasicAuth(client["client_id"], client["client_secret"])
+        return (await api.post("/v1/introspect", data={"token": "tks_unknown"}, auth=auth)).status_code
+
+    assert (await status(made), await status(rotated)) == (200, 200)
+    again = await command_line.refusal("clients", "rotate-secret", made["client_id"])
+    assert again == "This client has two secrets already. End the old one first, with --end-old."
+    assert (await command_line.run("clients", "rotate-secret", made["client_id"], "--end-old")).stdout == ""
+    assert (await status(made), await status(rotated)) == (401, 200)
+    await api.services.clients.note_uses()  # type: ignore[attr-defined]
+    (listed,) = await command_line.data("clients", "list")
+    assert listed["secrets"] == 1
+    assert listed["last_used_at"] is not None
+
+
 async def test_what_can_not_be_a_client_is_refused(command_line: CommandLine) -> None:
     assert await command_line.refusal("clients", "delete", str(new_id())) == "There is no client with this id."
+    assert await command_line.refusal("clients", "rotate-secret", str(new_id())) == "There is no client with this id."
     assert (await command_line.refusal("clients", "create", " ", "--role", "admin")).startswith("name: ")
 
 

@@ -19,7 +19,15 @@ from app.mail.rendering import MailTemplates
 
 TOKEN = "tkr_" + "s" * 43
 LINK = f"https://id.example.com/console/#/password-reset/{TOKEN}"
-FACTS: dict[str, object] = {"token": TOKEN, "minutes": 30, "remaining": 7, "description": "build server", "count": 10}
+FACTS: dict[str, object] = {
+    "token": TOKEN,
+    "minutes": 30,
+    "remaining": 7,
+    "description": "build server",
+    "count": 10,
+    "created_at": "2026-02-06T12:30:00.000Z",
+    "ends_at": "2026-03-08T12:30:00.000Z",
+}
 AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 HOSTILE = "\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>\"' {{ 7*7 }} \x00\x1b[2J\u202e\u2028\ud800"
