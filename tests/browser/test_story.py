@@ -122,6 +122,16 @@ def test_a_personal_token_is_shown_once_and_revoked(console: Console, person: Pe
     expect(console.page.get_by_role("button", name="Revoke Nightly backup")).to_have_count(0)
 
 
+def test_a_personal_token_is_limited_and_says_so(console: Console, person: Person) -> None:
+    console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
+    console.click("Create personal token").fill("Description", "Deployment")
+    console.fill("Scopes (optional)", "deploy:write, status").fill("Works only from (optional)", "10.0.0.5/8")
+    console.click("Create").says(re.compile("^Must be an address or a network"))
+    console.fill("Works only from (optional)", "10.0.0.0/8 2001:DB8::1").click("Create")
+    console.says(re.compile("^tkp_")).click("Done")
+    console.says("Scopes: deploy:write, status").says("Works only from 10.0.0.0/8, 2001:db8::1")
+
+
 def test_revoking_all_tokens_here_leads_to_the_log_in(console: Console, person: Person, service: Service) -> None:
     console.log_in(person).shows("User information")
     service.log_in_elsewhere(person)

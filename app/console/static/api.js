@@ -138,15 +138,8 @@ export const api = {
   /** @param {"session" | "personal"} kind @param {string | null} [cursor]
    * @returns {Promise<import("./types.js").TokenPage>} */
   tokens: (kind, cursor = null) => call("GET", `/me/tokens${query({ kind, cursor })}`),
-  /** @param {string} description @param {number | null} maxAgeSeconds @param {boolean} extendWhenUsed
-   * @returns {Promise<import("./types.js").CreatedToken>} */
-  createToken: (description, maxAgeSeconds, extendWhenUsed) =>
-    call("POST", "/me/tokens", {
-      body: {
-        description,
-        ...(maxAgeSeconds && { max_age_seconds: maxAgeSeconds, extend_when_used: extendWhenUsed }),
-      },
-    }),
+  /** @param {import("./types.js").CreateToken} wanted @returns {Promise<import("./types.js").CreatedToken>} */
+  createToken: (wanted) => call("POST", "/me/tokens", { body: wanted }),
   /** @param {string} id */
   revokeToken: (id) => call("DELETE", `/me/tokens/${encodeURIComponent(id)}`),
   /** @param {boolean} keepCurrent @returns {Promise<import("./types.js").RevokedAll>} */

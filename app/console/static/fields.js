@@ -10,7 +10,7 @@ import { words } from "./words.js";
 
 /**
  * `check` returns what is wrong with a value, or null; `sent` makes what is sent of what was entered. Everything else
- * becomes an attribute of the input.
+ * becomes an attribute of the input. Without `wanted` the field may stay empty.
  * @typedef {{
  *   name?: string, label?: string, wanted?: string, hint?: string | null, value?: string, after?: Children,
  *   check?: (value: string) => string | null, sent?: (value: string) => string, [attribute: string]: any,
@@ -26,7 +26,7 @@ export function field({
   const hintId = hint ? `${id}-hint` : null;
   const errorId = `${id}-error`;
   const input = element("input", {
-    id, name, value, type: "text", "aria-describedby": hintId, "aria-required": "true", ...attributes,
+    id, name, value, type: "text", "aria-describedby": hintId, "aria-required": String(wanted !== ""), ...attributes,
   });
   const error = element("p", { class: "field-error", id: errorId, hidden: true });
   const node = element("div", { class: "field" },
@@ -37,7 +37,10 @@ export function field({
   return {
     name, node, input,
     get value() { return sent(input.value); },
-    problem: () => (input.value.trim() ? check(input.value) : words.form.enter(wanted)),
+    problem() {
+      if (input.value.trim()) return check(input.value);
+      return wanted && words.form.enter(wanted) || null;
+    },
     say(sentence) {
       error.textContent = sentence;
       error.hidden = !sentence;

@@ -82,7 +82,7 @@ export function form({
   /** @param {Problem} problem */
   function show(problem) {
     if (problem.status === 429) return wait(problem);
-    const named = FIELDS[problem.code] ?? problem.errors.map((error) => error.pointer.replace(/^\//, ""));
+    const named = FIELDS[problem.code] ?? problem.errors.map((error) => error.pointer.split("/")[1]);
     const one = fields.find(({ name }) => named.includes(name));
     if (one) {
       one.say(explain(problem, reason(problem)));

@@ -44,18 +44,30 @@ export function tokenMaker({ hold, created, started }) {
       name: "description", label: TEXT.description, hint: TEXT.descriptionHint, wanted: TEXT.descriptionWanted,
       maxlength: "100", autocomplete: "off", sent: (value) => value.trim(),
     });
+    const scopes = field({
+      name: "scopes", label: TEXT.scopes, hint: TEXT.scopesHint, autocomplete: "off", autocapitalize: "none",
+      spellcheck: "false", check: (value) => (wordsOf(value).every(isScope) ? null : TEXT.scopesMalformed),
+    });
+    const addresses = field({
+      name: "ip_allowlist", label: TEXT.addresses, hint: TEXT.addressesHint, autocomplete: "off",
+      autocapitalize: "none", spellcheck: "false",
+    });
     const lifetime = element("select", { id: freshId("lifetime") },
       LIFETIMES.map(([label], index) => element("option", { selected: index === FIRST_CHOICE }, label)));
     const chosen = () => LIFETIMES[lifetime.selectedIndex]?.[1] ?? null;
     const extend = element("input", { type: "checkbox", id: freshId("extend") });
     lifetime.addEventListener("change", () => { extend.disabled = chosen() === null; });
     const made = form({
-      fields: [description], submit: TEXT.createAct,
+      fields: [description, scopes, addresses], submit: TEXT.createAct,
       after: [
         element("div", { class: "field" }, element("label", { for: lifetime.id }, TEXT.lifetime), lifetime),
         element("div", { class: "check" }, extend, element("label", { for: extend.id }, TEXT.extend)),
       ],
-      act: async () => showSecret(await api.createToken(description.value, chosen(), extend.checked)),
+      act: async () => showSecret(await api.createToken({
+        description: description.value,
+        ...withWords("scopes", scopes.value), ...withWords("ip_allowlist", addresses.value),
+        ...withLifetime(chosen(), extend.checked),
+      })),
       secondary: element("button", { type: "button", class: "link aside-link", onclick: closeByHand }, words.cancel),
     });
     panel.replaceChildren(element("section", { class: "flow inset", "aria-label": TEXT.create }, made.node));
@@ -79,3 +91,16 @@ export function tokenMaker({ hold, created, started }) {
     announce(TEXT.tokenCreated);
   }
 }
+
+/** @param {number | null} seconds @param {boolean} extend */
+const withLifetime = (seconds, extend) =>
+  (seconds === null ? {} : { max_age_seconds: seconds, extend_when_used: extend });
+
+/** @param {string} text */
+const wordsOf = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+/** What is left empty is no limit. @param {"scopes" | "ip_allowlist"} name @param {string} text */
+const withWords = (name, text) => (wordsOf(text).length ? { [name]: wordsOf(text) } : {});
+
+/** RFC 6749 §3.3. @param {string} word */
+const isScope = (word) => /^[!#-[\]-~]+$/.test(word);

@@ -9,6 +9,7 @@ type Schemas = components["schemas"];
 export type Account = Schemas["Account"];
 export type Config = Schemas["FrontendConfig"];
 export type Confirmed = Schemas["Confirmed"];
+export type CreateToken = Schemas["CreateToken"];
 export type CreatedToken = Schemas["CreatedToken"];
 export type Disabled = Schemas["Disabled"];
 export type Enrollment = Schemas["Enrollment"];

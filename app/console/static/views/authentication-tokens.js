@@ -61,7 +61,8 @@ export function show({ main, go, hold, logOut }) {
         element("p", { class: "token-name", title: token.user_agent }, name,
           token.current && badge("good", TEXT.thisSession)),
         element("p", { class: "hint" }, `${use(token)}.`),
-        element("p", { class: "hint" }, `${since}${isSession ? "" : `; ${end(token)}`}.`)),
+        element("p", { class: "hint" }, `${since}${isSession ? "" : `; ${end(token)}`}.`),
+        limits(token).map((limit) => element("p", { class: "hint" }, limit))),
       element("button", {
         type: "button", class: "secondary small",
         "aria-label": token.current ? TEXT.logOutHere : TEXT.revokeNamed(name, since),
@@ -185,11 +186,16 @@ function sinceWhen({ kind, created_at, amr }) {
 }
 
 /** @param {Token} token */
-function use({ kind, last_used_at, last_used_ip, user_agent }) {
+function use({ kind, last_used_at, last_used_ip, last_used_user_agent }) {
   if (!last_used_at) return kind === "session" ? TEXT.notUsedYet : TEXT.neverUsed;
-  const device = kind === "personal" && user_agent ? deviceOf(user_agent) : null;
+  const device = kind === "personal" && last_used_user_agent ? deviceOf(last_used_user_agent) : null;
   return TEXT.lastUsed(fromNow(last_used_at), last_used_ip, device);
 }
+
+/** @param {Token} token */
+const limits = ({ scopes, ip_allowlist }) => [
+  scopes?.length ? TEXT.hasScopes(scopes) : null, ip_allowlist && TEXT.worksFrom(ip_allowlist),
+].filter((limit) => limit !== null);
 
 /** @param {Token} token */
 function end({ expires_at, extend_when_used }) {

@@ -411,6 +411,15 @@ export const en = {
     lifetime: "Lifetime",
     lifetimes: { week: "7 days", month: "30 days", quarter: "90 days", year: "1 year", none: "No expiration" },
     extend: "Start the lifetime again at each use",
+    scopes: "Scopes (optional)",
+    scopesHint: "Words for the services that you use it with, with spaces between.",
+    scopesMalformed: "A scope has no quotation marks, backslashes or accents.",
+    /** @param {string[]} scopes */
+    hasScopes: (scopes) => `Scopes: ${scopes.join(", ")}`,
+    addresses: "Works only from (optional)",
+    addressesHint: "Addresses or networks, such as 203.0.113.7 or 2001:db8::/32, with spaces between.",
+    /** @param {string[]} addresses */
+    worksFrom: (addresses) => `Works only from ${addresses.join(", ")}`,
     createAct: "Create",
     newToken: "Your new token",
     /** @param {string} name */
