@@ -92,8 +92,9 @@ class Login:
             raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
 
     async def by_code(self, challenge_secret: str, code: str, requester: Requester) -> Grant:
-        """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts."""
+        """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts, RateLimited."""
         at = self.clock.now()
+        await self.accounts.attempts.take_request(requester, at)
         digest = digest_if(challenge_secret, SecretKind.CHALLENGE)
         if digest is None:
             raise ChallengeExpired

@@ -137,6 +137,14 @@ async def test_a_locked_account_takes_no_code_with_a_challenge_and_counts_none_o
         assert await connection.scalar(text("SELECT wrong_codes FROM login_challenges")) == 0
 
 
+@given_settings(requests_per_client_minute=3)
+async def test_the_second_step_of_a_log_in_is_a_request_too(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    answers = [await answer_challenge(api, "tkc_" + "A" * 43, "123456") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    refused(answers[3], 429, "rate_limited")
+
+
 @given_settings(requests_per_client_minute=2)
 async def test_requests_for_a_reset_are_limited_and_a_refused_one_sends_nothing(
     api: httpx.AsyncClient, services: Services

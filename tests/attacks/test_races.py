@@ -303,7 +303,8 @@ async def test_the_last_personal_token_is_made_once(processes: Processes) -> Non
     """Whoever counts waits for whoever counted before."""
     person = await processes.someone()
     body = {"description": "one more"}
-    await processes.race([processes.post("/v1/me/tokens", body, token=person.token) for _ in range(49)])
+    for _ in range(49):
+        assert (await processes.post("/v1/me/tokens", body, token=person.token)).status_code == 201
     calls: Calls = [processes.post("/v1/me/tokens", body, token=person.token) for _ in range(HELD_RACERS)]
     assert statuses(await run(processes, person, calls, held=True)) == {201: 1, 409: HELD_RACERS - 1}
 

@@ -26,8 +26,6 @@ from tests.support.processes import SteppedClock, replica
 from tests.support.service import over
 
 _WRITTEN_WITHIN = PATIENCE
-# Long before the five seconds after which the server closes what is idle: a request must not meet a closing door.
-_LIMITS = httpx.Limits(keepalive_expiry=1)
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,8 @@ class Pair:
         stack = ExitStack()
         address, process = stack.enter_context(replica(next(self._names), self.folder / "clock", self.env, self.folder))
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
-        api = httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=_LIMITS, event_hooks=hooks)
-        bare = httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=_LIMITS, auth=self.client)
+        api = httpx.AsyncClient(base_url=address, timeout=PATIENCE, event_hooks=hooks)
+        bare = httpx.AsyncClient(base_url=address, timeout=PATIENCE, auth=self.client)
         self._running.append(_Running(stack, process, api, bare))
 
     def stop(self, *, hard: bool = False) -> None:

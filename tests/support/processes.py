@@ -297,7 +297,7 @@ async def processes(database_url: str, folder: Path, settings: Settings, **chang
     services = build_services(settings, clock)
     with ExitStack() as stack:
         found = [stack.enter_context(replica(each, folder / "clock", env, folder))[0] for each in range(2)]
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=3)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(
             httpx.AsyncClient(base_url=each, timeout=PATIENCE, limits=limits, event_hooks=hooks) for each in found

@@ -32,7 +32,8 @@ class FileClock:
 def main(port: str, clock_file: str) -> int:
     settings = load_settings()
     configure_logs(settings.log_level, as_json=True)
-    return run(create_app(settings, FileClock(Path(clock_file))), listen("127.0.0.1", int(port)))
+    app = create_app(settings, FileClock(Path(clock_file)))
+    return run(app, listen("127.0.0.1", int(port)), keep_alive_seconds=settings.keep_alive_seconds)
 
 
 if __name__ == "__main__":

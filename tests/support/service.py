@@ -32,7 +32,9 @@ def over(database_url: str, **settings: str) -> dict[str, str]:
     """An environment that `serve` starts in."""
     needed = {"TWOKEYS_DATABASE_URL": database_url, "TWOKEYS_SECRET_KEYS": KEY, "TWOKEYS_MAIL": "off"}
     for_mail = {"TWOKEYS_PUBLIC_URL": "http://127.0.0.1:8000", "TWOKEYS_MAIL_FROM": "no-reply@example.com"}
-    return environment(**needed | for_mail | settings)
+    # On a busy machine a client may send on a connection that the server is just closing for idleness.
+    for_clients = {"TWOKEYS_KEEP_ALIVE_SECONDS": "600"}
+    return environment(**needed | for_mail | for_clients | settings)
 
 
 def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
