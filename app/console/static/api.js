@@ -116,6 +116,9 @@ export const api = {
       body: { token, new_password: newPassword, ...(code && { code }) }, token: null,
     }),
 
+  /** @param {string} token */
+  cancelClearing: (token) => call("POST", "/two-factor-clearing/cancel", { body: { token }, token: null }),
+
   /** @returns {Promise<import("./types.js").Account>} */
   account: () => call("GET", "/me"),
   /** @param {string} currentPassword @param {string} newPassword

@@ -14,6 +14,7 @@ import * as changePassword from "./views/change-password.js";
 import * as disableTwoFactor from "./views/disable-two-factor.js";
 import * as enableTwoFactor from "./views/enable-two-factor.js";
 import * as forgotPassword from "./views/forgot-password.js";
+import * as keepTwoFactor from "./views/keep-two-factor.js";
 import * as logIn from "./views/log-in.js";
 import * as passwordReset from "./views/password-reset.js";
 import * as recoveryCodes from "./views/recovery-codes.js";
@@ -26,6 +27,7 @@ const OPEN = new Map(Object.entries({
   "/login": logIn,
   "/forgot-password": forgotPassword,
   "/password-reset": passwordReset,
+  "/two-factor-clearing": keepTwoFactor,
 }));
 /** @type {Map<string, View>} */
 const SIGNED_IN = new Map(Object.entries({

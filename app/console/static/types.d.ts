@@ -31,6 +31,7 @@ export type TwoFactor = Schemas["TwoFactor"];
 /** What an event says besides its type; which of these it has depends on the type. */
 export interface Details {
   amr?: string[];
+  by?: string;
   client_id?: string;
   imported?: boolean;
   reason?: string;

@@ -4,12 +4,13 @@
 import { api } from "../api.js";
 import { config } from "../config.js";
 import { isRecoveryCode } from "../codes.js";
-import { element, linkTo, notice } from "../dom.js";
+import { element, linkTo, notice, stressing } from "../dom.js";
 import { explain } from "../explain.js";
 import { codeField, emailField, passwordField, recoveryCodeField, usernameFor } from "../fields.js";
 import { form } from "../form.js";
 import { Problem } from "../problem.js";
 import { remembered } from "../session.js";
+import { fromNow, momentOf } from "../times.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Children} Children */
@@ -27,6 +28,8 @@ export function show({ main, arrive, retitle, step }) {
   main.append(place);
   /** @type {string | null} */
   let challenge = null;
+  /** @type {string | null} When a password reset turns two-factor authentication off. */
+  let clearsAt = null;
   /** @type {number | null} */
   let attemptsLeft = null;
   step.listen(at);
@@ -77,6 +80,7 @@ export function show({ main, arrive, retitle, step }) {
         const answer = await api.logIn(remembered.address, password.value);
         if (answer.status === "authenticated") return arrive();
         challenge = answer.challenge;
+        clearsAt = answer.clears_at ?? null;
         attemptsLeft = null;
         step.push({ name: "code", address: remembered.address });
         askForAppCode(challenge);
@@ -115,7 +119,7 @@ export function show({ main, arrive, retitle, step }) {
   /** @param {string} current @param {Field} code @param {string} other @param {() => void} useOther */
   function askWith(current, code, other, useOther) {
     const made = form({
-      fields: [code], before: [whoseAccount()], submit: words.logIn,
+      fields: [code], before: [whoseAccount(), clearsAt && aboutToClear(clearsAt)], submit: words.logIn,
       act: async () => {
         const grant = await api.logInWithCode(current, code.value);
         arrive(grant.token.amr.includes("recovery_code") ? afterRecoveryCode(grant.account) : null);
@@ -130,7 +134,7 @@ export function show({ main, arrive, retitle, step }) {
     });
     draw(TEXT.twoFactorTitle, made.node, element("div", { class: "other-ways" },
       element("p", {}, element("button", { type: "button", class: "link", onclick: useOther }, other)),
-      element("p", {}, TEXT.lostBoth, " ", wayOut())));
+      clearsAt ? null : element("p", {}, TEXT.lostBoth, " ", wayOut())));
   }
 
   /** @param {Problem} problem */
@@ -145,6 +149,11 @@ export function show({ main, arrive, retitle, step }) {
 }
 
 const forgot = () => element("a", { href: FORGOT, class: "aside-link" }, TEXT.forgot);
+
+/** A reset waits to turn two-factor authentication off, and any code keeps it on. @param {string} clearsAt */
+function aboutToClear(clearsAt) {
+  return stressing("warning", TEXT.clears(fromNow(clearsAt), momentOf(clearsAt)), TEXT.clearsRest);
+}
 
 /** What is left to somebody who has neither: by the operator's policy the mailbox, or the operator. */
 function wayOut() {

@@ -12,6 +12,7 @@ import { mailedLink } from "../links.js";
 import { newPasswordField } from "../new-password.js";
 import { Problem } from "../problem.js";
 import { remembered, session } from "../session.js";
+import { momentOf } from "../times.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../types.js").ResetChecked} ResetChecked */
@@ -40,12 +41,13 @@ export function show({ main, retitle }) {
   }
 
   /** @param {string} token @param {ResetChecked} checked */
-  function choose(token, { email, two_factor: twoFactor }, withCode = twoFactor === "kept", chosen = "") {
+  function choose(token, checked, withCode = asksForCode(checked), chosen = "") {
+    const { email } = checked;
     const password = newPasswordField([email], { value: chosen });
     const code = withCode ? anyCodeField() : null;
     const made = form({
       fields: code ? [password, code] : [password], submit: TEXT.save,
-      before: [element("p", {}, TEXT.whose(element("strong", {}, email))), usernameFor(email), consequence(twoFactor)],
+      before: [element("p", {}, TEXT.whose(element("strong", {}, email))), usernameFor(email), consequence(checked)],
       after: withCode && element("p", { class: "hint" }, TEXT.noCode(config.issuer)),
       act: async () => done(email, await api.confirmPasswordReset(token, password.value, code?.value ?? null)),
       refused: (problem) => {
@@ -70,7 +72,7 @@ export function show({ main, retitle }) {
   }
 
   /** @param {string} email @param {import("../types.js").ResetCompleted} answer */
-  function done(email, { two_factor: twoFactor, revoked }) {
+  function done(email, { two_factor: twoFactor, clears_at: clearsAt, revoked }) {
     mailedLink.forget();
     remembered.address = email;
     session.end(); // Whatever this tab held died with the old password.
@@ -80,6 +82,7 @@ export function show({ main, retitle }) {
       element("div", { class: "big-picture good" }, icon("check")),
       ended && element("p", {}, TEXT.endedElsewhere(ended)),
       twoFactor === "disabled" && stressing("warning", TEXT.nowOff, TEXT.nowOffRest),
+      clearsAt && stressing("warning", TEXT.stillOn, " ", TEXT.goesOff(momentOf(clearsAt))),
       twoFactor === "kept" && notice("info", element("p", {}, TEXT.stillOn)),
       element("p", { class: "actions" }, element("a", { href: "#/login", class: "button primary" }, words.logIn))));
     main.querySelector("h1")?.focus();
@@ -96,9 +99,15 @@ export function show({ main, retitle }) {
   }
 }
 
-/** What the new password will do to two-factor authentication, before it does. @param {string} twoFactor */
-function consequence(twoFactor) {
-  const sentence = TEXT.twoFactor[twoFactor];
+/** After a cancelled wait it stays on without a code. @param {ResetChecked} checked */
+const asksForCode = ({ two_factor: twoFactor }) =>
+  twoFactor === "kept" && config.password_reset_policy === "requires_second_factor";
+
+/** What the new password will do to two-factor authentication, before it does. @param {ResetChecked} checked */
+function consequence(checked) {
+  const { two_factor: twoFactor, clears_at: clearsAt } = checked;
+  if (clearsAt) return notice("warning", element("p", {}, TEXT.clearing(momentOf(clearsAt))));
+  const sentence = twoFactor === "kept" && !asksForCode(checked) ? TEXT.paused : TEXT.twoFactor[twoFactor];
   if (!sentence) return null;
   return notice(twoFactor === "kept" ? "info" : "warning", element("p", {}, sentence));
 }

@@ -107,6 +107,7 @@ export const en = {
     two_factor_already_enabled: "Two-factor authentication is already on for this account.",
     two_factor_not_enabled: "Two-factor authentication is already off for this account.",
     reset_token_invalid: "This link is no longer valid. It works once, for a short time. Request a new one.",
+    cancel_link_invalid: "This link is no longer valid: it was used, or what it would cancel has ended.",
     token_limit_reached: "You have as many personal tokens as one account may have. Revoke one that you no longer use,"
       + " then try again.",
     session_required: "This can only be done after logging in with your password.",
@@ -179,6 +180,10 @@ export const en = {
     lostBothReset: "Reset your password",
     /** @param {string} issuer */
     lostBothAsk: (issuer) => `Ask the people who run ${issuer} to reset it.`,
+    /** @param {string} when @param {string} date */
+    clears: (when, date) => `A password reset turns two-factor authentication off ${when}, on ${date}.`,
+    clearsRest: " Log in with a code to cancel that and keep it on. Without your device, wait until then and log in"
+      + " with your password. If you did not reset the password, use the link in the email about it.",
     afterRecoveryCode: "You logged in with a recovery code.",
     /** @param {number} number */
     codesLeft: (number) => ` ${count(number, "recovery code")} left.`,
@@ -195,6 +200,8 @@ export const en = {
     policy: {
       clears_two_factor: "If two-factor authentication is on, the reset turns it off and your recovery codes stop"
         + " working; you can turn it on again afterwards.",
+      clears_two_factor_later: "If two-factor authentication is on, it stays on at first. Without your device and"
+        + " recovery codes, wait a few days after the reset; then it goes off.",
       requires_second_factor: "If two-factor authentication is on, it stays on: you also need a code from your app, or"
         + " a recovery code.",
     },
@@ -220,6 +227,10 @@ export const en = {
         + " again after you log in.",
       kept: "Two-factor authentication stays on, so a code is needed here as well.",
     },
+    /** @param {string} date */
+    clearing: (date) => `Two-factor authentication stays on for now, and goes off on ${date}. If you have your device`
+      + " or a recovery code, log in with it before then: that keeps it on.",
+    paused: "Two-factor authentication stays on: turning it off was cancelled not long ago.",
     codeNeeded: "This account needs its second factor as well: a code from your app, or a recovery code.",
     /** @param {string} issuer */
     noCode: (issuer) => `No device and no recovery codes? Ask the people who run ${issuer} to reset your two-factor`
@@ -230,12 +241,33 @@ export const en = {
     nowOff: "Two-factor authentication is off now.",
     nowOffRest: " Your recovery codes no longer work. Log in, then turn it on again under Authentication methods.",
     stillOn: "Two-factor authentication is still on: have your code ready when you log in.",
+    /** @param {string} date */
+    goesOff: (date) => `It goes off on ${date}, unless you log in with a code before.`,
     unusableTitle: "This link can't be used",
     afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
       + " email again, or request a new one.",
     broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email, or request"
       + " a new one.",
     request: "Request a new link",
+  },
+
+  keepView: {
+    title: "Keep two-factor authentication on",
+    why: "Somebody reset the password of this account by email, without its second factor. After a wait this turns"
+      + " two-factor authentication off.",
+    consequence: "If it was not you, cancel it: two-factor authentication stays on, the password that was set no longer"
+      + " works, and everything that is logged in ends.",
+    orLogIn: "Was it you, and you found your device? Then log in with a code instead: that keeps your new password.",
+    act: "Keep it on",
+    doneTitle: "Two-factor authentication stays on",
+    done: "The password that was set no longer works. Choose a new one to log in.",
+    mailbox: "If it was not you who reset the password, somebody else can read your email: change the password of your"
+      + " mailbox first.",
+    reset: "Reset your password",
+    unusableTitle: "This link can't be used",
+    afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
+      + " email again.",
+    broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email.",
   },
 
   userView: {
@@ -458,6 +490,11 @@ export const en = {
     "two_factor.disabled": (details) => "Two-factor authentication turned off"
       + (/reset/.test(details.reason ?? "") ? " by a password reset" : ""),
     "two_factor.reset": () => "Two-factor authentication reset by an administrator",
+    "two_factor.clearing_started": () => "A password reset began to turn two-factor authentication off",
+    "two_factor.clearing_cancelled": (details) => "Two-factor authentication was kept on"
+      + ({ link: " with a link from an email", operator: " by an administrator" }[details.by ?? ""]
+        ?? " by a log-in with it"),
+    "two_factor.cleared": () => "Two-factor authentication turned off by a log-in after a password reset",
     "two_factor.code_refused": () => "A code was refused",
     "recovery_code.used": () => "A recovery code was used",
     "recovery_codes.replaced": () => "New recovery codes created; the old ones stopped working",
