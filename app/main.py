@@ -30,6 +30,7 @@ from app.settings import Settings
 from app.tokens.guard import Guard
 from app.tokens.routes import token_routes
 from app.two_factor.authenticators.routes import authenticator_routes
+from app.two_factor.clearing.routes import clearing_routes
 from app.two_factor.routes import two_factor_routes
 
 
@@ -94,6 +95,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(authenticator_routes(services.authenticators, guard))
     app.include_router(reauthentication_routes(services.reauthentication, guard))
     app.include_router(password_reset_routes(services.password_reset))
+    app.include_router(clearing_routes(services.two_factor.clearing))
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))
     app.include_router(import_routes(services.imports, services.clients))

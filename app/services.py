@@ -34,6 +34,7 @@ from app.tokens.announcements import Announcements
 from app.tokens.service import Tokens
 from app.two_factor.additions import Additions
 from app.two_factor.authenticators.service import AuthenticatorService
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.credentials import CredentialVerifier
 from app.two_factor.service import TwoFactor
 from app.two_factor.signed_challenges import ChallengeSigner
@@ -126,11 +127,21 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database, clock=clock, settings=settings, accounts=accounts, audit_log=audit_log, outbox=outbox
     )
     changes = CredentialChange(database=database, accounts=accounts, tokens=tokens, audit_log=audit_log, outbox=outbox)
+    clearing = TwoFactorClearing(
+        database=database,
+        clock=clock,
+        settings=settings,
+        accounts=accounts,
+        changes=changes,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
     verifier = CodeVerifier(
         database=database,
         settings=settings,
         secret_box=secret_box,
         accounts=accounts,
+        clearing=clearing,
         audit_log=audit_log,
         outbox=outbox,
     )
@@ -148,6 +159,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         signer=ChallengeSigner(settings.keys()),
         wrong_per_challenge=settings.wrong_codes_per_challenge,
         accounts=accounts,
+        clearing=clearing,
         audit_log=audit_log,
         outbox=outbox,
     )
@@ -171,6 +183,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         tokens=tokens,
         changes=changes,
         verifier=verifier,
+        clearing=clearing,
         additions=additions,
         audit_log=audit_log,
         outbox=outbox,
@@ -258,6 +271,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         clock=clock,
         foreign=foreign,
         password_reset=password_reset,
+        clearing=clearing,
         delivery=delivery,
         uses=(tokens.note_uses, clients.note_uses),
         announcements=(announcements.announce_ends,),

@@ -39,6 +39,7 @@ class SettingsRefused(Exception):
 
 class PasswordResetPolicy(StrEnum):
     CLEARS_TWO_FACTOR = "clears_two_factor"
+    CLEARS_TWO_FACTOR_LATER = "clears_two_factor_later"
     REQUIRES_SECOND_FACTOR = "requires_second_factor"
 
 
@@ -134,11 +135,16 @@ class Settings(BaseModel):
     passkey_login: bool = True
     """A passkey logs in alone; off: `/v1/login/passkey` is 404."""
     password_reset_policy: PasswordResetPolicy = PasswordResetPolicy.CLEARS_TWO_FACTOR
-    """What a password reset does to two-factor authentication: turns it off, or asks for its code."""
+    """What a password reset does to two-factor authentication: turns it off, turns it off later, or asks for its code;
+    [security](../explanation/security.md) compares them."""
     password_reset_link: str = "{public_url}/console/#/password-reset/{token}"
     """The template of the link in the mail."""
     password_reset_seconds: int = Field(default=1800, ge=1, le=86400)
     """The life of a reset link."""
+    two_factor_clearing_seconds: int = Field(default=259_200, ge=1, le=_LONGEST_SECONDS)
+    """With `clears_two_factor_later`: how long a reset waits before it turns two-factor authentication off."""
+    two_factor_clearing_pause_seconds: int = Field(default=604_800, ge=1, le=_LONGEST_SECONDS)
+    """How long no reset begins such a wait again, after one was cancelled by the link of a mail."""
     reserved_domains: bool = False
     """Take addresses below `.local` and `.test`, as in an intranet or a test."""
 

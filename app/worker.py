@@ -16,9 +16,11 @@ from app.kernel.refusal import Unavailable
 from app.mail.delivery import Delivery, outbox_state
 from app.observability.metrics import Gauge
 from app.password_reset.service import PasswordReset
+from app.two_factor.clearing.service import TwoFactorClearing
 
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
+_REMIND_SECONDS = 1.0
 _ANNOUNCE_SECONDS = 60.0
 _SWEEP_SECONDS = 60.0
 _MEASURE_SECONDS = 60.0
@@ -41,6 +43,7 @@ class Worker:
     clock: Clock
     foreign: ForeignPasswords
     password_reset: PasswordReset
+    clearing: TwoFactorClearing
     delivery: Delivery
     uses: Sequence[Work]
     """One of each module that writes uses a moment later."""
@@ -73,9 +76,10 @@ class Worker:
             await self._note_uses()
 
     async def work(self, stopping: asyncio.Event) -> None:
-        """Mail, announcements and sweeping, until told to stop."""
+        """Mail, reminders, announcements and sweeping, until told to stop."""
         await asyncio.gather(
             self._every(_MAIL_SECONDS, partial(self.send_mail, stopping), stopping),
+            self._every(_REMIND_SECONDS, self.clearing.send_reminders, stopping),
             self._every(_ANNOUNCE_SECONDS, self.announce, stopping),
             self._every(_SWEEP_SECONDS, self.sweep, stopping),
         )

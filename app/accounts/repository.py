@@ -95,6 +95,9 @@ class AccountRows:
     async def set_password(self, id: UUID, password_hash: str) -> None:
         await self.connection.execute(update(accounts).where(accounts.c.id == id).values(password_hash=password_hash))
 
+    async def void_password(self, id: UUID) -> None:
+        await self.connection.execute(update(accounts).where(accounts.c.id == id).values(password_hash=None))
+
     async def set_status(self, id: UUID, status: Status) -> bool:
         """False where it has this status already."""
         statement = update(accounts).where(accounts.c.id == id, accounts.c.status != status).values(status=status)

@@ -231,6 +231,10 @@ class Accounts:
         """Within a `CredentialChange`."""
         await AccountRows(connection).set_password(account.id, password_hash)
 
+    async def void_password(self, connection: Connection, account_id: UUID) -> None:
+        """Within a `CredentialChange`: the account needs a reset before anybody can log in by password."""
+        await AccountRows(connection).void_password(account_id)
+
     async def set_status(self, connection: Connection, account_id: UUID, status: Status) -> bool:
         """False where it has this status already. Disabling belongs into a `CredentialChange`."""
         return await AccountRows(connection).set_status(account_id, status)

@@ -14,6 +14,7 @@ from app.admin.schemas import (
     EVENT_LINES,
     AnyEvent,
     ChangeAccount,
+    ClearingCancelled,
     CreateAccount,
     PasswordResetSent,
     ResetTwoFactor,
@@ -25,7 +26,7 @@ from app.admin.schemas import (
 from app.admin.service import Admin
 from app.audit.domain import Event, EventFilter, EventType
 from app.authentication.domain import TwoFactorStatus
-from app.authentication.schemas import Account
+from app.authentication.schemas import Account, TwoFactor
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
 from app.clients.service import Clients
@@ -37,6 +38,7 @@ from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
 from app.tokens.schemas import AccountTokens, Revoked
+from app.two_factor.clearing.domain import NothingToCancel
 from app.two_factor.domain import LastAuthenticator
 
 _Dependency = Callable[..., Awaitable[Operator]]
@@ -153,6 +155,18 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         return TwoFactorReset.of(
             await admin.remove_authenticator(id, body.authenticator_id, body.reason, by, requester)
         )
+
+    @router.post(
+        "/accounts/{id}/2fa/clearing/cancel",
+        summary="Keep a person's two-factor authentication on",
+        responses=refuses(*_CLIENT, NotFound, NothingToCancel),
+    )
+    async def cancel_clearing_of_account(
+        by: By, id: UUID, body: WithReason, requester: FromRequester
+    ) -> ClearingCancelled:
+        """Ends the wait that a password reset began. The new password stays; the person is mailed."""
+        state = await admin.cancel_clearing(id, body.reason, by, requester)
+        return ClearingCancelled(two_factor=TwoFactor.of(state))
 
     @router.post(
         "/accounts/{id}/tokens/revoke", summary="Revoke a person's tokens", responses=refuses(*_CLIENT, NotFound)

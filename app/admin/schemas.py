@@ -71,6 +71,10 @@ class TwoFactorReset(ResponseModel):
         return cls(two_factor=TwoFactor.of(reset.two_factor), revoked=Revoked.of(reset.revoked))
 
 
+class ClearingCancelled(ResponseModel):
+    two_factor: TwoFactor
+
+
 class TokensRevoked(ResponseModel):
     revoked: Revoked
 

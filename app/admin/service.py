@@ -15,7 +15,7 @@ from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventFilter, EventType
 from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
-from app.authentication.domain import TWO_FACTOR_OFF
+from app.authentication.domain import TWO_FACTOR_OFF, TwoFactorState
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
@@ -161,6 +161,16 @@ class Admin:
             details = {**operator.as_details(), "reason": reason, "was_enabled": was_enabled}
             revoked = await change.end(Record(EventType.TWO_FACTOR_RESET, MailKind.TWO_FACTOR_RESET_BY_ADMIN, details))
         return TwoFactorReset(TWO_FACTOR_OFF, revoked)
+
+    async def cancel_clearing(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorState:
+        """2FA stays on, and so does the new password. Raises FieldError, NotFound, NothingToCancel."""
+        details, at = {"reason": read_reason(reason), **operator.as_details()}, self.clock.now()
+        async with self.database.transaction() as connection:
+            account = await self._lock(connection, id)
+            await self.two_factor.clearing.cancel_by_operator(
+                connection, account, requester, at, client_id=operator.client_id, **details
+            )
+            return state_of(await self.two_factor.factor_in(connection, id), at)
 
     async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> Revoked:
         """Raises FieldError, NotFound."""

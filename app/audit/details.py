@@ -15,6 +15,8 @@ MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "accounts": _COUNT | {"description": "How many accounts it concerned."},
     "amr": {"type": "array", "items": _TEXT, "description": "How the session is proved (RFC 8176)."},
     "authenticator_id": _ID,
+    "by": _TEXT | {"description": "What cancelled the wait: `proof`, `link` or `operator`."},
+    "clears_at": _TEXT | {"format": "date-time", "description": "When a right password turns two-factor off."},
     "epoch": {
         "type": ["integer", "null"],
         "description": "The account's epoch from now on: what has a smaller one is dead. Null: all that there is.",
@@ -51,6 +53,9 @@ DETAILS: Mapping[EventType, tuple[str, ...]] = {
     EventType.TWO_FACTOR_ENABLED: _CHANGE_BY_CALLER,
     EventType.TWO_FACTOR_DISABLED: _CHANGE_BY_CALLER,
     EventType.TWO_FACTOR_RESET: ("reason", "operator", "was_enabled", *_CHANGE),
+    EventType.TWO_FACTOR_CLEARING_STARTED: ("clears_at",),
+    EventType.TWO_FACTOR_CLEARING_CANCELLED: ("by", "reason", "operator", *_CHANGE),
+    EventType.TWO_FACTOR_CLEARED: _CHANGE,
     EventType.TWO_FACTOR_CODE_REFUSED: ("reason",),
     EventType.TWO_FACTOR_CREDENTIAL_REFUSED: ("reason",),
     EventType.AUTHENTICATOR_ADDED: ("authenticator_id", "kind"),

@@ -6,8 +6,9 @@ due, record the event, queue the mail. Nothing else in the service bumps an epoc
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.accounts.domain import Account
@@ -25,11 +26,12 @@ from app.tokens.service import Tokens
 
 @dataclass(frozen=True)
 class Record:
-    """What is recorded and mailed about a change. `details` say how and why, never a secret."""
+    """What is recorded and mailed about a change. `details` say how and why, never a secret; `facts` are the mail's."""
 
     event: EventType
     mail: MailKind | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Change:
         issued = await self.services.tokens.issue_session(
             self.connection, self.account, amr, authenticated_at, self.requester, self.at
         )
-        named = Record(record.event, record.mail, {"amr": list(amr), **record.details})
+        named = replace(record, details={"amr": list(amr), **record.details})
         await self._record(named, revoked)
         return issued, revoked
 
@@ -84,12 +86,13 @@ class Change:
                 to=self.account.address,
                 at=self.at,
                 requester=self.requester,
+                **record.facts,
             )
 
 
 @dataclass(frozen=True)
 class CredentialChange:
-    """Three ways to begin a change: by the caller's own token, by a mailed link, and by an operator."""
+    """How a change begins: by the caller's own token, by a mailed link or a password, and by an operator."""
 
     database: Database
     accounts: Accounts
@@ -108,10 +111,16 @@ class CredentialChange:
 
     @asynccontextmanager
     async def by_link(self, account: Account, requester: Requester, at: datetime) -> AsyncIterator[Change | None]:
-        """None where the account is no longer as it was read, so that the link is dead."""
+        """Or by a right password. None where the account is no longer as it was read, so that the link is dead."""
         async with self.database.transaction() as connection:
             bumped = await self.accounts.bump_epoch(connection, account.id, seen=account.epoch)
             yield Change(connection, bumped, requester, at, None, self) if bumped else None
+
+    @asynccontextmanager
+    async def by_lasting_link(self, account_id: UUID, requester: Requester, at: datetime) -> AsyncIterator[Change]:
+        """By a mailed link that outlives changes of the account, and is looked up again within. Raises NotFound."""
+        async with self.by_operator(account_id, requester, at, client_id=None) as change:
+            yield change
 
     @asynccontextmanager
     async def by_operator(

@@ -24,6 +24,7 @@ class TwoFactorState:
     enrollment_expires_at: datetime | None = None
     recovery_codes_remaining: int = 0
     methods: tuple[str, ...] = ()
+    clears_at: datetime | None = None
 
 
 TWO_FACTOR_OFF = TwoFactorState(TwoFactorStatus.DISABLED)

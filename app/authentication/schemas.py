@@ -19,6 +19,9 @@ class TwoFactor(ResponseModel):
     enrollment_expires_at: Timestamp | None = Field(examples=[None])
     recovery_codes_remaining: int = Field(examples=[10])
     methods: list[str] = Field(description="The kinds of authenticators that the account has.", examples=[["totp"]])
+    clears_at: Timestamp | None = Field(
+        description="From then on the next log-in turns it off, unless the clearing is cancelled.", examples=[None]
+    )
 
     @classmethod
     def of(cls, state: domain.TwoFactorState) -> Self:
@@ -29,6 +32,7 @@ class TwoFactor(ResponseModel):
             enrollment_expires_at=state.enrollment_expires_at,
             recovery_codes_remaining=state.recovery_codes_remaining,
             methods=[*state.methods],
+            clears_at=state.clears_at,
         )
 
 

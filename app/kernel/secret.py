@@ -18,6 +18,7 @@ class SecretKind(StrEnum):
     CHALLENGE = "tkc_"
     REGISTRATION = "tkw_"
     RESET = "tkr_"
+    CLEARING = "tkx_"
     CLIENT = "tki_"
 
 

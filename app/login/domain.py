@@ -14,6 +14,8 @@ class ChallengeIssued:
     created_at: datetime
     expires_in: int
     methods: tuple[str, ...]
+    clears_at: datetime | None
+    """When a password reset clears the second factor, unless a right code comes first."""
 
 
 class InvalidCredentials(NotAuthenticated):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
+from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel, Timestamp
 from app.kernel.refusal import FieldError
 from app.login import domain
 from app.two_factor.authenticators.schemas import CredentialIn, PublicKeyOut
@@ -28,11 +28,21 @@ class TwoFactorRequired(ResponseModel):
         description="What the account can prove its second factor by: `totp`, `webauthn`, `recovery_code`.",
         examples=[["totp", "recovery_code"]],
     )
+    clears_at: Timestamp | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=lambda at: at is None,
+        description="While a password reset waits to turn two-factor authentication off: when it does. Any right code "
+        "or credential cancels it.",
+        examples=["2026-11-30T12:00:00.000Z"],
+    )
 
     @classmethod
     def of(cls, issued: domain.ChallengeIssued) -> Self:
         return cls(
-            challenge=issued.secret.get_secret_value(), expires_in=issued.expires_in, methods=list(issued.methods)
+            challenge=issued.secret.get_secret_value(),
+            expires_in=issued.expires_in,
+            methods=list(issued.methods),
+            clears_at=issued.clears_at,
         )
 
 

@@ -72,6 +72,8 @@ class Login:
         account, factor = verification.account, verification.found
         if account is None or not verification.right:
             raise await self._refuse(account, requester, at)
+        while factor is not None and factor.is_due_to_clear(at):
+            account, factor = await self._clear(account, requester, at)
         if factor is None or not factor.is_enabled:
             async with self.database.transaction() as connection:
                 account = await self._note(connection, account, requester, at, forgiving=verification.attempt)
@@ -80,7 +82,7 @@ class Login:
             _logins.labels("granted", "password").inc()
             return Grant(issued, account, state_of(factor, at))
         if code is None:
-            return await self._ask_for_second_factor(account, verification, at)
+            return await self._ask_for_second_factor(account, factor, verification.attempt, at)
         async with self.database.autocommit() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, verification.attempt)
@@ -114,17 +116,29 @@ class Login:
                 raise ChallengeExpired from None
             raise wrong.at_login(attempts_remaining=min(left, wrong.members["attempts_remaining"])) from None
 
+    async def _clear(self, account: Account, requester: Requester, at: datetime) -> tuple[Account, SecondFactor | None]:
+        """A reset's wait is over, and the password is right: the account as it is without its second factor.
+
+        Whoever loses a race for it goes on with what the winner left. Raises AccountChanged.
+        """
+        cleared = await self.two_factor.clearing.clear(account, requester, at)
+        if cleared is not None:
+            return cleared, None
+        current, factor = await self.two_factor.holder_with(account.folded_address)
+        if current is None or current.id != account.id or current.password_hash != account.password_hash:
+            raise AccountChanged
+        return current, factor
+
     async def _ask_for_second_factor(
-        self, account: Account, verification: Verification[SecondFactor | None], at: datetime
+        self, account: Account, factor: SecondFactor, attempt: Attempt, at: datetime
     ) -> ChallengeIssued:
         life = self.settings.challenge_seconds
         async with self.database.transaction() as connection:
             secret = await self.two_factor.challenge(connection, account, at, at + timedelta(seconds=life))
-            await self.accounts.attempts.forgive(connection, verification.attempt)
+            await self.accounts.attempts.forgive(connection, attempt)
         _logins.labels("second_factor_asked", "password").inc()
-        factor = verification.found
-        methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else [])) if factor else ()
-        return ChallengeIssued(secret, at, life, methods)
+        methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else []))
+        return ChallengeIssued(secret, at, life, methods, factor.clears_at)
 
     async def _grant_by_code(
         self, account: Account, proof: Proof, challenge: Challenge | None, requester: Requester, at: datetime
@@ -236,7 +250,7 @@ class Login:
     ) -> Grant:
         """Raises AccountChanged, CounterStalled."""
         issued = await self.tokens.issue_session(connection, account, proof.amr, proved_at, requester, at)
-        factor = await self.credentials.spend(connection, account, proof, at)
+        factor = await self.credentials.spend(connection, account, proof, requester, at)
         await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", "passkey" if proof.amr == BY_PASSKEY else "credential").inc()
         return Grant(issued, account, state_of(factor, at))

@@ -27,6 +27,11 @@ class MailKind(StrEnum):
     TWO_FACTOR_DISABLED = "two_factor_disabled"
     TWO_FACTOR_RESET_BY_PASSWORD_RESET = "two_factor_reset_by_password_reset"
     TWO_FACTOR_RESET_BY_ADMIN = "two_factor_reset_by_admin"
+    TWO_FACTOR_CLEARING = "two_factor_clearing"
+    TWO_FACTOR_CLEARING_REMINDER = "two_factor_clearing_reminder"
+    TWO_FACTOR_CLEARING_DUE = "two_factor_clearing_due"
+    TWO_FACTOR_CLEARING_CANCELLED = "two_factor_clearing_cancelled"
+    TWO_FACTOR_CLEARED = "two_factor_cleared"
     AUTHENTICATOR_ADDED = "authenticator_added"
     AUTHENTICATOR_REPLACED = "authenticator_replaced"
     AUTHENTICATOR_REMOVED = "authenticator_removed"
@@ -40,9 +45,15 @@ class MailKind(StrEnum):
     WRONG_CODES_AT_SET_UP = "wrong_codes_at_set_up"
 
 
+ABOUT_CLEARING = frozenset(
+    {MailKind.TWO_FACTOR_CLEARING, MailKind.TWO_FACTOR_CLEARING_REMINDER, MailKind.TWO_FACTOR_CLEARING_DUE}
+)
+"""Their link cancels a clearing."""
 _FACTS: Mapping[MailKind, frozenset[str]] = {
     MailKind.PASSWORD_RESET: frozenset({"token", "minutes"}),
     MailKind.INVITATION: frozenset({"token", "minutes"}),
+    **dict.fromkeys(ABOUT_CLEARING, frozenset({"token", "clears_at"})),
+    MailKind.TWO_FACTOR_CLEARING_CANCELLED: frozenset({"by"}),
     MailKind.RECOVERY_CODE_USED: frozenset({"remaining"}),
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
     MailKind.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
@@ -59,7 +70,7 @@ def facts_of(kind: MailKind) -> frozenset[str]:
 
 def is_notice(kind: MailKind) -> bool:
     """Whether it only tells what happened: several may become one. A link in a mail is for that mail alone."""
-    return kind not in {MailKind.PASSWORD_RESET, MailKind.INVITATION}
+    return "token" not in facts_of(kind)
 
 
 @dataclass(frozen=True)

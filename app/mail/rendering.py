@@ -14,11 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from app.kernel.mail import check_mail_from
 from app.kernel.user_agent import describe
-from app.mail.domain import MailContext, MailKind
+from app.mail.domain import ABOUT_CLEARING, MailContext, MailKind
 from app.mail.headers import MAIL_POLICY
 
 _SPACES = re.compile(r" {2,}")
-_MOMENTS = frozenset({"created_at", "ends_at"})
+_MOMENTS = frozenset({"clears_at", "created_at", "ends_at"})
 
 _SUBJECTS: Mapping[MailKind, str] = {
     MailKind.PASSWORD_RESET: "Reset your {issuer} password",
@@ -27,6 +27,11 @@ _SUBJECTS: Mapping[MailKind, str] = {
     MailKind.TWO_FACTOR_DISABLED: "{issuer}: two-factor authentication was turned off",
     MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET: "{issuer}: a password reset turned two-factor authentication off",
     MailKind.TWO_FACTOR_RESET_BY_ADMIN: "{issuer}: an administrator turned two-factor authentication off",
+    MailKind.TWO_FACTOR_CLEARING: "{issuer}: a password reset is about to turn two-factor authentication off",
+    MailKind.TWO_FACTOR_CLEARING_REMINDER: "{issuer}: two-factor authentication goes off soon",
+    MailKind.TWO_FACTOR_CLEARING_DUE: "{issuer}: the next log-in turns two-factor authentication off",
+    MailKind.TWO_FACTOR_CLEARING_CANCELLED: "{issuer}: two-factor authentication stays on",
+    MailKind.TWO_FACTOR_CLEARED: "{issuer}: a log-in after a password reset turned two-factor authentication off",
     MailKind.AUTHENTICATOR_ADDED: "{issuer}: another authenticator was added",
     MailKind.AUTHENTICATOR_REPLACED: "{issuer}: your authenticator app was replaced",
     MailKind.AUTHENTICATOR_REMOVED: "{issuer}: an authenticator was removed",
@@ -75,6 +80,7 @@ class MailTemplates:
         sender = check_mail_from(mail_from)
         self._sender = Address(sender.display_name or self._issuer, addr_spec=sender.addr_spec)
         self._reset_link = reset_link.replace("{public_url}", public_url)
+        self._clearing_link = public_url + "/console/#/two-factor-clearing/{token}"
         self._public_url = one_line(public_url)
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -98,17 +104,18 @@ class MailTemplates:
         message["Message-ID"] = f"<{id.hex}@{self._sender.domain}>"
         # RFC 3834 §5: so that no out-of-office reply comes back.
         message["Auto-Submitted"] = "auto-generated"
-        variables = self._variables(context) | {"subject": message["Subject"]}
+        variables = self._variables(kind, context) | {"subject": message["Subject"]}
         message.set_content(self._templates.get_template(f"{kind}.txt").render(variables))
         message.add_alternative(self._templates.get_template(f"{kind}.html").render(variables), subtype="html")
         return message
 
-    def _variables(self, context: MailContext) -> dict[str, object]:
+    def _variables(self, kind: MailKind, context: MailContext) -> dict[str, object]:
         requester = context.requester
         facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in context.facts.items()}
         if "token" in facts:
             # Composed only now, so that whoever queued the mail need not know where the service is.
-            facts["link"] = self._reset_link.replace("{token}", str(facts.pop("token")))
+            link = self._clearing_link if kind in ABOUT_CLEARING else self._reset_link
+            facts["link"] = link.replace("{token}", str(facts.pop("token")))
         moments = {name: _written(datetime.fromisoformat(str(facts[name]))) for name in _MOMENTS & facts.keys()}
         # What every mail says comes last: no fact can take its place.
         return (

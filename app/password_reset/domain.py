@@ -12,6 +12,7 @@ from app.tokens.domain import Revoked
 
 class TwoFactorOutcome(StrEnum):
     DISABLED = "disabled"
+    CLEARING = "clearing"
     KEPT = "kept"
     NOT_ENABLED = "not_enabled"
 
@@ -45,6 +46,7 @@ class Foreseen(StrEnum):
     """What following a link would do to the second factor."""
 
     CLEARED = "cleared"
+    CLEARING = "clearing"
     KEPT = "kept"
     NOT_ENABLED = "not_enabled"
 
@@ -55,12 +57,14 @@ class Prospect:
 
     address: str
     two_factor: Foreseen
+    clears_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Completed:
     two_factor: TwoFactorOutcome
     revoked: Revoked
+    clears_at: datetime | None = None
 
 
 class ResetTokenInvalid(Gone):

@@ -3,8 +3,9 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
-from app.http.schemas import AddressIn, AddressOut, PasswordIn, RequestModel, ResponseModel
+from app.http.schemas import AddressIn, AddressOut, PasswordIn, RequestModel, ResponseModel, Timestamp
 from app.password_reset import domain
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import CodeIn
@@ -23,6 +24,16 @@ class ResetAsked(ResponseModel):
 ResetToken = Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["tkr_…"])]
 
 
+ClearsAt = Annotated[
+    Timestamp | SkipJsonSchema[None],
+    Field(
+        exclude_if=lambda at: at is None,
+        description="With `clearing`: from then on a log-in finds two-factor authentication off.",
+        examples=["2026-11-30T12:00:00.000Z"],
+    ),
+]
+
+
 class CheckReset(RequestModel):
     token: ResetToken
 
@@ -31,11 +42,12 @@ class ResetChecked(ResponseModel):
     """Whose link it is, and what a reset by it does to two-factor authentication."""
 
     email: AddressOut
-    two_factor: Literal["cleared", "kept", "not_enabled"] = Field(examples=["cleared"])
+    two_factor: Literal["cleared", "kept", "clearing", "not_enabled"] = Field(examples=["cleared"])
+    clears_at: ClearsAt = None
 
     @classmethod
     def of(cls, prospect: domain.Prospect) -> Self:
-        return cls(email=prospect.address, two_factor=prospect.two_factor.value)
+        return cls(email=prospect.address, two_factor=prospect.two_factor.value, clears_at=prospect.clears_at)
 
 
 class CompleteReset(RequestModel):
@@ -47,9 +59,14 @@ class CompleteReset(RequestModel):
 class ResetCompleted(ResponseModel):
     """No token is issued: log in with the new password."""
 
-    two_factor: Literal["disabled", "kept", "not_enabled"]
+    two_factor: Literal["disabled", "clearing", "kept", "not_enabled"]
+    clears_at: ClearsAt = None
     revoked: Revoked
 
     @classmethod
     def of(cls, completed: domain.Completed) -> Self:
-        return cls(two_factor=completed.two_factor.value, revoked=Revoked.of(completed.revoked))
+        return cls(
+            two_factor=completed.two_factor.value,
+            clears_at=completed.clears_at,
+            revoked=Revoked.of(completed.revoked),
+        )

@@ -12,7 +12,7 @@ from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
 from app.database.engine import Connection, Database
-from app.kernel.clock import Clock
+from app.kernel.clock import Clock, rfc3339
 from app.kernel.randomness import new_id
 from app.kernel.refusal import Unavailable
 from app.kernel.requester import Requester
@@ -166,16 +166,25 @@ class PasswordReset:
         at = self.clock.now()
         await self.accounts.attempts.take_request(requester, at)
         _, account, factor = await self._follow(digest_if(secret, SecretKind.RESET), at)
-        return Prospect(account.address, self._foreseen(factor))
+        foreseen = self._foreseen(factor, at)
+        if foreseen is not Foreseen.CLEARING:
+            return Prospect(account.address, foreseen)
+        return Prospect(account.address, foreseen, factor.clears_at or self.two_factor.clearing.end_from(at))
 
-    def _foreseen(self, factor: SecondFactor) -> Foreseen:
+    def _foreseen(self, factor: SecondFactor, at: datetime) -> Foreseen:
+        """Without a code."""
         if not factor.is_enabled:
             return Foreseen.NOT_ENABLED
-        clears = self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR
-        return Foreseen.CLEARED if clears else Foreseen.KEPT
+        match self.settings.password_reset_policy:
+            case PasswordResetPolicy.CLEARS_TWO_FACTOR:
+                return Foreseen.CLEARED
+            case PasswordResetPolicy.REQUIRES_SECOND_FACTOR:
+                return Foreseen.KEPT
+            case PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
+                return Foreseen.KEPT if factor.has_clearing_paused(at) else Foreseen.CLEARING
 
     async def complete(self, secret: str, new_password: SecretStr, code: str | None, requester: Requester) -> Completed:
-        """A new password by the link; everything older dies, and by default 2FA goes with it.
+        """A new password by the link; everything older dies. 2FA goes with it, stays, or waits to go: the policy says.
 
         Raises ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, RateLimited,
         Overloaded.
@@ -195,23 +204,37 @@ class PasswordReset:
             if change is None or not await ResetLinks(change.connection).spend(link.digest, at):
                 raise ResetTokenInvalid
             await self.accounts.set_password(change.connection, account, password_hash)
-            outcome = await self._settle_two_factor(change, proof)
+            outcome, clears_at = await self._settle_two_factor(change, factor, proof)
             await self.accounts.attempts.unlock(change.connection, account.folded_address)
-            cleared = outcome is TwoFactorOutcome.DISABLED
-            mail = MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else MailKind.PASSWORD_CHANGED
-            record = Record(EventType.PASSWORD_RESET_COMPLETED, mail, {"two_factor": outcome.value})
-            return Completed(outcome, await change.end(record))
+            revoked = await change.end(await self._record_of(change, outcome, clears_at))
+            return Completed(outcome, revoked, clears_at)
 
-    async def _settle_two_factor(self, change: Change, proof: Proof | None) -> TwoFactorOutcome:
-        """Raises AlreadySpent."""
+    async def _settle_two_factor(
+        self, change: Change, factor: SecondFactor, proof: Proof | None
+    ) -> tuple[TwoFactorOutcome, datetime | None]:
+        """And when a wait ends that goes on or begins. Raises AlreadySpent."""
         two_factor, account_id = self.two_factor, change.account.id
-        if proof is None:
-            # The link was followed under the epoch that was just bumped; 2FA can't go on or off without bumping it.
-            had_it = await two_factor.remove(change.connection, account_id)
-            return TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED
-        await two_factor.verifier.spend(change.connection, change.account, proof, change.requester, change.at)
-        await two_factor.verifier.forgive(change.connection, account_id)
-        return TwoFactorOutcome.KEPT
+        if proof is not None:
+            await two_factor.verifier.spend(change.connection, change.account, proof, change.requester, change.at)
+            await two_factor.verifier.forgive(change.connection, account_id)
+            return TwoFactorOutcome.KEPT, None
+        # The link was followed under the epoch that was just bumped; 2FA can't go on or off without bumping it.
+        if factor.is_enabled and self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
+            # A lock by wrong codes stays: whoever can read the mail must not win guesses by resetting again and again.
+            clears_at = await two_factor.clearing.begin(change)
+            return (TwoFactorOutcome.CLEARING if clears_at else TwoFactorOutcome.KEPT), clears_at
+        had_it = await two_factor.remove(change.connection, account_id)
+        return (TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED), None
+
+    async def _record_of(self, change: Change, outcome: TwoFactorOutcome, clears_at: datetime | None) -> Record:
+        event, details = EventType.PASSWORD_RESET_COMPLETED, {"two_factor": outcome.value}
+        if clears_at is not None:
+            link = await self.two_factor.clearing.new_link(change.connection, change.account.id)
+            facts = {"token": link, "clears_at": rfc3339(clears_at)}
+            return Record(event, MailKind.TWO_FACTOR_CLEARING, details, facts)
+        cleared = outcome is TwoFactorOutcome.DISABLED
+        mail = MailKind.TWO_FACTOR_RESET_BY_PASSWORD_RESET if cleared else MailKind.PASSWORD_CHANGED
+        return Record(event, mail, details)
 
     async def _follow(self, found: bytes | None, at: datetime) -> tuple[ResetLink, Account, SecondFactor]:
         if found is None:
@@ -227,9 +250,10 @@ class PasswordReset:
         self, account: Account, factor: SecondFactor, code: str | None, requester: Requester, at: datetime
     ) -> Proof | None:
         """None where the policy asks for none."""
-        if self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR:
+        policy = self.settings.password_reset_policy
+        if policy is PasswordResetPolicy.CLEARS_TWO_FACTOR or not factor.is_enabled:
             return None
-        if not factor.is_enabled:
+        if code is None and policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
             return None
         if code is None:
             raise SecondFactorRequired

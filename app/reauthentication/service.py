@@ -82,7 +82,7 @@ class Reauthentication:
             self.credentials.refusing_clones(account, proof, requester, at),
             self._locked(caller) as connection,
         ):
-            factor = await self.credentials.spend(connection, account, proof, at)
+            factor = await self.credentials.spend(connection, account, proof, requester, at)
             return await self._grant(connection, caller, factor, amr, requester, at)
 
     @asynccontextmanager

@@ -25,6 +25,7 @@ from app.mail.service import Outbox
 from app.two_factor import webauthn
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import Credential, InvalidCredential, MethodNotAvailable, ProofByCredential, SecondFactor
 from app.two_factor.repository import Credentials, Registrations, SecondFactors, SpentChallenges
 from app.two_factor.signed_challenges import ChallengeSigner
@@ -55,6 +56,7 @@ class CredentialVerifier:
     signer: ChallengeSigner
     wrong_per_challenge: int
     accounts: Accounts
+    clearing: TwoFactorClearing
     audit_log: AuditLog
     outbox: Outbox
 
@@ -145,9 +147,12 @@ class CredentialVerifier:
         return found
 
     async def spend(
-        self, connection: Connection, account: Account, proof: ProofByCredential, at: datetime
+        self, connection: Connection, account: Account, proof: ProofByCredential, requester: Requester, at: datetime
     ) -> SecondFactor:
-        """In the transaction that grants what the proof bought; the factor as it is then. Raises CounterStalled."""
+        """In the transaction that grants what the proof bought; the factor as it is then. Cancels a clearing.
+
+        Raises CounterStalled.
+        """
         advanced = await Credentials(connection).advance(
             proof.authenticator_id, account.id, proof.sign_count, at, backed_up=proof.backed_up
         )
@@ -155,7 +160,8 @@ class CredentialVerifier:
             raise CounterStalled
         rows = SecondFactors(connection)
         await rows.note_use(account.id, at)
-        return await rows.of(account.id)
+        factor = await rows.of(account.id)
+        return await self.clearing.cancel_by_proof(connection, account, factor, requester, at)
 
     @asynccontextmanager
     async def refusing_clones(

@@ -77,6 +77,9 @@ class SecondFactor:
     devices: tuple[TotpDevice, ...] = ()
     credentials: int = 0
     recovery_codes_remaining: int = 0
+    clears_at: datetime | None = None
+    """Until then a password reset waits to turn it off; from then on the next right password does."""
+    clearing_paused_until: datetime | None = None
 
     @property
     def is_enabled(self) -> bool:
@@ -85,6 +88,12 @@ class SecondFactor:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         return (*([Kind.TOTP] if self.devices else []), *([Kind.WEBAUTHN] if self.credentials else []))
+
+    def is_due_to_clear(self, at: datetime) -> bool:
+        return self.clears_at is not None and self.clears_at <= at
+
+    def has_clearing_paused(self, at: datetime) -> bool:
+        return self.clearing_paused_until is not None and self.clearing_paused_until > at
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ def state_of(factor: SecondFactor | None, at: datetime) -> TwoFactorState:
         enrollment_expires_at=pending_until,
         recovery_codes_remaining=factor.recovery_codes_remaining,
         methods=factor.kinds,
+        clears_at=factor.clears_at,
     )
 
 

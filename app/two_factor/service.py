@@ -39,6 +39,7 @@ from app.two_factor import qr, totp
 from app.two_factor.additions import Additions, Proved
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import (
     APP_NAME,
     MOST_OF,
@@ -75,6 +76,7 @@ class TwoFactor:
     tokens: Tokens
     changes: CredentialChange
     verifier: CodeVerifier
+    clearing: TwoFactorClearing
     additions: Additions
     audit_log: AuditLog
     outbox: Outbox

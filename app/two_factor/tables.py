@@ -40,6 +40,8 @@ factor_accounts = Table(
     # The WebAuthn user id: random, so that a key or a passkey tells nothing about the account.
     Column("user_handle", LargeBinary),
     Column("had_credential", Boolean, nullable=False, server_default=false()),
+    # Until then no reset begins to clear the second factor: a link of a mail cancelled the one before.
+    Column("clearing_paused_until", DateTime(timezone=True)),
     UniqueConstraint("user_handle"),
     CheckConstraint("octet_length(user_handle) = 32", name="user_handle"),
 )
@@ -121,6 +123,27 @@ recovery_codes = Table(
     PrimaryKeyConstraint("account_id", "digest"),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
 )
+clearings = Table(
+    "two_factor_clearings",
+    metadata,
+    # A reset that clears the second factor later, while it waits: whatever ends the wait removes the row.
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("clears_at", DateTime(timezone=True), nullable=False),
+    Column("next_mail_at", DateTime(timezone=True)),
+    # Who followed the reset link.
+    Column("ip", Text),
+    Column("user_agent", Text),
+    Index("two_factor_clearings_next_mail_at_idx", "next_mail_at"),
+)
+clearing_links = Table(
+    "two_factor_clearing_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("two_factor_clearings.account_id", ondelete="CASCADE"), nullable=False),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+    Index("two_factor_clearing_links_account_id_idx", "account_id"),
+)
 code_attempts = Table(
     "code_attempts",
     metadata,
@@ -164,6 +187,7 @@ WITH_SECOND_FACTOR = (
         enrollments,
         (enrollments.c.account_id == accounts.c.id) & ENROLLMENT_LIVES,
     )
+    .outerjoin(clearings, clearings.c.account_id == accounts.c.id)
     .join(_devices, true())
 )
 """Accounts, each with its SECOND_FACTOR."""
@@ -175,6 +199,8 @@ SECOND_FACTOR = (
     enrollments.c.expires_at.label("enrollment_expires_at"),
     *_devices.c,
     _remaining.label("recovery_codes_remaining"),
+    clearings.c.clears_at,
+    factor_accounts.c.clearing_paused_until,
 )
 
 sealed_secrets = union_all(

@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.two_factor import totp
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import (
     Proof,
     ProofByRecoveryCode,
@@ -50,6 +51,7 @@ class CodeVerifier:
     settings: Settings
     secret_box: SecretBox
     accounts: Accounts
+    clearing: TwoFactorClearing
     audit_log: AuditLog
     outbox: Outbox
 
@@ -155,7 +157,10 @@ class CodeVerifier:
     async def spend(
         self, connection: Connection, account: Account, proof: Proof, requester: Requester, at: datetime
     ) -> SecondFactor:
-        """In the transaction that gives out what the code bought; the factor as it is then. Raises AlreadySpent."""
+        """In the transaction that gives out what the code bought; the factor as it is then. Cancels a clearing.
+
+        Raises AlreadySpent.
+        """
         if isinstance(proof, ProofByStep):
             factor = await Authenticators(connection).spend_step(account.id, proof.device_id, proof.step, at)
         else:
@@ -165,7 +170,7 @@ class CodeVerifier:
         if isinstance(proof, ProofByRecoveryCode):
             left = factor.recovery_codes_remaining
             await self._tell_of_recovery_code(connection, account, left, requester, at)
-        return factor
+        return await self.clearing.cancel_by_proof(connection, account, factor, requester, at)
 
     async def _tell_of_recovery_code(
         self, connection: Connection, account: Account, remaining: int, requester: Requester, at: datetime

@@ -83,6 +83,7 @@ async def test_an_account_with_a_password_can_log_in(api: httpx.AsyncClient, ope
             "enrollment_expires_at": None,
             "recovery_codes_remaining": 0,
             "methods": [],
+            "clears_at": None,
         },
     }
     assert (await log_in(api)).status_code == 200

@@ -96,6 +96,7 @@ def test_a_secret_is_its_kind_and_256_bits() -> None:
         SecretKind.CHALLENGE: "tkc_",
         SecretKind.REGISTRATION: "tkw_",
         SecretKind.RESET: "tkr_",
+        SecretKind.CLEARING: "tkx_",
         SecretKind.CLIENT: "tki_",
     }
     for kind in SecretKind:

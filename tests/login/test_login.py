@@ -81,6 +81,7 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
             "enrollment_expires_at": None,
             "recovery_codes_remaining": 0,
             "methods": [],
+            "clears_at": None,
         },
     }
 

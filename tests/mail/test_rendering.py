@@ -14,11 +14,12 @@ from jinja2 import UndefinedError
 
 from app.kernel.randomness import new_id
 from app.kernel.requester import NO_REQUESTER, Requester
-from app.mail.domain import MailContext, MailKind, facts_of, wait_before_retry
+from app.mail.domain import ABOUT_CLEARING, MailContext, MailKind, facts_of, wait_before_retry
 from app.mail.rendering import MailTemplates
 
 TOKEN = "tkr_" + "s" * 43
 LINK = f"https://id.example.com/console/#/password-reset/{TOKEN}"
+CANCEL_LINK = f"https://id.example.com/console/#/two-factor-clearing/{TOKEN}"
 FACTS: dict[str, object] = {
     "token": TOKEN,
     "minutes": 30,
@@ -27,6 +28,8 @@ FACTS: dict[str, object] = {
     "count": 10,
     "created_at": "2026-02-06T12:30:00.000Z",
     "ends_at": "2026-03-08T12:30:00.000Z",
+    "clears_at": "2026-03-04T12:30:00.000Z",
+    "by": "link",
 }
 AT = datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
@@ -85,6 +88,8 @@ def test_only_a_mail_with_a_link_carries_a_secret(kind: MailKind) -> None:
 
     for subtype in ("plain", "html"):
         assert (LINK in body(message, subtype)) == (kind in {MailKind.PASSWORD_RESET, MailKind.INVITATION})
+        assert (CANCEL_LINK in body(message, subtype)) == (kind in ABOUT_CLEARING)
+        assert (TOKEN in body(message, subtype)) == ("token" in facts_of(kind))
     assert "tkr_" not in str(message["Subject"])
 
 
@@ -186,6 +191,21 @@ def test_a_link_leads_where_the_sending_process_says() -> None:
     )
     message = mails.render(MailKind.PASSWORD_RESET, a_context(MailKind.PASSWORD_RESET), id=new_id())
     assert f"https://id.example.net/new-password?t={TOKEN}" in body(message, "plain")
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_a_mail_about_a_clearing_says_when_and_who_cancelled(subtype: str) -> None:
+    kind = MailKind.TWO_FACTOR_CLEARING
+    assert "goes off on 04 March 2026, 12:30:00 UTC" in body(
+        TEMPLATES.render(kind, a_context(kind), id=new_id()), subtype
+    )
+    kind = MailKind.TWO_FACTOR_CLEARING_CANCELLED
+    for by, words in (
+        ("link", "no longer works"),
+        ("operator", "by an administrator."),
+        ("proof", "with your second factor."),
+    ):
+        assert words in body(TEMPLATES.render(kind, a_context(kind, by=by), id=new_id()), subtype)
 
 
 def test_a_mail_of_an_earlier_release_keeps_its_link() -> None:

@@ -38,6 +38,7 @@ DISABLED: dict[str, Any] = {
     "enrollment_expires_at": None,
     "recovery_codes_remaining": 0,
     "methods": [],
+    "clears_at": None,
 }
 
 

@@ -20,6 +20,7 @@ from app.two_factor.tables import (
     SECOND_FACTOR,
     WITH_SECOND_FACTOR,
     authenticators,
+    clearings,
     enrollments,
     factor_accounts,
     recovery_codes,
@@ -44,6 +45,8 @@ def second_factor_of(row: Row[*tuple[Any, ...]] | Record) -> SecondFactor:
         devices=tuple(TotpDevice(*device) for device in devices),
         credentials=row.credentials,
         recovery_codes_remaining=row.recovery_codes_remaining,
+        clears_at=row.clears_at,
+        clearing_paused_until=row.clearing_paused_until,
     )
 
 
@@ -71,6 +74,7 @@ class SecondFactors:
 
     async def turn_off(self, account_id: UUID) -> bool:
         """Every authenticator, enrollment and recovery code, without residue; whether it was on."""
+        await self.connection.execute(delete(clearings).where(clearings.c.account_id == account_id))
         await self.connection.execute(delete(enrollments).where(enrollments.c.account_id == account_id))
         await self.connection.execute(delete(authenticators).where(authenticators.c.account_id == account_id))
         await self.connection.execute(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.database.engine import Connection
 from app.two_factor.domain import Kind
-from app.two_factor.tables import authenticators, enrollments, factor_accounts, recovery_codes
+from app.two_factor.tables import authenticators, clearings, enrollments, factor_accounts, recovery_codes
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class AuthenticatorTransfers:
 
     async def remove_all(self, account_ids: Sequence[UUID]) -> None:
         """In the transaction that has changed the accounts' rows."""
+        await self.connection.execute(delete(clearings).where(clearings.c.account_id.in_(account_ids)))
         await self.connection.execute(delete(enrollments).where(enrollments.c.account_id.in_(account_ids)))
         await self.connection.execute(delete(authenticators).where(authenticators.c.account_id.in_(account_ids)))
         await self.connection.execute(delete(recovery_codes).where(recovery_codes.c.account_id.in_(account_ids)))
