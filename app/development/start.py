@@ -35,6 +35,8 @@ from app.services import build_services
 from app.settings import Settings, load_settings, new_key
 
 HOST = "127.0.0.1"
+# Browsers use passkeys under a name alone, never under an IP address.
+NAME = "localhost"
 DEMO_ADDRESS = "demo@example.com"
 _MAILBOX = "/mailbox/"
 _KEPT = "kept.json"
@@ -107,12 +109,13 @@ def _develop(
     if url is None:
         postgres = running.enter_context(EmbeddedPostgres(folder / kept.postgres))
         url = SecretStr(postgres.url)
-    address = f"http://{HOST}:{listening.getsockname()[1]}"
+    port = listening.getsockname()[1]
+    address = f"http://{NAME}:{port}"
     settings = configured.model_copy(
         update={
             "database_url": url,
             "secret_keys": (*configured.secret_keys, SecretStr(kept.secret_key)),
-            "public_url": configured.public_url if "public_url" in configured.model_fields_set else address,
+            **_own_place(configured, address, f"http://{HOST}:{port}"),
             "console": True,
             "docs": True,
             "metrics": True,
@@ -134,6 +137,13 @@ def _develop(
     # Postgres has its own time to stop.
     cancel_forced_exit()
     return code
+
+
+def _own_place(configured: Settings, *addresses: str) -> dict[str, object]:
+    """What mails link to, and which pages may use security keys, unless the settings say."""
+    if "public_url" in configured.model_fields_set:
+        return {}
+    return {"public_url": addresses[0], "webauthn_origins": configured.webauthn_origins or addresses}
 
 
 async def _prepare(settings: Settings, kept: Kept) -> str | None:

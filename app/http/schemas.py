@@ -78,6 +78,9 @@ class Problem(BaseModel):
         "the device is ahead of us.",
     )
     server_time: Timestamp | SkipJsonSchema[None] = Field(default=None, description="With `clock_skew_seconds`.")
+    max_age: int | SkipJsonSchema[None] = Field(
+        default=None, description="With `reauthentication_required`: how old a proof may be, in seconds."
+    )
     error: str | SkipJsonSchema[None] = Field(
         default=None, description="At `/v1/introspect` and `/v1/revoke`: RFC 6749 §5.2."
     )

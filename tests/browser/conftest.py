@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.console import Console, Person
 from tests.browser.service import Service
+from tests.browser.virtual_key import VirtualKey
 from tests.support.marks import PATIENCE, missing
 from tests.support.postgres import Server
 from tests.support.service import environment, free_port, output_of, over, running, wait_until_ready
@@ -37,9 +38,10 @@ def service(postgres: Server) -> Iterator[Service]:
     # Every test comes from the same address, and together they log in more often than one person would.
     settings = {"TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "10000", "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1"}
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    settings["TWOKEYS_PUBLIC_URL"] = address
-    env = {key: value for key, value in over(url, **settings).items() if key != "TWOKEYS_MAIL"}
+    # As `twokeys dev` prints it: browsers use no passkeys under an IP address.
+    address = f"http://localhost:{port}"
+    left_out = {"TWOKEYS_MAIL", "TWOKEYS_PUBLIC_URL"}
+    env = {key: value for key, value in over(url, **settings).items() if key not in left_out}
     options = ["--port", str(port), "--data", "data", "--use-database-url"]
     with running("dev", *options, env=env, cwd=home) as process:
         wait_until_ready(address, process, home)
@@ -76,6 +78,12 @@ def console(service: Service, window: BrowserContext) -> Iterator[Console]:
     made = Console(window.new_page(), service.address)
     yield made
     made.assert_no_script_failed()
+
+
+@pytest.fixture
+def key(console: Console) -> VirtualKey:
+    """What the device of the console has: a screen lock that keeps passkeys."""
+    return VirtualKey.plugged_into(console.page)
 
 
 @pytest.fixture

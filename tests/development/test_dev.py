@@ -75,7 +75,7 @@ def test_a_reset_mail_lands_in_the_mailbox(home: Path) -> None:
         while not (mails := httpx.get(f"{address}/mailbox/mails").json()):
             assert time.monotonic() < deadline, output_of(home)
             time.sleep(0.05)
-        assert f"{address}/console/#/password-reset/tkr_" in mails[0]["text"]
+        assert f"http://localhost:{port}/console/#/password-reset/tkr_" in mails[0]["text"]
         assert (home / ".twokeys" / "kept.json").stat().st_mode & 0o077 == 0
         process.send_signal(signal.SIGINT)
         assert process.wait(15) == 0, output_of(home)

@@ -9,20 +9,41 @@ const PATIENCE_IN_MILLISECONDS = 20_000;
 
 /** @type {(how: { afterUnansweredChange: boolean }) => void} */
 let whenSessionIsLost = () => {};
+/** @type {(problem: Problem) => Promise<boolean>} */
+let whenProofIsOld = async () => false;
 /** Hands in what happens when the server no longer knows our token. @param {typeof whenSessionIsLost} listener */
 export function onSessionLost(listener) {
   whenSessionIsLost = listener;
 }
 
+/** Hands in who asks for a new proof, and resolves to whether there is one now.
+ * @param {typeof whenProofIsOld} listener */
+export function onProofTooOld(listener) {
+  whenProofIsOld = listener;
+}
+
 // A change that got no answer may have been made all the same; if our token is dead afterwards, it probably was.
 let unansweredChange = false;
 
+/** @typedef {{ body?: object, token?: string | null, cache?: RequestCache }} CallOptions */
+
 /**
- * @param {string} method @param {string} path
- * @param {{ body?: object, token?: string | null, cache?: RequestCache }} [options]
+ * A call that needs a newer proof goes on as soon as the person has given it.
+ * @param {string} method @param {string} path @param {CallOptions} [options]
  * @returns {Promise<any>} each function below states the type of its answer
  */
-async function call(method, path, { body, token = session.token, cache = "no-store" } = {}) {
+async function call(method, path, options) {
+  try {
+    return await send(method, path, options);
+  } catch (problem) {
+    const asks = problem instanceof Problem && problem.code === "reauthentication_required";
+    if (!asks || !await whenProofIsOld(problem)) throw problem;
+    return send(method, path, options);
+  }
+}
+
+/** @param {string} method @param {string} path @param {CallOptions} [options] @returns {Promise<any>} */
+async function send(method, path, { body, token = session.token, cache = "no-store" } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -77,6 +98,12 @@ function holding(answer) {
   return answer;
 }
 
+/** @param {import("./types.js").Grant} grant */
+function begun(grant) {
+  session.begin(grant);
+  return grant;
+}
+
 /** @param {Record<string, string | number | null>} parameters */
 function query(parameters) {
   const present = Object.entries(parameters).filter(([, value]) => value !== null);
@@ -95,9 +122,20 @@ export const api = {
   },
   /** @param {string} challenge @param {string} code @returns {Promise<import("./types.js").Grant>} */
   async logInWithCode(challenge, code) {
-    const grant = await call("POST", "/login/two-factor", { body: { challenge, code }, token: null });
-    session.begin(grant);
-    return grant;
+    return begun(await call("POST", "/login/two-factor", { body: { challenge, code }, token: null }));
+  },
+  /** @param {string} challenge @returns {Promise<import("./types.js").RequestOptions>} */
+  secondStepOptions: (challenge) =>
+    call("POST", "/login/two-factor/options", { body: { challenge }, token: null }),
+  /** @param {string} challenge @param {object} credential @returns {Promise<import("./types.js").Grant>} */
+  async logInWithCredential(challenge, credential) {
+    return begun(await call("POST", "/login/two-factor", { body: { challenge, credential }, token: null }));
+  },
+  /** @returns {Promise<import("./types.js").AssertionRequest>} */
+  passkeyOptions: () => call("POST", "/login/passkey/options", { body: {}, token: null }),
+  /** @param {string} challenge @param {object} credential @returns {Promise<import("./types.js").Grant>} */
+  async logInByPasskey(challenge, credential) {
+    return begun(await call("POST", "/login/passkey", { body: { challenge, credential }, token: null }));
   },
   async logOut() {
     const token = session.token;
@@ -126,8 +164,32 @@ export const api = {
   changePassword: async (currentPassword, newPassword) => holding(
     await call("POST", "/me/password", { body: { current_password: currentPassword, new_password: newPassword } })),
 
-  /** @param {string} password @returns {Promise<import("./types.js").Enrollment>} */
-  startEnrollment: (password) => call("POST", "/me/2fa/enrollment", { body: { password } }),
+  /** @returns {Promise<import("./types.js").TwoFactor>} */
+  twoFactor: () => call("GET", "/me/2fa"),
+  /** @returns {Promise<import("./types.js").AssertionRequest>} */
+  reauthenticationOptions: () => call("POST", "/me/reauthenticate/options", { body: {} }),
+  /** @param {{ password: string } | { code: string } | { challenge: string, credential: object }} proof
+   * @returns {Promise<import("./types.js").Reauthenticated>} */
+  reauthenticate: async (proof) => holding(await call("POST", "/me/reauthenticate", { body: proof })),
+
+  /** @returns {Promise<import("./types.js").AuthenticatorList>} */
+  authenticators: () => call("GET", "/me/2fa/authenticators"),
+  /** @param {string} id @param {string} name @returns {Promise<import("./types.js").Authenticator>} */
+  renameAuthenticator: (id, name) => call("PATCH", `/me/2fa/authenticators/${id}`, { body: { name } }),
+  /** @param {string} id @param {string} password @returns {Promise<import("./types.js").Removed>} */
+  removeAuthenticator: async (id, password) =>
+    holding(await call("POST", `/me/2fa/authenticators/${id}/remove`, { body: { password } })),
+  /** @param {string} password @param {string} name @param {boolean} passkey
+   * @returns {Promise<import("./types.js").RegistrationRequest>} */
+  startRegistration: (password, name, passkey) =>
+    call("POST", "/me/2fa/webauthn/options", { body: { password, name, passkey } }),
+  /** @param {string} registration @param {object} credential @returns {Promise<import("./types.js").Confirmed>} */
+  register: async (registration, credential) =>
+    holding(await call("POST", "/me/2fa/webauthn", { body: { registration, credential } })),
+
+  /** @param {string} password @param {{ name?: string, additional?: boolean, replaces?: string }} [more]
+   * @returns {Promise<import("./types.js").Enrollment>} */
+  startEnrollment: (password, more = {}) => call("POST", "/me/2fa/enrollment", { body: { password, ...more } }),
   cancelEnrollment: () => call("DELETE", "/me/2fa/enrollment"),
   /** @param {string} code @param {string} enrollment_id @returns {Promise<import("./types.js").Confirmed>} */
   confirmTwoFactor: async (code, enrollment_id) =>

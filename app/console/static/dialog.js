@@ -1,8 +1,10 @@
 // @ts-check
-// A question before something that cannot be undone.
+// A question over the view: before something that cannot be undone, or for a proof that the view needs.
 
 import { element, freshId } from "./dom.js";
 import { words } from "./words.js";
+
+/** @typedef {import("./types.js").Children} Children */
 
 /** @type {(yes: boolean) => void} */
 let close = () => {};
@@ -11,21 +13,16 @@ let close = () => {};
 export const dismissDialog = () => close(false);
 
 /**
- * Resolves to true only for the named act.
- * @param {{ title: string, consequence: string, act: string, extra?: import("./types.js").Children }} question
+ * Resolves to what `content` closes it with; Escape cancels.
+ * @param {string} title @param {(close: (yes: boolean) => void) => Children} content
  * @returns {Promise<boolean>}
  */
-export function confirmed({ title, consequence, act, extra = null }) {
+export function asked(title, content) {
   return new Promise((resolve) => {
     const heading = freshId("dialog");
     const dialog = element("dialog", { "aria-labelledby": heading, oncancel: () => close(false) },
       element("h2", { id: heading }, title),
-      element("p", {}, consequence),
-      extra,
-      element("div", { class: "actions" },
-        element("button", { type: "button", class: "danger", onclick: () => close(true) }, act),
-        element("button", { type: "button", class: "secondary", autofocus: true, onclick: () => close(false) },
-          words.cancel)));
+      content((yes) => close(yes)));
     close = (yes) => {
       close = () => {};
       dialog.close();
@@ -35,4 +32,19 @@ export function confirmed({ title, consequence, act, extra = null }) {
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/**
+ * Resolves to true only for the named act.
+ * @param {{ title: string, consequence: string, act: string, extra?: Children }} question
+ */
+export function confirmed({ title, consequence, act, extra = null }) {
+  return asked(title, (finish) => [
+    element("p", {}, consequence),
+    extra,
+    element("div", { class: "actions" },
+      element("button", { type: "button", class: "danger", onclick: () => finish(true) }, act),
+      element("button", { type: "button", class: "secondary", autofocus: true, onclick: () => finish(false) },
+        words.cancel)),
+  ]);
 }

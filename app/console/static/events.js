@@ -19,6 +19,12 @@ const LOOKS = {
   "two_factor.clearing_cancelled": ["shield", "good"],
   "two_factor.cleared": ["shield", "odd"],
   "two_factor.code_refused": ["warning", "odd"],
+  "two_factor.credential_refused": ["warning", "odd"],
+  "authenticator.added": ["shield", "good"],
+  "authenticator.replaced": ["shield", "plain"],
+  "authenticator.removed": ["shield", "odd"],
+  "authenticator.renamed": ["shield", "plain"],
+  "authenticator.clone_suspected": ["stop", "odd"],
   "recovery_code.used": ["key", "odd"],
   "recovery_codes.replaced": ["key", "plain"],
   "password.refused": ["warning", "odd"],
@@ -27,23 +33,27 @@ const LOOKS = {
   "password_reset.requested": ["mail", "odd"],
   "password_reset.completed": ["lock", "odd"],
   "token.created": ["key", "plain"],
+  "token.renamed": ["key", "plain"],
   "token.revoked": ["key", "plain"],
   "tokens.revoked": ["key", "plain"],
   "account.created": ["person", "plain"],
   "account.updated": ["person", "plain"],
   "account.disabled": ["stop", "odd"],
   "account.enabled": ["person", "good"],
+  "account.unlocked": ["person", "good"],
   "account.deleted": ["stop", "odd"],
 };
 
 /** Changes that replace the session that makes them: it is counted among what they ended, and nobody was logged out. */
-const REPLACING = new Set(["two_factor.enabled", "two_factor.disabled", "password.changed"]);
+const REPLACING = new Set([
+  "two_factor.enabled", "two_factor.disabled", "authenticator.replaced", "authenticator.removed", "password.changed",
+]);
 
 /** @param {Event} event */
 export function eventInWords({ type, details }) {
   const [picture, tone] = Object.hasOwn(LOOKS, type) ? LOOKS[type] ?? ["info", "plain"] : ["info", "plain"];
   const say = Object.hasOwn(words.events, type) ? words.events[type] : undefined;
-  const replaced = REPLACING.has(type) && !/reset/.test(details.reason ?? "");
+  const replaced = REPLACING.has(type) && !details.client_id && !/reset/.test(details.reason ?? "");
   const revoked = replaced ? others(details.revoked) : details.revoked;
   const ended = revoked && words.whatEnded(revoked) ? words.activityView.ended(revoked) : null;
   return { picture, tone, words: say?.(details) ?? type, ended };

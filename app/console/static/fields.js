@@ -89,6 +89,12 @@ export const passwordField = (more = {}) => field({
 /** The password once more, before a change. @param {FieldParts} [more] */
 export const passwordAgain = (more = {}) => passwordField({ hint: words.form.toBeSure, "data-first": true, ...more });
 
+/** What an authenticator is called. @param {FieldParts} [more] */
+export const nameField = (more = {}) => field({
+  name: "name", label: words.form.name, wanted: words.form.nameWanted, hint: words.form.nameHint, maxlength: "64",
+  autocomplete: "off", sent: (value) => value.trim(), ...more,
+});
+
 /**
  * Six digits, however they were grouped when pasted. `otherwise` is called with a recovery code that was pasted here,
  * which as a wrong code would cost an attempt.

@@ -18,6 +18,8 @@ const FIELDS = {
   invalid_code: ["code"], second_factor_required: ["code"],
 };
 const WORTH_ANOTHER_TRY = ["no_answer", "unavailable", "overloaded", "unexpected"];
+/** Somebody changed their mind: nothing has gone wrong. */
+const CALM = ["credential_cancelled", "reauthentication_required"];
 const RETYPED = ["wrong_password", "invalid_credentials", "invalid_code"];
 
 /**
@@ -90,7 +92,8 @@ export function form({
     } else if (WORTH_ANOTHER_TRY.includes(problem.code)) {
       status.append(failure(explain(problem), () => void send()));
     } else {
-      status.append(notice("danger", element("p", {}, explain(problem, reason(problem)))));
+      const tone = CALM.includes(problem.code) ? "info" : "danger";
+      status.append(notice(tone, element("p", {}, explain(problem, reason(problem)))));
     }
   }
 

@@ -1,15 +1,21 @@
 // @ts-check
 // Where everything starts: the settings, and which view belongs to which address.
 
+import { onProofTooOld } from "./api.js";
 import { loadConfig } from "./config.js";
 import { element, failure } from "./dom.js";
 import { explain } from "./explain.js";
 import { Problem } from "./problem.js";
+import { proveAgain } from "./reauthentication.js";
 import { startRouter } from "./router.js";
 import { language, words } from "./words.js";
 import * as activity from "./views/activity.js";
+import * as addApp from "./views/add-app.js";
+import * as addPasskey from "./views/add-passkey.js";
+import * as addSecurityKey from "./views/add-security-key.js";
 import * as authenticationMethods from "./views/authentication-methods.js";
 import * as authenticationTokens from "./views/authentication-tokens.js";
+import * as authenticator from "./views/authenticator.js";
 import * as changePassword from "./views/change-password.js";
 import * as disableTwoFactor from "./views/disable-two-factor.js";
 import * as enableTwoFactor from "./views/enable-two-factor.js";
@@ -18,6 +24,7 @@ import * as keepTwoFactor from "./views/keep-two-factor.js";
 import * as logIn from "./views/log-in.js";
 import * as passwordReset from "./views/password-reset.js";
 import * as recoveryCodes from "./views/recovery-codes.js";
+import * as replaceApp from "./views/replace-app.js";
 import * as userInformation from "./views/user-information.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -37,6 +44,11 @@ const SIGNED_IN = new Map(Object.entries({
   "/authentication-methods/disable": disableTwoFactor,
   "/authentication-methods/recovery-codes": recoveryCodes,
   "/authentication-methods/password": changePassword,
+  "/authentication-methods/authenticator": authenticator,
+  "/authentication-methods/add-app": addApp,
+  "/authentication-methods/add-passkey": addPasskey,
+  "/authentication-methods/add-security-key": addSecurityKey,
+  "/authentication-methods/replace": replaceApp,
   "/authentication-tokens": authenticationTokens,
   "/activity": activity,
 }));
@@ -51,6 +63,7 @@ async function start() {
     document.getElementById("page")?.replaceChildren(element("div", { class: "outside" }, main));
     return title.focus();
   }
+  onProofTooOld(proveAgain);
   startRouter({ open: OPEN, signedIn: SIGNED_IN });
 }
 

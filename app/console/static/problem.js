@@ -21,6 +21,8 @@ export class Problem extends Error {
     /** Positive when the device is ahead of the server. */
     this.clockSkewSeconds = body.clock_skew_seconds ?? null;
     this.checkDeviceClock = body.check_device_clock ?? false;
+    /** How old a proof may be, in seconds. */
+    this.maxAge = body.max_age ?? null;
     this.errors = body.errors ?? [];
   }
 }

@@ -43,7 +43,7 @@ const page = document.getElementById("page");
 export function startRouter(all) {
   views = all;
   onSessionLost(({ afterUnansweredChange }) => {
-    wanted = views.signedIn.has(pathOf(here)) ? pathOf(here) : null;
+    wanted = viewAt(pathOf(here)) ? pathOf(here) : null;
     remembered.address = account?.email ?? "";
     account = null;
     unsaved = null;
@@ -104,7 +104,7 @@ async function render() {
   const open = views.open.get(path);
   if (path === LOG_IN && session.token) return go(HOME, parting, { replace: true });
   if (open) return fill(draw(open.title, path, false), open);
-  const view = views.signedIn.get(path);
+  const view = viewAt(path);
   if (!session.token) {
     wanted = view ? path : null;
     return go(LOG_IN, parting, { replace: true });
@@ -163,6 +163,7 @@ function fill(main, view) {
   if (message) main.append(element("div", { class: "parting" }, message));
   view.show({
     main, go, arrive, logOut,
+    id: partsOf(pathOf(here)).id,
     account: /** @type {Account} */ (account), // Views outside know of none, and ask for none.
     retitle(title) {
       if (heading) heading.textContent = title;
@@ -186,6 +187,15 @@ function fill(main, view) {
 function setTitle(title) {
   document.title = `${title} · ${config.issuer}`;
 }
+
+/** The address of a view, and the id of what it is about where there is one. @param {string} path */
+function partsOf(path) {
+  const [, view = path, id = null] = /^(.+)\/([0-9a-f-]{36})$/.exec(path) ?? [];
+  return { view, id };
+}
+
+/** @param {string} path */
+const viewAt = (path) => views.signedIn.get(partsOf(path).view);
 
 /** @param {string} fragment */
 function pathOf(fragment) {

@@ -7,6 +7,9 @@ export type { Problem };
 
 type Schemas = components["schemas"];
 export type Account = Schemas["Account"];
+export type AssertionRequest = Schemas["AssertionRequest"];
+export type Authenticator = Schemas["Authenticator"];
+export type AuthenticatorList = Schemas["AuthenticatorList"];
 export type Config = Schemas["FrontendConfig"];
 export type Confirmed = Schemas["Confirmed"];
 export type CreateToken = Schemas["CreateToken"];
@@ -16,17 +19,23 @@ export type Enrollment = Schemas["Enrollment"];
 export type Event = Omit<Schemas["Event"], "details"> & { details: Details };
 export type EventPage = { items: Event[]; next_cursor: string | null };
 export type Grant = Schemas["Grant"];
-export type LogInAnswer = Grant | Schemas["TwoFactorRequired"];
+export type LogInAnswer = Grant | TwoFactorRequired;
 export type NewRecoveryCodes = Schemas["NewRecoveryCodes"];
 export type PasswordChanged = Schemas["PasswordChanged"];
 export type ProblemBody = Partial<Schemas["Problem"]>;
+export type Reauthenticated = Schemas["Reauthenticated"];
+export type RegistrationRequest = Schemas["RegistrationRequest"];
+export type Removed = Schemas["Removed"];
+export type RequestOptions = Schemas["RequestOptions"];
 export type ResetChecked = Schemas["ResetChecked"];
 export type ResetCompleted = Schemas["ResetCompleted"];
 export type Revoked = Schemas["Revoked"];
 export type RevokedAll = Schemas["RevokedAll"];
+export type Signal = Schemas["Signal"];
 export type Token = Schemas["Token"];
 export type TokenPage = Schemas["TokenPage"];
 export type TwoFactor = Schemas["TwoFactor"];
+export type TwoFactorRequired = Schemas["TwoFactorRequired"];
 
 /** What an event says besides its type; which of these it has depends on the type. */
 export interface Details {
@@ -62,6 +71,8 @@ export interface Step {
 export interface Context {
   main: HTMLElement;
   account: Account;
+  /** Of what the view is about, where its address ends with one. */
+  id: string | null;
   /** Goes to another view, which opens with `words`. */
   go(path: string, words?: Node | null, how?: { replace?: boolean }): void;
   /** Goes where somebody wanted to go before the log-in. */

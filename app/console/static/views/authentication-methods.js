@@ -1,6 +1,7 @@
 // @ts-check
-// Authentication methods: the password, and two-factor authentication on top of it.
+// Authentication methods: the password, two-factor authentication on top of it, and what proves it.
 
+import { authenticatorList } from "../authenticator-list.js";
 import { badge, element } from "../dom.js";
 import { icon } from "../icons.js";
 import { dateOf, fromNow } from "../times.js";
@@ -33,7 +34,8 @@ export function show({ main, account, go }) {
       picture: "key", heading: element("h3", {}, TEXT.recoveryCodes),
       hint: remaining(twoFactor.recovery_codes_remaining),
       act: linkButton(TEXT.newCodes, "#/authentication-methods/recovery-codes"),
-    })));
+    })),
+  authenticatorList(on));
 }
 
 /** @param {{ picture: string, heading: Node, hint: Children, hintId?: string, act: Node }} parts */

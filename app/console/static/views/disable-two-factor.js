@@ -7,6 +7,8 @@ import { element, notice, stressing } from "../dom.js";
 import { others } from "../events.js";
 import { anyCodeField, passwordAgain, usernameFor } from "../fields.js";
 import { form } from "../form.js";
+import { Problem } from "../problem.js";
+import { proveAgain } from "../reauthentication.js";
 import { cancelLink, leadingBack, leadsBack, METHODS } from "../second-factor-pages.js";
 import { words } from "../words.js";
 
@@ -19,15 +21,17 @@ export const fresh = true;
 export function show(context) {
   const { main, account, go } = context;
   if (leadsBack(context, true)) return;
+  // Where the operator wants a proof, a code comes along; somebody with a key proves it in a dialog, by either.
+  const byCode = config.disable_requires_code && !account.two_factor.methods.includes("webauthn");
   const made = form({
-    fields: [passwordAgain(), ...(config.disable_requires_code ? [anyCodeField()] : [])],
+    fields: [passwordAgain(), ...(byCode ? [anyCodeField()] : [])],
     submit: TEXT.act, tone: "danger",
     before: usernameFor(account.email),
     after: notice("warning",
       element("p", {}, element("strong", {}, TEXT.revoked), TEXT.revokedRest),
       element("p", {}, TEXT.codes)),
     act: async (values) => {
-      const { revoked } = await api.disableTwoFactor(values.password ?? "", values.code);
+      const { revoked } = await turnOff(values.password ?? "", values.code);
       const ended = words.alsoEnded(others(revoked));
       go(METHODS, stressing("success", TEXT.done, TEXT.doneRest, ended), { replace: true });
     },
@@ -35,4 +39,19 @@ export function show(context) {
     secondary: cancelLink(),
   });
   main.append(element("div", { class: "card flow" }, made.node));
+
+  /** @param {string} password @param {string} [code] */
+  async function turnOff(password, code) {
+    try {
+      return await api.disableTwoFactor(password, code);
+    } catch (problem) {
+      if (byCode || !asksForCode(problem) || !await proveAgain(problem)) throw problem;
+      return api.disableTwoFactor(password);
+    }
+  }
+}
+
+/** @param {unknown} problem @returns {problem is Problem} */
+function asksForCode(problem) {
+  return problem instanceof Problem && problem.errors.some(({ pointer }) => pointer === "/code");
 }

@@ -1,24 +1,27 @@
 // @ts-check
-// Log in: the address, then the password, then a code when the account asks for one. Each is a step in the history.
+// Log in: the address, then the password, then the second factor of the account. Each is a step in the history. A
+// passkey does all of it at once.
 
 import { api } from "../api.js";
 import { config } from "../config.js";
-import { isRecoveryCode } from "../codes.js";
 import { element, linkTo, notice, stressing } from "../dom.js";
 import { explain } from "../explain.js";
-import { codeField, emailField, passwordField, recoveryCodeField, usernameFor } from "../fields.js";
+import { emailField, passwordField, usernameFor } from "../fields.js";
 import { form } from "../form.js";
 import { Problem } from "../problem.js";
+import { askForSecondFactor } from "../second-factor.js";
 import { remembered } from "../session.js";
 import { fromNow, momentOf } from "../times.js";
+import { askForCredential, offersPasskeysInFields } from "../webauthn.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Children} Children */
 /** @typedef {import("../types.js").Context} Context */
-/** @typedef {import("../types.js").Field} Field */
+/** @typedef {{ challenge: string, credential: object }} Passkey */
 
 const TEXT = words.logInView;
 const FORGOT = "#/forgot-password";
+const RENEWAL_IN_MILLISECONDS = 240_000;
 
 export const title = TEXT.title;
 
@@ -26,10 +29,8 @@ export const title = TEXT.title;
 export function show({ main, arrive, retitle, step }) {
   const place = element("div", { class: "card" });
   main.append(place);
-  /** @type {string | null} */
-  let challenge = null;
-  /** @type {string | null} When a password reset turns two-factor authentication off. */
-  let clearsAt = null;
+  /** @type {import("../types.js").TwoFactorRequired | null} What the second step needs. */
+  let second = null;
   /** @type {number | null} */
   let attemptsLeft = null;
   step.listen(at);
@@ -38,7 +39,7 @@ export function show({ main, arrive, retitle, step }) {
   /** Shows a step, as far as this page still knows what it needs. @param {import("../types.js").Step | null} wanted */
   function at(wanted) {
     if (wanted?.address) remembered.address = wanted.address;
-    if (wanted?.name === "code" && challenge) askForAppCode(challenge);
+    if (wanted?.name === "code" && second) askForSecondStep(second);
     else if (wanted && remembered.address) askForPassword();
     else askForAddress();
   }
@@ -47,14 +48,14 @@ export function show({ main, arrive, retitle, step }) {
   function draw(heading, ...content) {
     retitle(heading);
     place.replaceChildren(element("div", { class: "flow" }, ...content));
-    const first = place.querySelector("input:not([aria-hidden])");
+    const first = place.querySelector("input:not([aria-hidden])") ?? place.querySelector("button[type=submit]");
     if (!(first instanceof HTMLElement)) return;
     first.setAttribute("data-first", "");
     first.focus();
   }
 
   function askForAddress() {
-    const email = emailField({ value: remembered.address });
+    const email = emailField({ value: remembered.address, autocomplete: "username webauthn" });
     // Somebody who leaves for "Forgot password?" has typed it already.
     email.input.addEventListener("input", () => { remembered.address = email.value; });
     const made = form({
@@ -66,7 +67,32 @@ export function show({ main, arrive, retitle, step }) {
       },
       secondary: forgot(),
     });
-    draw(TEXT.title, made.node);
+    if (!config.passkey_login) return draw(TEXT.title, made.node);
+    /** @type {Passkey | null} What was chosen in the field. */
+    let chosen = null;
+    const byPasskey = form({
+      fields: [], submit: TEXT.byPasskey, tone: "secondary",
+      act: async () => {
+        const { challenge, credential } = chosen ?? await choosePasskey();
+        chosen = null;
+        await api.logInByPasskey(challenge, credential);
+        arrive();
+      },
+      reason: ({ code }) => (code === "invalid_credential" ? "invalid_passkey" : code),
+      refused: () => {
+        void offer();
+        return false;
+      },
+    });
+    draw(TEXT.title, made.node, element("div", { class: "other-ways" }, byPasskey.node));
+    void offer();
+
+    function offer() {
+      return offerPasskeys(email.input, (passkey) => {
+        chosen = passkey;
+        void byPasskey.send();
+      });
+    }
   }
 
   /** @param {Children} [before] */
@@ -79,11 +105,10 @@ export function show({ main, arrive, retitle, step }) {
         main.querySelector(".parting")?.remove();
         const answer = await api.logIn(remembered.address, password.value);
         if (answer.status === "authenticated") return arrive();
-        challenge = answer.challenge;
-        clearsAt = answer.clears_at ?? null;
+        second = answer;
         attemptsLeft = null;
         step.push({ name: "code", address: remembered.address });
-        askForAppCode(challenge);
+        askForSecondStep(second);
       },
       secondary: forgot(),
     });
@@ -101,50 +126,58 @@ export function show({ main, arrive, retitle, step }) {
     askForAddress();
   }
 
-  /** @param {string} current */
-  function askForAppCode(current) {
-    const code = codeField({
-      hint: TEXT.codeHint(config.issuer),
-      otherwise: (recoveryCode) => askForRecoveryCode(current, recoveryCode),
-    });
-    askWith(current, code, TEXT.useRecoveryCode, () => askForRecoveryCode(current));
-  }
-
-  /** @param {string} current */
-  function askForRecoveryCode(current, value = "") {
-    askWith(current, recoveryCodeField({ hint: TEXT.recoveryHint, value }), TEXT.useAppCode,
-      () => askForAppCode(current));
-  }
-
-  /** @param {string} current @param {Field} code @param {string} other @param {() => void} useOther */
-  function askWith(current, code, other, useOther) {
-    const made = form({
-      fields: [code], before: [whoseAccount(), clearsAt && aboutToClear(clearsAt)], submit: words.logIn,
-      act: async () => {
-        const grant = await api.logInWithCode(current, code.value);
+  /** @param {NonNullable<typeof second>} current */
+  function askForSecondStep({ challenge, methods, clears_at: clearsAt }) {
+    askForSecondFactor({
+      methods, submit: words.logIn, before: () => [whoseAccount(), clearsAt && aboutToClear(clearsAt)],
+      after: !clearsAt && element("p", {}, TEXT.lostBoth, " ", wayOut()),
+      draw: (...content) => draw(TEXT.twoFactorTitle, ...content),
+      refused: expired,
+      byCode: async (code) => {
+        const grant = await api.logInWithCode(challenge, code);
         arrive(grant.token.amr.includes("recovery_code") ? afterRecoveryCode(grant.account) : null);
       },
-      reason: (problem) => {
-        attemptsLeft = problem.attemptsRemaining ?? attemptsLeft;
-        if (problem.code === "too_many_attempts") return "too_many_codes";
-        const wrongRecoveryCode = problem.code === "invalid_code" && isRecoveryCode(code.value);
-        return wrongRecoveryCode ? "invalid_recovery_code" : problem.code;
+      byKey: async () => {
+        const { public_key: publicKey } = await api.secondStepOptions(challenge);
+        await api.logInWithCredential(challenge, await askForCredential(publicKey));
+        arrive();
       },
-      refused: expired,
     });
-    draw(TEXT.twoFactorTitle, made.node, element("div", { class: "other-ways" },
-      element("p", {}, element("button", { type: "button", class: "link", onclick: useOther }, other)),
-      clearsAt ? null : element("p", {}, TEXT.lostBoth, " ", wayOut())));
   }
 
   /** @param {Problem} problem */
   function expired(problem) {
+    const last = attemptsLeft === 1;
+    attemptsLeft = problem.attemptsRemaining ?? attemptsLeft;
     if (problem.code !== "challenge_expired") return false;
-    challenge = null;
+    second = null;
     step.replace({ name: "password", address: remembered.address });
-    const reason = attemptsLeft === 1 ? "challenge_used_up" : problem.code;
+    const reason = last ? "challenge_used_up" : problem.code;
     askForPassword(notice("warning", element("p", { role: "alert" }, explain(problem, reason))));
     return true;
+  }
+}
+
+/** @param {CredentialMediationRequirement} [mediation] @returns {Promise<Passkey>} */
+async function choosePasskey(mediation) {
+  const { challenge, public_key: publicKey } = await api.passkeyOptions();
+  return { challenge, credential: await askForCredential(publicKey, mediation) };
+}
+
+/** Lets the browser offer passkeys in the field, for as long as it is there.
+ * @param {HTMLElement} field @param {(passkey: Passkey) => void} chosen */
+async function offerPasskeys(field, chosen) {
+  if (!field.isConnected || !await offersPasskeysInFields()) return;
+  // A challenge ends before somebody has come back to this page, perhaps.
+  const renewal = setTimeout(() => void offerPasskeys(field, chosen), RENEWAL_IN_MILLISECONDS);
+  try {
+    const passkey = await choosePasskey("conditional");
+    if (field.isConnected) chosen(passkey);
+  } catch (problem) {
+    // Nobody asked for it: whoever logs in otherwise needs no word about it.
+    if (!(problem instanceof Problem)) throw problem;
+  } finally {
+    clearTimeout(renewal);
   }
 }
 

@@ -20,10 +20,18 @@ function ended({ sessions, personal_tokens }) {
 
 /** @param {string[] | undefined} amr */
 function proof(amr) {
+  if (amr?.includes("pop")) return amr.includes("pwd") ? "password and a security key" : "a passkey";
   if (amr?.includes("otp")) return "password and a code from the app";
   if (amr?.includes("recovery_code")) return "password and a recovery code";
   return "password";
 }
+
+/** The ends of sessions that are no revocation to a person. @type {Record<string, string>} */
+const revokedBecause = {
+  logout: "Logged out",
+  reauthenticated: "Session renewed after a new proof",
+  authenticator_added: "Session renewed with the new authenticator",
+};
 
 /** @param {Details} details */
 const byAdministrator = (details) => (details.client_id ? " by an administrator" : "");
@@ -110,6 +118,25 @@ export const en = {
     cancel_link_invalid: "This link is no longer valid: it was used, or what it would cancel has ended.",
     token_limit_reached: "You have as many personal tokens as one account may have. Revoke one that you no longer use,"
       + " then try again.",
+    not_found: "This is no longer there. It may have been removed in another window.",
+    authenticator_exists: "This device is registered already.",
+    authenticator_limit_reached: "You have as many of these as one account may have. Remove one that you no longer use,"
+      + " then try again.",
+    last_authenticator: "This is your last one. To do without it, turn two-factor authentication off.",
+    registration_expired: "This took too long, or was started again in another window. Try again.",
+    /** @param {Problem} problem */
+    invalid_credential: (problem) => `The answer of your key was not accepted. Try again.${attemptsLeft(problem)}`,
+    invalid_passkey: "This passkey doesn't log in to any account here. It may have been removed. Log in with your"
+      + " password instead.",
+    method_not_available: "This account has no security key any more. Choose another way.",
+    credential_cancelled: "Your browser got no answer: the request was cancelled, took too long, or this device has no"
+      + " fitting key.",
+    /** @param {Problem} problem */
+    credential_elsewhere: (problem) => "Security keys and passkeys don't work under this address. Open this page under"
+      + ` ${problem.detail} instead.`,
+    credential_unsupported: "This browser or device can't do that. Use another one, or keep to an authenticator app.",
+    credential_failed: "Your browser could not use the key. Try again, or use another one.",
+    reauthentication_required: "Nothing was changed: this needs a new proof that it is you.",
     session_required: "This can only be done after logging in with your password.",
     invalid_token: "Your session has ended. Log in again to continue.",
     too_many_attempts: "Too many attempts.",
@@ -132,6 +159,9 @@ export const en = {
     emailMalformed: "Enter an email address, such as name@example.com.",
     password: "Password",
     passwordWanted: "your password",
+    name: "Name",
+    nameWanted: "a name",
+    nameHint: "Where it is or what it looks like, so that you recognize it later.",
     toBeSure: "To make sure that it is you.",
     show: "Show",
     hide: "Hide",
@@ -171,11 +201,7 @@ export const en = {
     twoFactorTitle: "Two-factor authentication",
     forgot: "Forgot password?",
     change: "Change",
-    /** @param {string} issuer */
-    codeHint: (issuer) => `Open your authenticator app and enter the six digits it shows for ${issuer}.`,
-    recoveryHint: "One of the ten codes you saved when you turned two-factor authentication on. Each works once.",
-    useRecoveryCode: "Use a recovery code",
-    useAppCode: "Use a code from the app",
+    byPasskey: "Log in with a passkey",
     lostBoth: "Lost both your device and your recovery codes?",
     lostBothReset: "Reset your password",
     /** @param {string} issuer */
@@ -188,8 +214,30 @@ export const en = {
     /** @param {number} number */
     codesLeft: (number) => ` ${count(number, "recovery code")} left.`,
     /** @param {Link} link */
-    replaceDevice: (link) => ["If your device is lost, turn two-factor authentication off and on again with a new"
-      + " one under ", link("Authentication methods"), "."],
+    replaceDevice: (link) => ["If your device is lost, replace or remove it under ", link("Authentication methods"),
+      "."],
+  },
+
+  /** The ways to prove the second factor, at the log-in and later. */
+  secondFactor: {
+    use: {
+      webauthn: "Use your security key or passkey",
+      totp: "Use a code from the app",
+      recovery_code: "Use a recovery code",
+    },
+    useKey: "Use your key",
+    keyHint: "Press the button, then follow your browser: it asks for your security key or passkey.",
+    /** @param {string} issuer */
+    codeHint: (issuer) => `Open your authenticator app and enter the six digits it shows for ${issuer}.`,
+    recoveryHint: "One of the ten codes you saved when you turned two-factor authentication on. Each works once.",
+  },
+
+  reauthentication: {
+    title: "Confirm that it's you",
+    /** @param {string | null} age */
+    why: (age) => `For this change, ${age ? `you must have proved your second factor within the last ${age}`
+      : "prove once more that it's you"}. What you entered is kept.`,
+    act: "Confirm",
   },
 
   forgotView: {
@@ -306,8 +354,8 @@ export const en = {
     on: "On",
     off: "Off",
     /** @param {string} date @param {string | null} used */
-    onSince: (date, used) => ` since ${date}${used ? `; last used ${used}` : ""}. Logging in asks for a code from your`
-      + " authenticator app.",
+    onSince: (date, used) => ` since ${date}${used ? `; last used ${used}` : ""}. Logging in asks for one of your`
+      + " authenticators as well.",
     offHint: " Ask for a code from an app on your phone as well, so a stolen password isn't enough.",
     unfinished: "You started to set this up and did not finish. Turn it on to start again.",
     recoveryCodes: "Recovery codes",
@@ -315,6 +363,84 @@ export const en = {
     /** @param {number} number */
     codesLeft: (number) => `${count(number, "code")} left, in case you lose your device.`,
     newCodes: "Create new codes",
+  },
+
+  authenticators: {
+    title: "Authenticators",
+    hint: "What proves that it is you. Have two, so that one can get lost.",
+    hintOff: "The first one turns two-factor authentication on.",
+    kinds: { totp: "Authenticator app", key: "Security key", passkey: "Passkey" },
+    synced: ", synced between your devices",
+    /** @param {string} moment */
+    lastUsed: (moment) => `Last used ${moment}.`,
+    neverUsed: "Never used.",
+    /** @param {string} date */
+    added: (date) => `Added ${date}.`,
+    addApp: "Add an app",
+    addSecurityKey: "Add a security key",
+    addPasskey: "Add a passkey",
+    replace: "Replace",
+    /** @param {string} name */
+    replaceNamed: (name) => `Replace ${name}`,
+    manage: "Manage",
+    /** @param {string} name */
+    manageNamed: (name) => `Manage ${name}`,
+    /** @param {string} name */
+    isAdded: (name) => `“${name}” is added.`,
+  },
+
+  authenticatorView: {
+    title: "Authenticator",
+    kind: "Kind",
+    added: "Added",
+    lastUse: "Last used",
+    never: "Never",
+    nameTitle: "Name",
+    rename: "Save the name",
+    /** @param {string} name */
+    renamed: (name) => `It is called “${name}” now.`,
+    replaceTitle: "A new phone?",
+    replaceHint: "Move to an app on another device. The old one works until the new one is confirmed.",
+    replace: "Replace",
+    removeTitle: "Remove",
+    removeConsequence: "It can no longer be used to log in. All other sessions and all personal tokens end. You stay"
+      + " logged in here.",
+    remove: "Remove",
+    /** @param {string} name */
+    removed: (name) => `“${name}” is removed.`,
+    /** @param {Link} link */
+    lastOne: (link) => ["This is your only one. Add another one first, or ",
+      link("turn two-factor authentication off"), "."],
+  },
+
+  addAppView: {
+    title: "Add an authenticator app",
+    step: ["Name and password", "Your app"],
+    act: "Add",
+  },
+
+  addSecurityKeyView: {
+    title: "Add a security key",
+    intro: "A key that you plug in or hold to your phone. Logging in asks for your password, then for a touch of the"
+      + " key.",
+    act: "Add the security key",
+  },
+
+  addPasskeyView: {
+    title: "Add a passkey",
+    intro: "Your phone, computer or password manager keeps it, and unlocks it with your fingerprint, face or PIN. It"
+      + " logs you in without a password.",
+    act: "Add the passkey",
+  },
+
+  replaceView: {
+    title: "Replace your authenticator app",
+    intro: "The old device works until the new one is confirmed. Your recovery codes stay as they are.",
+    step: ["Your password", "Your new device"],
+    act: "Replace",
+    /** @param {string} name */
+    done: (name) => `“${name}” is replaced.`,
+    doneRest: " Codes from the old device no longer work.",
   },
 
   changePasswordView: {
@@ -332,6 +458,8 @@ export const en = {
     steps: "Steps",
     step: ["Your password", "Your app", "Recovery codes"],
     enable: "Turn on",
+    /** @param {Link} key @param {Link} passkey */
+    orAKey: (key, passkey) => ["No app? Use a ", key("security key"), " or a ", passkey("passkey"), " instead."],
     scan: "Scan this with your authenticator app",
     qr: "QR code for your authenticator app",
     anyApp: "Any app for one-time codes works: Aegis, 1Password, Google Authenticator, Microsoft Authenticator, and"
@@ -496,6 +624,12 @@ export const en = {
         ?? " by a log-in with it"),
     "two_factor.cleared": () => "Two-factor authentication turned off by a log-in after a password reset",
     "two_factor.code_refused": () => "A code was refused",
+    "two_factor.credential_refused": () => "A security key or passkey was refused",
+    "authenticator.added": () => "Authenticator added",
+    "authenticator.replaced": () => "Authenticator replaced",
+    "authenticator.removed": (details) => `Authenticator removed${byAdministrator(details)}`,
+    "authenticator.renamed": () => "Authenticator renamed",
+    "authenticator.clone_suspected": () => "A security key was refused: a copy of it may be in use",
     "recovery_code.used": () => "A recovery code was used",
     "recovery_codes.replaced": () => "New recovery codes created; the old ones stopped working",
     "password.refused": () => "A wrong password was entered to confirm a change",
@@ -504,12 +638,14 @@ export const en = {
     "password_reset.requested": (details) => `Password reset requested${byAdministrator(details)}`,
     "password_reset.completed": () => "Password reset with a link from an email",
     "token.created": () => "Personal token created",
-    "token.revoked": () => "Token revoked",
+    "token.renamed": () => "Personal token renamed",
+    "token.revoked": (details) => revokedBecause[details.reason ?? ""] ?? "Token revoked",
     "tokens.revoked": (details) => `Tokens revoked${byAdministrator(details)}`,
     "account.created": () => "Account created",
     "account.updated": (details) => (details.imported ? "Account updated by an import" : "Language changed"),
     "account.disabled": () => "Account disabled",
     "account.enabled": () => "Account enabled",
+    "account.unlocked": () => "Account unlocked by an administrator",
     "account.deleted": () => "Account deleted",
   },
 };

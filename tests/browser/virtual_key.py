@@ -1,0 +1,66 @@
+"""A security key or passkey of Chromium's own, over its developer tools (CDP, domain WebAuthn)."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Self
+
+from playwright.sync_api import CDPSession, Page
+
+from tests.support.marks import PATIENCE
+
+
+@dataclass(frozen=True)
+class VirtualKey:
+    _tools: CDPSession
+    _id: str
+
+    @classmethod
+    def plugged_into(cls, page: Page, **options: object) -> Self:
+        """A platform authenticator that knows its user, unless `options` say otherwise."""
+        tools = page.context.new_cdp_session(page)
+        tools.send("WebAuthn.enable")
+        usual = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            # Nobody touches it: it would otherwise answer the request that waits in the address field at once.
+            "automaticPresenceSimulation": False,
+        }
+        made = tools.send("WebAuthn.addVirtualAuthenticator", {"options": usual | options})
+        return cls(tools, made["authenticatorId"])
+
+    def touch(self) -> None:
+        """Answers what is asked, now or next."""
+        self._switch_presence(on=True)
+
+    def leave(self) -> None:
+        self._switch_presence(on=False)
+
+    def verify_nobody(self) -> None:
+        """The wrong finger."""
+        self._send("WebAuthn.setUserVerified", isUserVerified=False)
+
+    def unplug(self) -> None:
+        self._send("WebAuthn.removeVirtualAuthenticator")
+
+    def credentials(self) -> list[dict[str, Any]]:
+        return list(self._send("WebAuthn.getCredentials")["credentials"])
+
+    def wait_until_empty(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self.credentials():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def hold_alone(self, credential: dict[str, Any]) -> None:
+        """Holds a copy that was taken before, its counter included."""
+        self._send("WebAuthn.clearCredentials")
+        self._send("WebAuthn.addCredential", credential=credential)
+
+    def _switch_presence(self, *, on: bool) -> None:
+        self._send("WebAuthn.setAutomaticPresenceSimulation", enabled=on)
+
+    def _send(self, method: str, **parameters: object) -> dict[str, Any]:
+        return dict(self._tools.send(method, {"authenticatorId": self._id} | parameters))
