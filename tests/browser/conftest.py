@@ -82,7 +82,11 @@ def console(service: Service, window: BrowserContext) -> Iterator[Console]:
 
 @pytest.fixture
 def key(console: Console) -> VirtualKey:
-    """What the device of the console has: a screen lock that keeps passkeys."""
+    """What the device of the console has: a screen lock that keeps passkeys.
+
+    It would answer at once what waits in the address field, so that this browser offers nothing there.
+    """
+    console.page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
     return VirtualKey.plugged_into(console.page)
 
 

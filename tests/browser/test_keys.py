@@ -11,19 +11,17 @@ from tests.browser.virtual_key import VirtualKey
 pytestmark = pytest.mark.browser
 
 
-def _add(console: Console, person: Person, key: VirtualKey, kind: str, name: str) -> Console:
+def _add(console: Console, person: Person, kind: str, name: str) -> Console:
     console.go_to("Authentication methods").click(f"Add a {kind}").shows(f"Add a {kind}")
-    key.touch()
     return console.fill("Name", name).fill("Password", person.password).click(f"Add the {kind}")
 
 
-def _with_first(console: Console, person: Person, key: VirtualKey, kind: str, name: str) -> list[str]:
+def _with_first(console: Console, person: Person, kind: str, name: str) -> list[str]:
     """Turns two-factor authentication on by it; the recovery codes."""
     console.log_in(person).shows("User information")
-    _add(console, person, key, kind, name)
+    _add(console, person, kind, name)
     codes = console.recovery_codes()
     console.click("I have saved them").says("Two-factor authentication is on.")
-    key.leave()
     return codes
 
 
@@ -33,42 +31,37 @@ def _authenticators(console: Console) -> list[str]:
     return [name for row in rows.all() for name in row.locator(".token-name").all_inner_texts()]
 
 
-def test_a_passkey_logs_in_alone_from_the_button_and_from_the_field(
-    console: Console, person: Person, key: VirtualKey
-) -> None:
-    _with_first(console, person, key, "passkey", "Laptop")
-    console.log_out().click("Log in with a passkey")
-    key.touch()
-    console.shows("User information").says(person.email)
-
+@pytest.mark.usefixtures("key")
+def test_a_passkey_logs_in_alone(console: Console, person: Person) -> None:
+    _with_first(console, person, "passkey", "Laptop")
+    console.log_out().click("Log in with a passkey").shows("User information").says(person.email)
     console.go_to("Activity").says("Logged in with a passkey")
-    # The field offers it, and the virtual authenticator takes every offer.
-    console.click("Log out")
-    console.shows("User information").says(person.email)
 
 
-def test_a_security_key_is_the_second_factor_and_others_are_one_click_away(
-    console: Console, person: Person, key: VirtualKey
-) -> None:
-    codes = _with_first(console, person, key, "security key", "Blue key")
+def test_a_passkey_is_offered_in_the_field_of_the_address(console: Console, person: Person) -> None:
+    VirtualKey.plugged_into(console.page)
+    _with_first(console, person, "passkey", "Laptop")
+    # The virtual authenticator takes every offer at once.
+    console.go_to("Activity").click("Log out").shows("User information").says(person.email)
+
+
+@pytest.mark.usefixtures("key")
+def test_a_security_key_is_the_second_factor_and_others_are_one_click_away(console: Console, person: Person) -> None:
+    codes = _with_first(console, person, "security key", "Blue key")
     console.log_out().log_in(person).shows("Two-factor authentication")
     expect(console.page.get_by_role("button", name="Use a code from the app")).to_have_count(0)
-    key.touch()
     console.click("Use your key").shows("User information")
     console.go_to("Activity").says("Logged in with password and a security key")
 
-    key.leave()
     console.log_out().log_in(person).click("Use a recovery code")
     console.fill("Recovery code", codes[0]).click("Log in").says("9 recovery codes left.")
 
 
-def test_a_new_phone_takes_the_place_of_the_old_one_which_works_until_then(
-    console: Console, person: Person, key: VirtualKey
-) -> None:
+@pytest.mark.usefixtures("key")
+def test_a_new_phone_takes_the_place_of_the_old_one_which_works_until_then(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information")
     old, _ = console.enable_two_factor(person)
-    _add(console, person, key, "security key", "Blue key").says("“Blue key” is added.")
-    key.leave()
+    _add(console, person, "security key", "Blue key").says("“Blue key” is added.")
 
     console.click("Replace Authenticator app").shows("Replace your authenticator app")
     console.fill("Password", person.password).click("Next")
@@ -107,7 +100,7 @@ def test_authenticators_get_names_and_a_second_app(console: Console, person: Per
 
 
 def test_a_removed_passkey_vanishes_from_the_device(console: Console, person: Person, key: VirtualKey) -> None:
-    _with_first(console, person, key, "passkey", "Laptop")
+    _with_first(console, person, "passkey", "Laptop")
     console.go_to("Authentication methods").toggle_two_factor()
     assert len(key.credentials()) == 1
     console.fill("Password", person.password).click("Turn off two-factor authentication")
@@ -115,11 +108,11 @@ def test_a_removed_passkey_vanishes_from_the_device(console: Console, person: Pe
     key.wait_until_empty()
 
 
-def test_a_call_that_wants_a_newer_proof_gets_it_in_place(console: Console, person: Person, key: VirtualKey) -> None:
+@pytest.mark.usefixtures("key")
+def test_a_call_that_wants_a_newer_proof_gets_it_in_place(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information")
     device, _ = console.enable_two_factor(person)
-    _add(console, person, key, "security key", "Blue key").says("“Blue key” is added.")
-    key.leave()
+    _add(console, person, "security key", "Blue key").says("“Blue key” is added.")
     dialog = console.page.get_by_role("dialog", name="Confirm that it's you")
     too_old = refuses(403, "reauthentication_required", max_age=900)
 
@@ -137,15 +130,14 @@ def test_a_call_that_wants_a_newer_proof_gets_it_in_place(console: Console, pers
     dialog.get_by_role("button", name="Confirm").click()
     expect(dialog).to_contain_text("That code is not right.")
     dialog.get_by_role("button", name="Use your security key or passkey").click()
-    key.touch()
     dialog.get_by_role("button", name="Use your key").click()
     console.says("“Backup” is ready")
     expect(dialog).to_have_count(0)
 
 
 def test_what_the_browser_refuses_is_told_in_words(console: Console, person: Person, key: VirtualKey) -> None:
-    _with_first(console, person, key, "passkey", "Laptop")
-    _add(console, person, key, "security key", "Again").says("This device is registered already.")
+    _with_first(console, person, "passkey", "Laptop")
+    _add(console, person, "security key", "Again").says("This device is registered already.")
     key.verify_nobody()
     console.log_out().click("Log in with a passkey").says("Your browser got no answer")
     expect(console.page.get_by_label("Email address")).to_be_visible()
@@ -160,14 +152,11 @@ def test_what_the_browser_refuses_is_told_in_words(console: Console, person: Per
 def test_a_copy_of_a_key_is_refused_and_the_owner_hears_of_it(
     console: Console, person: Person, key: VirtualKey, service: Service
 ) -> None:
-    _with_first(console, person, key, "passkey", "Laptop")
+    _with_first(console, person, "passkey", "Laptop")
     [copy] = key.credentials()
     console.log_out().click("Log in with a passkey")
-    key.touch()
     console.shows("User information")
-    key.leave()
     key.hold_alone(copy)
     console.log_out().click("Log in with a passkey")
-    key.touch()
     console.says("This passkey doesn't log in to any account here.")
     service.wait_for_mail(person, "security key")

@@ -25,18 +25,10 @@ class VirtualKey:
             "hasResidentKey": True,
             "hasUserVerification": True,
             "isUserVerified": True,
-            # Nobody touches it: it would otherwise answer the request that waits in the address field at once.
-            "automaticPresenceSimulation": False,
+            "automaticPresenceSimulation": True,
         }
         made = tools.send("WebAuthn.addVirtualAuthenticator", {"options": usual | options})
         return cls(tools, made["authenticatorId"])
-
-    def touch(self) -> None:
-        """Answers what is asked, now or next."""
-        self._switch_presence(on=True)
-
-    def leave(self) -> None:
-        self._switch_presence(on=False)
 
     def verify_nobody(self) -> None:
         """The wrong finger."""
@@ -58,9 +50,6 @@ class VirtualKey:
         """Holds a copy that was taken before, its counter included."""
         self._send("WebAuthn.clearCredentials")
         self._send("WebAuthn.addCredential", credential=credential)
-
-    def _switch_presence(self, *, on: bool) -> None:
-        self._send("WebAuthn.setAutomaticPresenceSimulation", enabled=on)
 
     def _send(self, method: str, **parameters: object) -> dict[str, Any]:
         return dict(self._tools.send(method, {"authenticatorId": self._id} | parameters))
