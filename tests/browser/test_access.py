@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.console import UNKNOWN_LINK, Console, Person
-from tests.browser.routes import answers
+from tests.browser.routes import answers, refuses
 from tests.browser.service import Service
 from tests.support.marks import PATIENCE
 
@@ -69,6 +69,7 @@ def _walk(console: Console, person: Person, service: Service) -> Iterator[Consol
     yield console
     yield console.click("I have saved them").says("Two-factor authentication is on.")
     yield console.click("Create new codes").shows("New recovery codes")
+    yield from _walk_authenticators(console, person)
     console.go_to("Authentication methods").toggle_two_factor()
     yield console.shows("Turn off two-factor authentication")
     yield console.go_to("Authentication tokens").says("This session")
@@ -90,6 +91,20 @@ def _walk(console: Console, person: Person, service: Service) -> Iterator[Consol
     console.page.goto(f"{service.address}/mailbox/")
     expect(console.page.get_by_role("heading", name="Reset your Twokeys password")).to_be_visible()
     yield console
+
+
+def _walk_authenticators(console: Console, person: Person) -> Iterator[Console]:
+    console.go_to("Authentication methods").click("Manage Authenticator app").shows("Authenticator app")
+    yield console.says("This is your only one.").click("Save the name").says("It is called")
+    yield console.click("Replace").says("The old device works until the new one is confirmed.")
+    yield console.open("#/authentication-methods/add-passkey").shows("Add a passkey")
+    console.page.route("**/v1/me/2fa/webauthn/options", refuses(403, "reauthentication_required", max_age=900), times=1)
+    console.fill("Password", person.password).click("Add the passkey")
+    dialog = console.page.get_by_role("dialog", name="Confirm that it's you")
+    dialog.get_by_role("button", name="Use a recovery code").click()
+    yield console
+    dialog.get_by_role("button", name="Cancel").click()
+    yield console.says("Nothing was changed")
 
 
 def test_two_factor_is_enabled_by_keyboard_alone(console: Console, person: Person) -> None:

@@ -330,6 +330,12 @@ def verify_made(credential: Any) -> Registered:
     return webauthn.verify_registration(PARTY, credential, challenge=CHALLENGE, passkey=False)
 
 
+def test_an_answer_longer_than_any_honest_one_is_not_parsed(key: SoftwareKey) -> None:
+    long = {"padding": "x" * 4096}
+    assert reason(lambda: registered(SoftwareKey(), **long)) == "too_long"
+    assert reason(lambda: assertion_of(key, key.get(request(), **long))) == "too_long"
+
+
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
 def test_any_json_object_is_refused_and_nothing_else(value: Any) -> None:
     credential = value if isinstance(value, dict) else {"response": value}
