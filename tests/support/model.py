@@ -15,6 +15,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 ABSENT = object()
 """Stands for a member that an answer must not have."""
 
+_MOST_DEVICES = 3
 _PWD = ("pwd",)
 _OTP = ("pwd", "otp", "mfa")
 _RECOVERY = ("pwd", "recovery_code", "mfa")
@@ -113,13 +114,29 @@ class Link:
 
 
 @dataclass
-class Enrollment:
-    expires: datetime
-    begun_by: "Token | None" = None
-    enabled: bool = False
+class Device:
+    """An authenticator app. Each accepts a step once, whatever the others did."""
+
+    id: str
+    secret: str
     last_step: int = -1
+
+
+@dataclass
+class Enrollment:
+    """Of a first device, of one more, or of one in the place of another."""
+
+    expires: datetime
+    begun_by: Token
+    additional: bool = False
+    replaces: Device | None = None
+    id: str = ""
     secret: str = ""
-    recovery_codes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class NewCodes:
+    """Stands for the recovery codes of an answer."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,7 @@ class Expected:
     status: int
     code: str | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
-    opened: Token | Challenge | Enrollment | None = None
+    opened: Token | Challenge | Enrollment | NewCodes | None = None
 
 
 _DEAD_TOKEN = Expected(401, "invalid_token")
@@ -155,7 +172,9 @@ class Reference:
     tokens: list[Token] = field(default_factory=list)
     challenges: list[Challenge] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
-    enrollment: Enrollment | None = None
+    devices: list[Device] = field(default_factory=list)
+    pending: Enrollment | None = None
+    recovery_codes: list[str] = field(default_factory=list)
     codes_wrong: int = 0
     codes_locked_until: datetime | None = None
     passwords_wrong: list[datetime] = field(default_factory=list)
@@ -182,19 +201,17 @@ class Reference:
 
     @property
     def has_2fa(self) -> bool:
-        return self.enrollment is not None and self.enrollment.enabled
+        return bool(self.devices)
 
     def two_factor(self, at: datetime) -> dict[str, Any]:
-        found = self.enrollment
-        if found is None or (not found.enabled and (found.expires <= at or not self._is_pending(found))):
-            return {"status": "disabled", "recovery_codes_remaining": 0}
-        status = "enabled" if found.enabled else "pending"
-        return {"status": status, "recovery_codes_remaining": len(found.recovery_codes)}
+        if self.devices:
+            return {"status": "enabled", "recovery_codes_remaining": len(self.recovery_codes), "methods": ["totp"]}
+        status = "pending" if self.pending and self._is_pending(self.pending, at) else "disabled"
+        return {"status": status, "recovery_codes_remaining": 0, "methods": []}
 
-    def _is_pending(self, found: Enrollment) -> bool:
+    def _is_pending(self, found: Enrollment, at: datetime) -> bool:
         """It lives no longer than the session that began it."""
-        begun_by = found.begun_by
-        return begun_by is not None and not begun_by.revoked and begun_by.epoch == self.epoch
+        return found.expires > at and not found.begun_by.revoked and found.begun_by.epoch == self.epoch
 
     def deadlines(self) -> Iterator[datetime]:
         """The seconds at which something ends; a clock that stands on one of them would leave it open."""
@@ -206,8 +223,8 @@ class Reference:
             yield link.created + hour
             yield link.created + timedelta(minutes=1)
         yield from (moment + window for moment in self.passwords_wrong)
-        if self.enrollment:
-            yield self.enrollment.expires
+        if self.pending:
+            yield self.pending.expires
         if self.codes_locked_until:
             yield self.codes_locked_until
 
@@ -244,25 +261,26 @@ class Reference:
 
     def _spend(self, code: str, at: datetime) -> tuple[str, ...] | None:
         """What the code proves, and it proves it once."""
-        found = self.enrollment
-        assert found is not None
         if len(code) == 6:
-            steps = [_step(at) + off for off in (-1, 0, 1) if totp_code(found.secret, at, steps=off) == code]
-            fresh = [step for step in steps if step > found.last_step]
-            if not fresh:
-                return None
-            found.last_step = max(fresh)
-            self.old_codes.append(code)
-            self._forgive_codes()
-            return _OTP
+            return _OTP if any(self._spend_step(device, code, at) for device in self.devices) else None
         plain = code.replace("-", "").upper()
-        for mine in found.recovery_codes:
+        for mine in self.recovery_codes:
             if mine.replace("-", "") == plain:
-                found.recovery_codes.remove(mine)
+                self.recovery_codes.remove(mine)
                 self.old_codes.append(mine)
                 self._forgive_codes()
                 return _RECOVERY
         return None
+
+    def _spend_step(self, device: Device, code: str, at: datetime) -> bool:
+        steps = [_step(at) + off for off in (-1, 0, 1) if totp_code(device.secret, at, steps=off) == code]
+        fresh = [step for step in steps if step > device.last_step]
+        if not fresh:
+            return False
+        device.last_step = max(fresh)
+        self.old_codes.append(code)
+        self._forgive_codes()
+        return True
 
     def _prove_code(self, code: str, at: datetime, status: int) -> tuple[str, ...] | Expected:
         counted = self._count_code(at)
@@ -293,11 +311,16 @@ class Reference:
         about = {"kind": "session", "amr": list(token.amr), "current": True}
         return {"status": "authenticated", "account": account, "token": about, "expires_in": self.limits.session_max}
 
-    def _drop_enrollment(self) -> None:
-        if self.enrollment:
-            self.old_secrets.append(self.enrollment.secret)
-            self.old_codes.extend(self.enrollment.recovery_codes)
-        self.enrollment = None
+    def _drop_pending(self) -> None:
+        if self.pending:
+            self.old_secrets.append(self.pending.secret)
+        self.pending = None
+
+    def _turn_off(self) -> None:
+        self._drop_pending()
+        self.old_secrets.extend(device.secret for device in self.devices)
+        self.old_codes.extend(self.recovery_codes)
+        self.devices, self.recovery_codes = [], []
 
     def _as_session(self, token: Token, at: datetime) -> Expected | None:
         """What a caller without a live session is told."""
@@ -345,41 +368,71 @@ class Reference:
         token.revoked = True
         return Expected(204)
 
-    def begin(self, token: Token, password: str, at: datetime) -> Expected:
+    def begin(
+        self, token: Token, password: str, at: datetime, *, additional: bool = False, replaces: str | None = None
+    ) -> Expected:
+        """`replaces` is the id of a device, which may be anybody's."""
         if refused := self._as_session(token, at):
             return refused
+        beside = additional or replaces is not None
+        if beside and not self.has_2fa:
+            return Expected(422, "invalid_request")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
-        if self.has_2fa:
+        replaced = next((device for device in self.devices if device.id == replaces), None)
+        if replaces is not None and replaced is None:
+            return Expected(404, "not_found")
+        if additional and len(self.devices) >= _MOST_DEVICES:
+            return Expected(409, "authenticator_limit_reached")
+        if not beside and self.has_2fa:
             return Expected(409, "two_factor_already_enabled")
-        self._drop_enrollment()
-        self.enrollment = Enrollment(at + timedelta(seconds=self.limits.enrollment), token)
-        return Expected(201, opened=self.enrollment)
+        self._drop_pending()
+        self.pending = Enrollment(at + timedelta(seconds=self.limits.enrollment), token, additional, replaced)
+        return Expected(201, opened=self.pending)
 
     def cancel(self, token: Token, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        if self.enrollment and self.enrollment.begun_by is token and not self.has_2fa:
-            self._drop_enrollment()
+        if self.pending and self.pending.begun_by is token:
+            self._drop_pending()
         return Expected(204)
 
     def confirm(self, token: Token, code: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        found = self.enrollment
-        if found is None or found.enabled or found.begun_by is not token:
+        found = self.pending
+        if found is None or found.begun_by is not token:
             return Expected(409, "no_pending_enrollment")
         if found.expires <= at:
             return Expected(410, "enrollment_expired")
-        proved = self._prove_code(code, at, 403)
-        if isinstance(proved, Expected):
+        counted = self._count_code(at)
+        if counted is None:
+            return _TOO_MANY
+        device = Device(found.id, found.secret)
+        if not self._spend_step(device, code, at):
             skew = self._skew(found, code, at)
-            about = {} if proved is _TOO_MANY else {"clock_skew_seconds": ABSENT if skew is None else skew}
-            return Expected(proved.status, proved.code, {**proved.members, **about})
-        revoked = self._turn(at)
-        found.enabled = True
-        found.recovery_codes = [""] * 10
+            members = {
+                "attempts_remaining": self._left(counted),
+                "clock_skew_seconds": ABSENT if skew is None else skew,
+            }
+            return Expected(403, "invalid_code", members)
+        return self._confirmed(found, device, token, at)
+
+    def _confirmed(self, found: Enrollment, device: Device, token: Token, at: datetime) -> Expected:
+        """A further device ends the calling session alone; a first one and a replacement end everything."""
+        self.pending = None
+        if found.additional:
+            token.revoked = True
+            revoked = {"sessions": 1, "personal_tokens": 0}
+        else:
+            revoked = self._turn(at)
+        if not self.has_2fa:
+            self.recovery_codes = [""] * 10
+        if found.replaces:
+            self.devices.remove(found.replaces)
+            self.old_secrets.append(found.replaces.secret)
+        self.devices.append(device)
         fresh = self._session(_OTP, at)
         members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
         return Expected(200, members=members, opened=fresh)
@@ -390,6 +443,26 @@ class Reference:
             return None
         offs = [off for off in range(-10, 11) if totp_code(found.secret, at, steps=off) == code]
         return max(offs) * 30 if offs and abs(max(offs)) > 1 else None
+
+    def remove(self, token: Token, password: str, id: str, at: datetime) -> Expected:
+        """`id` is that of a device, which may be anybody's."""
+        if refused := self._as_session(token, at):
+            return refused
+        right = self._password_is(password, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        device = next((device for device in self.devices if device.id == id), None)
+        if device is None:
+            return Expected(404, "not_found")
+        if len(self.devices) == 1:
+            return Expected(409, "last_authenticator")
+        self._drop_pending()
+        self.devices.remove(device)
+        self.old_secrets.append(device.secret)
+        revoked = self._turn(at)
+        fresh = self._session(token.amr, at)
+        members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
+        return Expected(200, members=members, opened=fresh)
 
     def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
@@ -404,7 +477,7 @@ class Reference:
             if isinstance(proved, Expected):
                 return proved
         revoked = self._turn(at)
-        self._drop_enrollment()
+        self._turn_off()
         fresh = self._session(_PWD, at)
         members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
         return Expected(200, members=members, opened=fresh)
@@ -417,9 +490,8 @@ class Reference:
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
-        assert self.enrollment is not None
-        self.old_codes.extend(self.enrollment.recovery_codes)
-        return Expected(201, opened=self.enrollment)
+        self.old_codes.extend(self.recovery_codes)
+        return Expected(201, opened=NewCodes())
 
     def change_password(self, token: Token, current: str, new: str, at: datetime, *, weak: bool) -> Expected:
         if refused := self._as_session(token, at):
@@ -431,8 +503,7 @@ class Reference:
             return Expected(422, "weak_password")
         revoked = self._turn(at)
         self.password = new
-        if not self.has_2fa:
-            self._drop_enrollment()
+        self._drop_pending()
         fresh = self._session(token.amr, at)
         return Expected(200, members={"revoked": revoked, "grant": self._grant(fresh, at)}, opened=fresh)
 
@@ -468,8 +539,9 @@ class Reference:
         self.password = new
         self.passwords_wrong = []
         self._forgive_codes()
+        self._drop_pending()
         if not keeps:
-            self._drop_enrollment()
+            self._turn_off()
         return Expected(200, members={"two_factor": outcome, "revoked": revoked})
 
     def create_token(self, token: Token, max_age: int | None, at: datetime, *, extends: bool) -> Expected:
@@ -526,7 +598,7 @@ class Reference:
 
     def operator_resets(self, at: datetime) -> Expected:
         revoked = self._turn(at)
-        self._drop_enrollment()
+        self._turn_off()
         self._forgive_codes()
         return Expected(200, members={"two_factor": self.two_factor(at), "revoked": revoked})
 
