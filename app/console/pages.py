@@ -1,8 +1,10 @@
 """A folder of files as it goes to a browser: read once, looked up by exact name, never by path on disk."""
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,12 +23,19 @@ _MEDIA_TYPES = {
 # A browser asks each time whether it still has the newest, and is answered in one line when it has.
 _REVALIDATED = "no-cache"
 _IMMUTABLE = "public, max-age=31536000, immutable"
+# Compressing as much would keep the event loop for long. Only the page of the API has such files, in development.
+_LARGE = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     content: bytes
     media_type: str
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """The same for everybody and without a secret, so its length tells nothing."""
+        return gzip.compress(self.content, mtime=0)
 
     @property
     def etag(self) -> str:
@@ -36,11 +45,25 @@ class Page:
         self, request: Request, headers: Mapping[str, str], *, immutable: bool = False, status: int = 200
     ) -> Response:
         """`immutable` is for an address that changes whenever the content does."""
-        caching = {"Cache-Control": _IMMUTABLE if immutable else _REVALIDATED, "ETag": self.etag}
+        # A weak tag, since the compressed bytes are others.
+        caching = {
+            "Cache-Control": _IMMUTABLE if immutable else _REVALIDATED,
+            "ETag": f"W/{self.etag}",
+            "Vary": "Accept-Encoding",
+        }
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if self.etag in known:
             return Response(status_code=304, headers={**headers, **caching})
-        return Response(self.content, status, media_type=self.media_type, headers={**headers, **caching})
+        content = self.content
+        if len(content) < _LARGE and _takes_gzip(request.headers.get("accept-encoding", "")):
+            content = self.compressed
+            caching["Content-Encoding"] = "gzip"
+        return Response(content, status, media_type=self.media_type, headers={**headers, **caching})
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Browsers name it plainly; whoever weighs it gets the bytes as they are."""
+    return "gzip" in {coding.strip() for coding in accepted.split(",")}
 
 
 def pages_under(folder: Path) -> Mapping[str, Page]:

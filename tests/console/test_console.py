@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.console import DevelopmentNotice, mount_console
+from app.console.pages import pages_under
 from app.development.mailbox import mount_mailbox
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +109,22 @@ async def test_a_versioned_file_is_kept_for_good_and_the_page_is_asked_about_eac
         answer = await client.get(address)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+
+
+async def test_a_file_travels_compressed_where_the_browser_takes_that() -> None:
+    client = _console()
+    plain = await client.get("/console/main.js", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    packed = await client.get("/console/main.js", headers={"Accept-Encoding": "br, gzip"})
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content)
+    assert packed.headers["etag"] == plain.headers["etag"]
+
+
+def test_the_whole_console_travels_in_120_kib() -> None:
+    files = [page.compressed for page in pages_under(_CONSOLE / "static").values()]
+    assert sum(map(len, files)) < 120 * 1024
 
 
 async def test_the_page_of_another_release_gets_files_that_it_does_not_keep() -> None:
