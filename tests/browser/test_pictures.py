@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.console import Console
 from tests.browser.service import Service
+from tests.browser.virtual_key import VirtualKey
 from tests.support.marks import PATIENCE
 
 pytestmark = pytest.mark.browser
@@ -27,7 +28,7 @@ _HERE = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chro
 def test_a_picture_of_each_main_view(browser: Browser, service: Service, tmp_path: Path) -> None:
     folder = Path(os.environ.get("TWOKEYS_PICTURES", tmp_path))
     context = browser.new_context(
-        viewport={"width": 1120, "height": 700},
+        viewport={"width": 1120, "height": 780},
         device_scale_factor=1.5,
         reduced_motion="reduce",
         locale="en-GB",
@@ -47,7 +48,10 @@ def test_a_picture_of_each_main_view(browser: Browser, service: Service, tmp_pat
 
     console.go_to("User information")
     _take(console.page, folder / "user-information.png")
-    console.go_to("Authentication methods")
+    VirtualKey.plugged_into(console.page)
+    console.go_to("Authentication methods").click("Add a passkey").fill("Name", "MacBook")
+    console.fill("Password", ada.password).click("Add the passkey").says("“MacBook” is added.")
+    console.go_to("User information").go_to("Authentication methods").says("MacBook")
     _take(console.page, folder / "authentication-methods.png")
     console.go_to("Authentication tokens").click("Create personal token").fill("Description", "Nightly backup")
     console.click("Create").click("Done").says("Never used.")
@@ -60,7 +64,7 @@ def test_a_picture_of_each_main_view(browser: Browser, service: Service, tmp_pat
     assert len(taken) == 5
     for picture in taken:
         with Image.open(picture) as opened:
-            assert opened.size == (1680, 1050), picture
+            assert opened.size == (1680, 1170), picture
 
 
 def _log_in_on_other_devices(service: Service, email: str, password: str, code: str) -> None:
