@@ -331,9 +331,9 @@ def verify_made(credential: Any) -> Registered:
 
 
 def test_an_answer_longer_than_any_honest_one_is_not_parsed(key: SoftwareKey) -> None:
-    long = {"padding": "x" * 4096}
-    assert reason(lambda: registered(SoftwareKey(), **long)) == "too_long"
-    assert reason(lambda: assertion_of(key, key.get(request(), **long))) == "too_long"
+    long: Any = "x" * 4096
+    assert reason(lambda: registered(SoftwareKey(), padding=long)) == "too_long"
+    assert reason(lambda: assertion_of(key, key.get(request(), padding=long))) == "too_long"
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
