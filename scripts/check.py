@@ -16,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SKIPPED = 77
+# The oldest that has what deploy/kubernetes uses, and the newest that the schemas know.
+KUBERNETES = ("1.30", "1.37")
 GITHUB = {
     "vendor.github-workflows": "workflows/*.yml",
     "vendor.dependabot": "dependabot.yml",
@@ -52,6 +54,10 @@ def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
     if (ROOT / "docker-compose.yml").exists():
         schema = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
         yield "compose file (schema)", [str(BIN / "check-jsonschema"), *schema]
+    resources = [path for path in (ROOT / "deploy" / "kubernetes").glob("*.yaml") if path.stem != "kustomization"]
+    for version in KUBERNETES:
+        command = [str(BIN / "kubernetes-validate"), "--strict", "--quiet", "--kubernetes-version", version]
+        yield f"deploy/kubernetes (schemas of {version})", [*command, *map(str, sorted(resources))]
     for schema_name, pattern in GITHUB.items():
         files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github").glob(pattern))
         yield f".github/{pattern} (schema)", [str(BIN / "check-jsonschema"), "--builtin-schema", schema_name, *files]

@@ -1,4 +1,4 @@
-"""The reference pages that are made from the code: settings, metrics, command line, the table of defences,
+"""The reference pages that are made from the code: settings, metrics, events, command line, the table of defences,
 and the code that is shown on the anatomy of a module.
 
 `make reference` writes them, `make check` compares (`--check`).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import json
 import re
 import sys
 import textwrap
@@ -109,6 +110,32 @@ def metrics() -> str:
     return "\n".join([*lines, *sorted(rows)])
 
 
+def events() -> str:
+    kinds = json.loads((ROOT / "openapi" / "events.schema.json").read_text(encoding="utf-8"))["$defs"]
+    details = {name: kind["properties"]["details"].get("properties", {}) for name, kind in kinds.items()}
+    meanings = {
+        member: about.get("description", "") for members in details.values() for member, about in members.items()
+    }
+    return "\n".join([
+        "# Events",
+        "",
+        MADE,
+        "",
+        "`GET /v1/me/events` shows people their own, `GET /v1/admin/events` and `twokeys events` all of them. Each has",
+        "`id`, `type`, `occurred_at`, `ip`, `user_agent` and `details`; operators also see `account_id` and",
+        "`client_id`. There are more types and members to come: ignore what you don't know.",
+        "[events.schema.json](../../openapi/events.schema.json) has the types of everything.",
+        "",
+        "| type | `details` |",
+        "|---|---|",
+        *(f"| `{name}` | {', '.join(f'`{member}`' for member in members)} |" for name, members in details.items()),
+        "",
+        "| member of `details` | meaning |",
+        "|---|---|",
+        *(f"| `{member}` | {meaning} |" for member, meaning in sorted(meanings.items())),
+    ])  # fmt: skip
+
+
 def command_line() -> str:
     click = get_command(commands)
     with click.make_context("twokeys", [], resilient_parsing=True) as context:
@@ -168,6 +195,7 @@ _READ_IN_PASSING = 18
 PAGES = {
     DOCS / "reference" / "settings.md": settings,
     DOCS / "reference" / "metrics.md": metrics,
+    DOCS / "reference" / "events.md": events,
     DOCS / "reference" / "cli.md": command_line,
     DOCS / "evidence" / "defences.md": defences,
     ANATOMY: anatomy,

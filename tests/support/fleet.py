@@ -107,18 +107,15 @@ def _ask(talk: Path, what: bytes) -> str:
 
 @contextmanager
 def nginx(replicas: list[Replica], folder: Path) -> Iterator[Proxy]:
-    """Debian's, which is older than `resolve` and needs its servers by address."""
     port = free_port()
     text = (DEPLOY / "nginx.conf").read_text()
     one, two = replicas
-    server = next(line for line in text.splitlines() if line.strip().startswith("server twokeys:8000"))
-    how = server.partition(" resolve ")[2]
     config = replaced(
         text,
         ("access_log off;", "access_log off; error_log stderr;"),
         ("worker_processes auto;", "worker_processes 1; daemon off;"),
-        ("resolver 127.0.0.11 valid=5s;", ""),
-        (server, f"server 127.0.0.1:{one.port} {how} server 127.0.0.1:{two.port} {how}"),
+        ("10.77.0.11:8000", f"127.0.0.1:{one.port}"),
+        ("10.77.0.12:8000", f"127.0.0.1:{two.port}"),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
     )
     file = folder / "nginx.conf"
