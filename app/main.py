@@ -32,6 +32,7 @@ from app.tokens.routes import token_routes
 from app.two_factor.authenticators.routes import authenticator_routes
 from app.two_factor.clearing.routes import clearing_routes
 from app.two_factor.routes import two_factor_routes
+from app.webhooks.routes import webhook_routes
 
 
 def create_app(
@@ -98,6 +99,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(clearing_routes(services.two_factor.clearing))
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))
+    app.include_router(webhook_routes(services.webhooks, services.clients))
     app.include_router(import_routes(services.imports, services.clients))
     app.include_router(frontend_config_routes(services.settings, services.accounts, services.clock))
     app.include_router(health_routes(services.database))

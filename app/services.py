@@ -41,6 +41,10 @@ from app.two_factor.signed_challenges import ChallengeSigner
 from app.two_factor.transfer import AuthenticatorTransfer
 from app.two_factor.verifier import CodeVerifier
 from app.two_factor.webauthn import RelyingParty
+from app.webhooks.delivery import WebhookDelivery
+from app.webhooks.sender import Sender
+from app.webhooks.service import Webhooks
+from app.webhooks.targets import TargetRules
 from app.worker import Worker
 
 if TYPE_CHECKING:
@@ -73,6 +77,8 @@ class Services:
     imports: Imports
     export: Export
     delivery: Delivery
+    webhooks: Webhooks
+    webhook_delivery: WebhookDelivery
     worker: Worker
     traces: "Traces | None" = None
 
@@ -265,7 +271,10 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     announcements = Announcements(
         database, clock, accounts, outbox, idle=timedelta(seconds=settings.session_idle_seconds)
     )
-    sweeping = (two_factor, credentials, password_reset, accounts, tokens, outbox, audit_log)
+    targets = TargetRules(insecure=settings.webhook_insecure, private_networks=settings.webhook_private_networks)
+    webhooks = Webhooks(database, clock, secret_box, targets, audit_log)
+    webhook_delivery = WebhookDelivery(database, clock, secret_box, Sender(targets), audit_log)
+    sweeping = (two_factor, credentials, password_reset, accounts, tokens, outbox, webhooks, audit_log)
     worker = Worker(
         database=database,
         clock=clock,
@@ -275,6 +284,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         delivery=delivery,
         uses=(tokens.note_uses, clients.note_uses),
         announcements=(announcements.announce_ends,),
+        webhook_delivery=webhook_delivery,
         sweeps=[each.sweep for each in sweeping],
     )
     return Services(
@@ -300,6 +310,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         imports=imports,
         export=Export(database, foreign, transfer, settings.issuer),
         delivery=delivery,
+        webhooks=webhooks,
+        webhook_delivery=webhook_delivery,
         worker=worker,
         traces=traces,
     )

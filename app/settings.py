@@ -123,6 +123,12 @@ class Settings(BaseModel):
     run_worker: bool = True
     """Deliver mail and clean up in `serve` too."""
 
+    # Webhooks
+    webhook_insecure: bool = False
+    """Webhooks may go to `http`."""
+    webhook_private_networks: bool = False
+    """Webhooks may go to private, loopback and link-local networks."""
+
     # Proofs
     disable_requires_code: bool = False
     """Turning two-factor authentication off takes a code."""

@@ -2,7 +2,7 @@
 
 from app.accounts import tables as accounts
 from app.accounts.attempts import repository as attempts
-from app.audit import repository as audit
+from app.audit import tables as audit
 from app.clients import repository as clients
 from app.database.engine import metadata
 from app.imports import tables as imports
@@ -11,7 +11,8 @@ from app.password_reset import repository as password_reset
 from app.tokens import tables as tokens
 from app.two_factor import tables as two_factor
 from app.two_factor.challenges import repository as challenges
+from app.webhooks import tables as webhooks
 
-modules = (accounts, attempts, audit, mail, clients, imports, password_reset, tokens, two_factor, challenges)
+modules = (accounts, attempts, audit, mail, clients, imports, password_reset, tokens, two_factor, challenges, webhooks)
 
 __all__ = ["metadata", "modules"]

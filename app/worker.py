@@ -1,4 +1,4 @@
-"""The background loops: writing uses of tokens, sending mail, removing what is old."""
+"""The background loops: writing uses of tokens, sending mail and webhooks, removing what is old."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -17,9 +17,11 @@ from app.mail.delivery import Delivery, outbox_state
 from app.observability.metrics import Gauge
 from app.password_reset.service import PasswordReset
 from app.two_factor.clearing.service import TwoFactorClearing
+from app.webhooks.delivery import WebhookDelivery
 
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
+_WEBHOOK_SECONDS = 1.0
 _REMIND_SECONDS = 1.0
 _ANNOUNCE_SECONDS = 60.0
 _SWEEP_SECONDS = 60.0
@@ -45,6 +47,7 @@ class Worker:
     password_reset: PasswordReset
     clearing: TwoFactorClearing
     delivery: Delivery
+    webhook_delivery: WebhookDelivery
     uses: Sequence[Work]
     """One of each module that writes uses a moment later."""
     announcements: Sequence[Work]
@@ -72,17 +75,23 @@ class Worker:
             _, late = await asyncio.wait(loops, timeout=_STOP_SECONDS)
             for loop in late:
                 loop.cancel()
-            await self.delivery.stop()
+            await self.stop_sending()
             await self._note_uses()
 
     async def work(self, stopping: asyncio.Event) -> None:
-        """Mail, reminders, announcements and sweeping, until told to stop."""
+        """Mail, webhooks, reminders, announcements and sweeping, until told to stop."""
         await asyncio.gather(
             self._every(_MAIL_SECONDS, partial(self.send_mail, stopping), stopping),
+            self._every(_WEBHOOK_SECONDS, partial(self.send_webhooks, stopping), stopping),
             self._every(_REMIND_SECONDS, self.clearing.send_reminders, stopping),
             self._every(_ANNOUNCE_SECONDS, self.announce, stopping),
             self._every(_SWEEP_SECONDS, self.sweep, stopping),
         )
+
+    async def stop_sending(self) -> None:
+        """Cuts off what is still under way; it goes out again later."""
+        await self.delivery.stop()
+        await self.webhook_delivery.stop()
 
     async def send_mail(self, stopping: asyncio.Event | None = None) -> None:
         """Everything that is due now, or what can be done of it until told to stop."""
@@ -95,6 +104,11 @@ class Worker:
         _outbox_pending.set(outbox.pending)
         _outbox_age.set(outbox.oldest_age_seconds)
         _outbox_dead.set(outbox.dead)
+
+    async def send_webhooks(self, stopping: asyncio.Event) -> None:
+        """What happened and what is due, as long as there is more of it."""
+        while not stopping.is_set() and await self.webhook_delivery.deliver_due():
+            pass
 
     async def announce(self) -> None:
         for announce in self.announcements:

@@ -39,6 +39,7 @@ MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "token_id": _ID,
     "token_ids": {"type": "array", "items": _ID},
     "two_factor": _TEXT | {"description": "What became of two-factor authentication."},
+    "webhook_id": _ID,
     "was_enabled": _FLAG | {"description": "Whether two-factor authentication was on."},
 }
 
@@ -80,6 +81,11 @@ DETAILS: Mapping[EventType, tuple[str, ...]] = {
     EventType.ACCOUNT_ENABLED: ("operator",),
     EventType.ACCOUNT_UNLOCKED: ("operator", "reason"),
     EventType.ACCOUNT_DELETED: ("operator",),
+    EventType.WEBHOOK_CREATED: ("webhook_id", "operator"),
+    EventType.WEBHOOK_UPDATED: ("webhook_id", "operator"),
+    EventType.WEBHOOK_DELETED: ("webhook_id", "operator"),
+    EventType.WEBHOOK_DISABLED: ("webhook_id", "reason"),
+    EventType.WEBHOOK_SECRET_ROTATED: ("webhook_id", "operator"),
     EventType.ACCOUNT_EPOCH_TURNED: ("account_id", "epoch", "reason"),
 }
 """All of them may be missing: the events of a deleted account keep none."""

@@ -44,6 +44,11 @@ class EventType(StrEnum):
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_DELETED = "account.deleted"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_UPDATED = "webhook.updated"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"
     # Never recorded: `Event.turn_of_epoch` reads it from the event of the act.
     ACCOUNT_EPOCH_TURNED = "account.epoch_turned"
 

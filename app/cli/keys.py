@@ -46,7 +46,8 @@ async def _rotate() -> Resealing:
             secrets = await _follow(progress, bars, "Authenticator secrets", rotation.reseal(services.two_factor))
             mails = await _follow(progress, bars, "Mails in the outbox", rotation.reseal(services.outbox))
             projects = await _follow(progress, bars, "Firebase projects", rotation.reseal(services.accounts.foreign))
-    done = (secrets, mails, projects)
+            webhooks = await _follow(progress, bars, "Webhooks", rotation.reseal(services.webhooks))
+    done = (secrets, mails, projects, webhooks)
     return Resealing(
         total=sum(each.total for each in done),
         seen=sum(each.seen for each in done),

@@ -16,6 +16,7 @@ from app.cli.clients import clients
 from app.cli.events import events
 from app.cli.keys import keys
 from app.cli.service import dev, migrate, openapi, serve, worker
+from app.cli.webhooks import webhooks
 from app.database.migrations import UnsuitableDatabase
 from app.environment import leave_unreadable_home
 from app.kernel.refusal import FieldError, Refusal, Unavailable
@@ -56,6 +57,7 @@ commands.add_typer(accounts, name="accounts")
 commands.add_typer(clients, name="clients")
 commands.add_typer(events, name="events")
 commands.add_typer(keys, name="keys")
+commands.add_typer(webhooks, name="webhooks")
 
 
 def main() -> None:

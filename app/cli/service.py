@@ -50,7 +50,7 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
     _log.info("working")
     await services.worker.work(stopping)
-    await services.delivery.stop()
+    await services.worker.stop_sending()
     await services.close()
 
 

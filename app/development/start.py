@@ -120,6 +120,9 @@ def _develop(
             "docs": True,
             "metrics": True,
             "run_worker": True,
+            # Receivers under development are on this machine too.
+            "webhook_insecure": True,
+            "webhook_private_networks": True,
         }
     )
     password = asyncio.run(_prepare(settings, kept))

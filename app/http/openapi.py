@@ -39,6 +39,7 @@ _TAGS = {
     "Authentication tokens": "Sessions and personal tokens: see them, make one, end them.",
     "For other services": "Whose token is this, is it alive, how was it proved?",
     "Administration": "What operators do, for clients with the role `admin`.",
+    "Webhooks": "Other systems are told what happened, by [Standard Webhooks](https://www.standardwebhooks.com).",
     "Operations": "For whoever runs the service.",
 }
 _JSON = "application/json"

@@ -9,6 +9,7 @@ from app.database.engine import Connection
 from app.mail.tables import outbox
 from app.security.secret_box import KEY_ID_BYTES
 from app.two_factor.tables import sealed_secrets
+from app.webhooks.tables import webhook_secrets
 
 
 async def count_by_key(connection: Connection) -> Mapping[bytes, int]:
@@ -17,6 +18,7 @@ async def count_by_key(connection: Connection) -> Mapping[bytes, int]:
         select(sealed_secrets.c.sealed_secret.label("sealed")),
         select(outbox.c.sealed).where(outbox.c.sealed.is_not(None)),
         select(firebase_projects.c.sealed_parameters),
+        select(webhook_secrets.c.sealed_secret),
     ).subquery()
     key = func.substring(sealed.c.sealed, 1, KEY_ID_BYTES)
     rows = await connection.execute(select(key, func.count()).group_by(key))

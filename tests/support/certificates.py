@@ -16,6 +16,11 @@ _ENDS = _BEGINS + timedelta(days=36500)
 
 def self_signed(host: str) -> ssl.SSLContext:
     """A server's TLS context with a certificate for `host` that is its own authority."""
+    return self_signed_and_trusted(host)[0]
+
+
+def self_signed_and_trusted(host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The same, and the context of a client that trusts this certificate and no other."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     certificate = (
@@ -23,6 +28,7 @@ def self_signed(host: str) -> ssl.SSLContext:
         .serial_number(x509.random_serial_number())
         .not_valid_before(_BEGINS)
         .not_valid_after(_ENDS)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -33,4 +39,5 @@ def self_signed(host: str) -> ssl.SSLContext:
         chain = Path(folder, "chain.pem")
         chain.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
         context.load_cert_chain(chain)
-    return context
+    public = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return context, ssl.create_default_context(cadata=public)

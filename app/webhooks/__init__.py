@@ -1,0 +1,1 @@
+"""Webhooks: tell other systems what happened, as Standard Webhooks has it."""

@@ -1,0 +1,6 @@
+"""The statements of webhooks."""
+
+from app.webhooks.repository.deliveries import DeliveryRows, QueueRows
+from app.webhooks.repository.webhooks import SecretRows, WebhookRows
+
+__all__ = ["DeliveryRows", "QueueRows", "SecretRows", "WebhookRows"]
