@@ -395,7 +395,7 @@ export const en = {
     added: "Added",
     lastUse: "Last used",
     never: "Never",
-    nameTitle: "Name",
+    nameTitle: "Rename",
     rename: "Save the name",
     /** @param {string} name */
     renamed: (name) => `It is called “${name}” now.`,
