@@ -169,7 +169,7 @@ async function choosePasskey(mediation) {
 async function offerPasskeys(field, chosen) {
   if (!field.isConnected || !await offersPasskeysInFields()) return;
   // A challenge ends before somebody has come back to this page, perhaps.
-  const renewal = setTimeout(() => void offerPasskeys(field, chosen), RENEWAL_IN_MILLISECONDS);
+  const renewal = setTimeout(() => whenSeen(() => void offerPasskeys(field, chosen)), RENEWAL_IN_MILLISECONDS);
   try {
     const passkey = await choosePasskey("conditional");
     if (field.isConnected) chosen(passkey);
@@ -179,6 +179,13 @@ async function offerPasskeys(field, chosen) {
   } finally {
     clearTimeout(renewal);
   }
+}
+
+/** A page that lies open in the background asks for nothing: an office shares one limit of requests.
+ * @param {() => void} act */
+function whenSeen(act) {
+  if (document.hidden) document.addEventListener("visibilitychange", act, { once: true });
+  else act();
 }
 
 const forgot = () => element("a", { href: FORGOT, class: "aside-link" }, TEXT.forgot);
