@@ -13,7 +13,7 @@ WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clie
 MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database http kernel key_rotation login mail password_reset profile security tokens two_factor test_worker.py)
 
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
-.PHONY: help env run test test-long test-faults check lock openapi reference docs format bench coverage mutants removals image-check clean
+.PHONY: help env run test test-long test-faults check lock openapi clients reference docs format bench coverage mutants removals image-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -44,6 +44,9 @@ lock: env  ## requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer v
 openapi: env  ## openapi/openapi.json and openapi/events.schema.json from the code
 	@$(IN_VENV) -m app openapi --output openapi/openapi.json
 	@$(IN_VENV) -m app events schema --output openapi/events.schema.json
+
+clients: env  ## the generated part of clients/python and clients/typescript (ARGS=python for one)
+	@$(IN_VENV) -m scripts.clients $(ARGS)
 
 reference: env  ## the pages of docs/ that are made from the code: settings, metrics, command line, defences
 	@$(IN_VENV) -m scripts.reference
