@@ -23,7 +23,7 @@ app = FastAPI()
 
 @app.get("/any")
 async def any_token(holder: Annotated[ActiveToken, Depends(guard(twokeys))]) -> str:
-    return holder.username
+    return str(holder.username)
 
 
 @app.get("/two", dependencies=[Depends(guard(twokeys, acr="aal2", max_age=900))])
@@ -43,7 +43,7 @@ def ask(**question: Any) -> Any:
 async def challenge() -> str:
     answer = await login.by_password(email, password)
     assert isinstance(answer, TwoFactorRequired)
-    return answer.challenge
+    return str(answer.challenge)
 
 
 async def main() -> dict[str, Any]:
