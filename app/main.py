@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app.admin.routes import admin_routes
 from app.clients.routes import client_routes, forward_auth_routes
 from app.console import DevelopmentNotice, mount_console, mount_docs
+from app.email_change.routes import email_change_routes
 from app.frontend_config.routes import frontend_config_routes
 from app.http.cors import Cors
 from app.http.health import health_routes
@@ -97,6 +98,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(reauthentication_routes(services.reauthentication, guard))
     app.include_router(password_reset_routes(services.password_reset))
     app.include_router(clearing_routes(services.two_factor.clearing))
+    app.include_router(email_change_routes(services.email_change, guard))
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))
     app.include_router(webhook_routes(services.webhooks, services.clients))

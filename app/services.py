@@ -15,6 +15,7 @@ from app.authentication.change import CredentialChange
 from app.clients.batcher import IntrospectionBatcher
 from app.clients.service import Clients
 from app.database.engine import Database
+from app.email_change.service import EmailChange
 from app.imports.export import Export
 from app.imports.service import Imports
 from app.kernel.clock import Clock
@@ -71,6 +72,7 @@ class Services:
     reauthentication: Reauthentication
     login: Login
     password_reset: PasswordReset
+    email_change: EmailChange
     profile: Profile
     clients: Clients
     admin: Admin
@@ -222,6 +224,18 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
     )
+    email_change = EmailChange(
+        database=database,
+        clock=clock,
+        settings=settings,
+        accounts=accounts,
+        tokens=tokens,
+        changes=changes,
+        authenticators=authenticators,
+        clearing=clearing,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
     profile = Profile(
         database=database,
         clock=clock,
@@ -242,6 +256,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         two_factor=two_factor,
         authenticators=authenticators,
         password_reset=password_reset,
+        email_change=email_change,
         audit_log=audit_log,
         outbox=outbox,
     )
@@ -262,6 +277,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         mail_from=settings.mail_from,
         public_url=settings.public_url,
         reset_link=settings.password_reset_link,
+        email_change_link=settings.email_change_link,
+        email_change_undo_link=settings.email_change_undo_link,
     )
     mailer = _mailer(settings, mail_folder)
     if traces := open_traces(settings):
@@ -274,13 +291,14 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     targets = TargetRules(insecure=settings.webhook_insecure, private_networks=settings.webhook_private_networks)
     webhooks = Webhooks(database, clock, secret_box, targets, audit_log)
     webhook_delivery = WebhookDelivery(database, clock, secret_box, Sender(targets), audit_log)
-    sweeping = (two_factor, credentials, password_reset, accounts, tokens, outbox, webhooks, audit_log)
+    sweeping = (two_factor, credentials, password_reset, email_change, accounts, tokens, outbox, webhooks, audit_log)
     worker = Worker(
         database=database,
         clock=clock,
         foreign=foreign,
         password_reset=password_reset,
         clearing=clearing,
+        email_change=email_change,
         delivery=delivery,
         uses=(tokens.note_uses, clients.note_uses),
         announcements=(announcements.announce_ends,),
@@ -304,6 +322,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         reauthentication=reauthentication,
         login=login,
         password_reset=password_reset,
+        email_change=email_change,
         profile=profile,
         clients=clients,
         admin=admin,

@@ -151,6 +151,14 @@ class Settings(BaseModel):
     """With `clears_two_factor_later`: how long a reset waits before it turns two-factor authentication off."""
     two_factor_clearing_pause_seconds: int = Field(default=604_800, ge=1, le=_LONGEST_SECONDS)
     """How long no reset begins such a wait again, after one was cancelled by the link of a mail."""
+    email_change_link: str = "{public_url}/console/#/email-change/{token}"
+    """The template of the link by which a new mailbox confirms that it becomes the account's address."""
+    email_change_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
+    """The life of that link."""
+    email_change_undo_link: str = "{public_url}/console/#/email-change/undo/{token}"
+    """The template of the link by which the old mailbox takes a change of address back."""
+    email_change_undo_seconds: int = Field(default=604800, ge=1, le=_LONGEST_SECONDS)
+    """The life of that link."""
     reserved_domains: bool = False
     """Take addresses below `.local` and `.test`, as in an intranet or a test."""
 
@@ -160,7 +168,7 @@ class Settings(BaseModel):
     session_max_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
     """A session dies so long after log-in."""
     fresh_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
-    """How old a proof by two factors may be for changes of authenticators and for a new personal token."""
+    """How old a proof by two factors may be for changes of authenticators, a new personal token or another address."""
 
     # Passwords
     password_min_length: int = Field(default=8, ge=8, le=256)
@@ -215,6 +223,10 @@ class Settings(BaseModel):
     """Open reset links of one account."""
     reset_mails_per_hour: int = Field(default=5, ge=1, le=_LARGEST_COUNT)
     """Reset mails for one account."""
+    email_changes_open: int = Field(default=3, ge=1, le=_LARGEST_COUNT)
+    """Links to new addresses of one account that are open at once."""
+    email_change_mails_per_hour: int = Field(default=5, ge=1, le=_LARGEST_COUNT)
+    """Mails that one account causes by asking for a new address."""
     requests_per_client_minute: int = Field(default=60, ge=1, le=_LARGEST_COUNT)
     """Requests of one client address to `login` and `password-reset`, then 429."""
     enrollment_seconds: int = Field(default=600, ge=1, le=_LONGEST_SECONDS)
@@ -294,11 +306,12 @@ class Settings(BaseModel):
         return sender
 
     @model_validator(mode="after")
-    def _link_leads_to_a_page(self) -> Self:
-        try:
-            check_link_template(self.password_reset_link, self.public_url)
-        except ValueError as error:
-            raise ValueError(f"TWOKEYS_PASSWORD_RESET_LINK: {error}") from None
+    def _links_lead_to_pages(self) -> Self:
+        for name in ("password_reset_link", "email_change_link", "email_change_undo_link"):
+            try:
+                check_link_template(getattr(self, name), self.public_url)
+            except ValueError as error:
+                raise ValueError(f"TWOKEYS_{name.upper()}: {error}") from None
         return self
 
     @field_validator("issuer")

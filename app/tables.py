@@ -5,6 +5,7 @@ from app.accounts.attempts import repository as attempts
 from app.audit import tables as audit
 from app.clients import repository as clients
 from app.database.engine import metadata
+from app.email_change import repository as email_change
 from app.imports import tables as imports
 from app.mail import tables as mail
 from app.password_reset import repository as password_reset
@@ -13,6 +14,19 @@ from app.two_factor import tables as two_factor
 from app.two_factor.challenges import repository as challenges
 from app.webhooks import tables as webhooks
 
-modules = (accounts, attempts, audit, mail, clients, imports, password_reset, tokens, two_factor, challenges, webhooks)
+modules = (
+    accounts,
+    attempts,
+    audit,
+    mail,
+    clients,
+    imports,
+    password_reset,
+    email_change,
+    tokens,
+    two_factor,
+    challenges,
+    webhooks,
+)
 
 __all__ = ["metadata", "modules"]

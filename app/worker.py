@@ -11,6 +11,7 @@ import structlog
 
 from app.accounts.foreign.service import ForeignPasswords
 from app.database.engine import Connection, Database
+from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
 from app.kernel.refusal import Unavailable
 from app.mail.delivery import Delivery, outbox_state
@@ -46,6 +47,7 @@ class Worker:
     foreign: ForeignPasswords
     password_reset: PasswordReset
     clearing: TwoFactorClearing
+    email_change: EmailChange
     delivery: Delivery
     webhook_delivery: WebhookDelivery
     uses: Sequence[Work]
@@ -97,7 +99,7 @@ class Worker:
         """Everything that is due now, or what can be done of it until told to stop."""
         goes_on = True
         while goes_on and not (stopping and stopping.is_set()):
-            answered = await self.password_reset.answer_requests()
+            answered = await self.password_reset.answer_requests() + await self.email_change.answer_requests()
             goes_on = bool(await self.delivery.deliver_due() or answered)
         async with self.database.autocommit() as connection:
             outbox = await outbox_state(connection, self.clock.now())

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from app.accounts.attempts.repository import BEGINNING, SWEEP_STREAKS, Position
 from app.services import Services
 from tests.conftest import SetClock
+from tests.support.address_change import NEW, move, request
 from tests.support.answers import granted, refused
-from tests.support.people import EMAIL, a_session, an_account, bearer, begin, enroll, log_in, totp_code
+from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, begin, enroll, log_in, totp_code
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +21,8 @@ TABLES = (
     "authenticator_enrollments",
     "authenticators",
     "client_requests",
+    "email_change_undos",
+    "email_changes",
     "events",
     "known_clients",
     "login_challenges",
@@ -48,6 +51,9 @@ async def test_sweeping_leaves_what_lives(api: httpx.AsyncClient, services: Serv
     secret = (await begin(api, pending))["secret"]
     granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
     await services.password_reset.answer_requests()
+    body = {"new_email": "grace.hopper@example.com", "password": PASSWORD}
+    granted(await api.post("/v1/me/email", json=body, headers=bearer(pending)), 202)
+    await services.email_change.answer_requests()
     before = await counts(services)
     await services.worker.sweep()
     left = await counts(services)
@@ -70,6 +76,9 @@ async def test_sweeping_removes_what_has_ended(api: httpx.AsyncClient, services:
     await begin(api, await a_session(api, "grace@example.com"))
     granted(await api.post("/v1/password-reset", json={"email": EMAIL}), 202)
     await services.password_reset.answer_requests()
+    session = await a_session(api, "grace@example.com")
+    await move(api, services, session)
+    granted(await request(api, await a_session(api, NEW)), 202)
     async with services.database.autocommit() as connection:
         await connection.execute(text("UPDATE outbox SET sealed = NULL, sent_at = :at"), {"at": clock.now()})
     clock.advance(timedelta(days=services.settings.event_retention_days + 1))

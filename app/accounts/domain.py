@@ -1,7 +1,7 @@
 """An account, its address, and what can be refused about them."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -41,6 +41,15 @@ class Account:
     last_login_at: datetime | None = None
     locale: str | None = None
     """The language that the person is written to in, as BCP 47 names it."""
+    pending_address: str | None = None
+    """The newest address that was asked for and has not been confirmed."""
+    pending_until: datetime | None = None
+
+    def as_of(self, at: datetime) -> "Account":
+        """Without a pending address whose time has run out."""
+        if self.pending_until is None or at < self.pending_until:
+            return self
+        return replace(self, pending_address=None, pending_until=None)
 
     @property
     def is_active(self) -> bool:

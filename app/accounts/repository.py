@@ -1,11 +1,14 @@
 """The statements of accounts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     delete,
+    func,
     insert,
     select,
     update,
@@ -19,6 +22,12 @@ from app.database.engine import Connection
 
 _lock_if_unchanged = CompiledStatement(LOCK_IF_UNCHANGED)
 _lock_exclusively = UNCHANGED.with_for_update(key_share=True)
+# The links to a pending address die with the epoch, so nothing is pending any more.
+_NEXT_EPOCH = {
+    accounts.c.credential_epoch: accounts.c.credential_epoch + 1,
+    accounts.c.pending_address: None,
+    accounts.c.pending_until: None,
+}
 
 
 @dataclass(frozen=True)
@@ -81,19 +90,33 @@ class AccountRows:
         statement = update(accounts).where(accounts.c.id == id)
         if seen is not None:
             statement = statement.where(accounts.c.credential_epoch == seen)
-        bumped = statement.values(credential_epoch=accounts.c.credential_epoch + 1).returning(*COLUMNS)
+        bumped = statement.values(_NEXT_EPOCH).returning(*COLUMNS)
         row = (await self.connection.execute(bumped)).first()
         return account_of(row) if row else None
 
     async def bump_every_epoch(self) -> int:
         """After a restore: how many accounts there are."""
-        bumped = await self.connection.execute(
-            update(accounts).values(credential_epoch=accounts.c.credential_epoch + 1)
-        )
+        bumped = await self.connection.execute(update(accounts).values(_NEXT_EPOCH))
         return bumped.rowcount
 
     async def set_password(self, id: UUID, password_hash: str) -> None:
-        await self.connection.execute(update(accounts).where(accounts.c.id == id).values(password_hash=password_hash))
+        await self._set(id, password_hash=password_hash)
+
+    async def set_address(self, id: UUID, address: Address, verified_at: datetime | None) -> bool:
+        """False where the address is taken."""
+        try:
+            async with self.connection.begin_nested():
+                await self._set(id, address=address.text, folded_address=address.folded, email_verified_at=verified_at)
+        except IntegrityError:
+            return False
+        return True
+
+    async def verify_address(self, id: UUID, at: datetime) -> None:
+        """Keeps the time of an earlier proof."""
+        await self._set(id, email_verified_at=func.coalesce(accounts.c.email_verified_at, at))
+
+    async def set_pending(self, id: UUID, address: str | None, until: datetime | None) -> None:
+        await self._set(id, pending_address=address, pending_until=until)
 
     async def void_password(self, id: UUID) -> None:
         await self.connection.execute(update(accounts).where(accounts.c.id == id).values(password_hash=None))
@@ -114,6 +137,13 @@ class AccountRows:
         statement = update(accounts).where(same).values(password_hash=password_hash)
         return (await self.connection.execute(statement)).rowcount == 1
 
+    async def forget_pending(self, of: Sequence[UUID], at: datetime) -> None:
+        expired = update(accounts).where(accounts.c.id.in_(of), accounts.c.pending_until <= at)
+        await self.connection.execute(expired.values(pending_address=None, pending_until=None))
+
     async def remove(self, id: UUID) -> Account | None:
         row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()
         return account_of(row) if row else None
+
+    async def _set(self, id: UUID, **values: Any) -> None:
+        await self.connection.execute(update(accounts).where(accounts.c.id == id).values(**values))

@@ -1,6 +1,6 @@
 """Accounts: making them, and proving the password of one."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,9 +49,9 @@ class Accounts:
     audit_log: AuditLog
     reserved_domains: bool = False
 
-    def read_address(self, text: str) -> Address:
+    def read_address(self, text: str, *, pointer: str = "/email") -> Address:
         """Raises FieldError."""
-        return read_address(text, reserved_domains=self.reserved_domains)
+        return read_address(text, pointer=pointer, reserved_domains=self.reserved_domains)
 
     async def with_address(self, connection: Connection, folded: str) -> Account | None:
         return await AccountRows(connection).with_address(folded)
@@ -234,6 +234,32 @@ class Accounts:
     async def void_password(self, connection: Connection, account_id: UUID) -> None:
         """Within a `CredentialChange`: the account needs a reset before anybody can log in by password."""
         await AccountRows(connection).void_password(account_id)
+
+    async def set_address(
+        self, connection: Connection, account: Account, address: Address, *, verified_at: datetime | None
+    ) -> None:
+        """Within a `CredentialChange`. The networks that the account is known by stay known. Raises AddressTaken."""
+        if not await AccountRows(connection).set_address(account.id, address, verified_at):
+            raise AddressTaken
+        await self.attempts.move(connection, account.folded_address, address.folded)
+
+    async def verify_address(self, connection: Connection, account: Account, at: datetime) -> None:
+        """Somebody has read the mail that was sent there."""
+        await AccountRows(connection).verify_address(account.id, at)
+
+    async def set_pending_address(
+        self, connection: Connection, account: Account, address: str, until: datetime
+    ) -> None:
+        """With the account locked. An address that waits for its mailbox, in place of the one before."""
+        await AccountRows(connection).set_pending(account.id, address, until)
+
+    async def drop_pending_address(self, connection: Connection, account: Account) -> None:
+        """With the account locked."""
+        await AccountRows(connection).set_pending(account.id, None, None)
+
+    async def forget_pending_addresses(self, connection: Connection, of: Sequence[UUID], at: datetime) -> None:
+        """Those of these accounts whose time has run out."""
+        await AccountRows(connection).forget_pending(of, at)
 
     async def set_status(self, connection: Connection, account_id: UUID, status: Status) -> bool:
         """False where it has this status already. Disabling belongs into a `CredentialChange`."""

@@ -37,11 +37,15 @@ accounts = Table(
     Column("email_verified_at", DateTime(timezone=True)),
     Column("last_login_at", DateTime(timezone=True)),
     Column("locale", Text),
+    # The newest address that waits for its mailbox. Here, so that a log-in reads it with the account.
+    Column("pending_address", Text),
+    Column("pending_until", DateTime(timezone=True)),
     UniqueConstraint("folded_address"),
     UniqueConstraint("external_id"),
     CheckConstraint('folded_address = lower(address COLLATE "C")', name="folded"),
     CheckConstraint("status IN ('active', 'disabled')", name="status"),
     CheckConstraint("credential_epoch >= 0", name="epoch"),
+    CheckConstraint("num_nulls(pending_address, pending_until) IN (0, 2)", name="pending"),
 )
 # Finds the hashes of other systems without reading the table once there are none.
 Index("accounts_foreign_hash_idx", accounts.c.id, postgresql_where=accounts.c.password_hash.like("foreign:%"))
@@ -66,6 +70,8 @@ COLUMNS = (
     accounts.c.email_verified_at,
     accounts.c.last_login_at,
     accounts.c.locale,
+    accounts.c.pending_address,
+    accounts.c.pending_until,
 )
 
 

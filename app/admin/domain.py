@@ -47,6 +47,7 @@ class AccountFilter:
 class AccountChange:
     """What an operator changes of an account; what is None stays, but a locale can be taken away."""
 
+    email: str | None = None
     status: Status | None = None
     locale: str | None = None
     changes_locale: bool = False

@@ -120,9 +120,12 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         """Newest first."""
         return AccountTokens.showing(await admin.tokens_of(id, after=page.after, limit=page.limit))
 
-    @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*_CLIENT, NotFound))
+    @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*_CLIENT, NotFound, AddressTaken))
     async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> Account:
-        """Disabling ends everything that the account had; asking for what is so already changes nothing."""
+        """Disabling ends everything that the account had, and so does another address, of which both mailboxes hear.
+
+        Asking for what is so already changes nothing.
+        """
         return show_account(await admin.change(id, body.wanted(), by, requester))
 
     @router.delete(

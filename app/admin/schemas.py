@@ -40,18 +40,19 @@ class ChangeAccount(RequestModel):
     """What is left out stays as it is."""
 
     status: Literal["active", "disabled"] | SkipJsonSchema[None] = Field(default=None, examples=["disabled"])
+    email: AddressIn | SkipJsonSchema[None] = Field(default=None, description="Counts at once, and is not verified.")
     locale: LocaleIn | None = Field(default=None, description="Null where nothing is known any more: English then.")
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if self.status is None and "locale" not in self.model_fields_set:
+        if self.status is None and self.email is None and "locale" not in self.model_fields_set:
             message = "Must name what is to be changed."
             raise ValueError(message)
         return self
 
     def wanted(self) -> domain.AccountChange:
         status = Status(self.status) if self.status else None
-        return domain.AccountChange(status, self.locale, changes_locale="locale" in self.model_fields_set)
+        return domain.AccountChange(self.email, status, self.locale, changes_locale="locale" in self.model_fields_set)
 
 
 class WithReason(RequestModel):

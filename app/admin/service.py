@@ -17,6 +17,7 @@ from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
 from app.authentication.domain import TWO_FACTOR_OFF, TwoFactorState
 from app.database.engine import Connection, Database
+from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.refusal import NotFound
@@ -31,7 +32,7 @@ from app.two_factor.domain import state_of
 from app.two_factor.service import TwoFactor
 
 
-class _DisabledAlready(Exception):
+class _SoAlready(Exception):
     """Takes the bump of the epoch back: nothing changes."""
 
 
@@ -45,6 +46,7 @@ class Admin:
     two_factor: TwoFactor
     authenticators: AuthenticatorService
     password_reset: PasswordReset
+    email_change: EmailChange
     audit_log: AuditLog
     outbox: Outbox
 
@@ -94,12 +96,27 @@ class Admin:
             return (await self._known(connection, account))[0]
 
     async def change(self, id: UUID, wanted: AccountChange, operator: Operator, requester: Requester) -> KnownAccount:
-        """Each change is an act of its own, with its own event. Raises NotFound."""
+        """Each change is an act of its own, with its own event. Raises FieldError, NotFound, AddressTaken."""
+        # First, since nothing else can be refused.
+        if wanted.email is not None:
+            await self._change_address(id, wanted.email, operator, requester)
         if wanted.changes_locale:
             await self._set_locale(id, wanted.locale, operator, requester)
         if wanted.status is not None:
             await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, operator, requester)
         return await self.account(id)
+
+    async def _change_address(self, id: UUID, email: str, operator: Operator, requester: Requester) -> None:
+        """At once, and unverified; ends everything that the account had, and both mailboxes hear of it.
+
+        Raises FieldError, NotFound, AddressTaken.
+        """
+        address = self.accounts.read_address(email)
+        with suppress(_SoAlready):
+            async with self._change(id, operator, requester) as change:
+                if change.account.address == address.text:
+                    raise _SoAlready
+                await self.email_change.change_for_operator(change, address, operator.as_details())
 
     async def _set_locale(self, id: UUID, locale: str | None, operator: Operator, requester: Requester) -> None:
         at = self.clock.now()
@@ -109,10 +126,10 @@ class Admin:
 
     async def disable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
-        with suppress(_DisabledAlready):
+        with suppress(_SoAlready):
             async with self._change(id, operator, requester) as change:
                 if not await self.accounts.set_status(change.connection, id, Status.DISABLED):
-                    raise _DisabledAlready
+                    raise _SoAlready
                 await change.end(Record(EventType.ACCOUNT_DISABLED, details=operator.as_details()))
                 return await self._with_id(change.connection, id)
         return await self.account(id)
@@ -259,9 +276,9 @@ class Admin:
         return (await self._known(connection, account))[0]
 
     async def _known(self, connection: Connection, *accounts: Account) -> list[KnownAccount]:
-        ids = [account.id for account in accounts]
-        states = await self.two_factor.states_of(connection, ids, self.clock.now())
-        return [KnownAccount(account, states.get(account.id, TWO_FACTOR_OFF)) for account in accounts]
+        ids, at = [account.id for account in accounts], self.clock.now()
+        states = await self.two_factor.states_of(connection, ids, at)
+        return [KnownAccount(account.as_of(at), states.get(account.id, TWO_FACTOR_OFF)) for account in accounts]
 
     async def _record(
         self,

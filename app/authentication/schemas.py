@@ -45,6 +45,9 @@ class Account(ResponseModel):
         description="What the system that it was imported from calls it.", examples=["u-4711"]
     )
     email_verified_at: Timestamp | None
+    pending_email: str | None = Field(
+        description="The newest address that waits for its mailbox to confirm it.", examples=[None]
+    )
     last_login_at: Timestamp | None
     locale: LocaleOut
     two_factor: TwoFactor
@@ -58,6 +61,7 @@ class Account(ResponseModel):
             status=account.status.value,
             external_id=account.external_id,
             email_verified_at=account.email_verified_at,
+            pending_email=account.pending_address,
             last_login_at=account.last_login_at,
             locale=account.locale,
             two_factor=TwoFactor.of(state),
@@ -81,7 +85,7 @@ class Grant(ResponseModel):
             access_token=grant.issued.secret.get_secret_value(),
             expires_in=_seconds(token.created_at, token.expires_at),
             token=Token.of(token, current=token.id),
-            account=Account.of(grant.account, grant.two_factor),
+            account=Account.of(grant.account.as_of(token.created_at), grant.two_factor),
         )
 
 

@@ -19,6 +19,8 @@ class SecretKind(StrEnum):
     REGISTRATION = "tkw_"
     RESET = "tkr_"
     CLEARING = "tkx_"
+    EMAIL_CHANGE = "tkm_"
+    EMAIL_CHANGE_UNDO = "tku_"
     CLIENT = "tki_"
 
 

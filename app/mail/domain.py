@@ -37,6 +37,11 @@ class MailKind(StrEnum):
     AUTHENTICATOR_REMOVED = "authenticator_removed"
     AUTHENTICATOR_CLONE_SUSPECTED = "authenticator_clone_suspected"
     PASSWORD_CHANGED = "password_changed"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGE_TAKEN = "email_change_taken"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_CHANGED_BY_ADMIN = "email_changed_by_admin"
+    EMAIL_CHANGE_UNDONE = "email_change_undone"
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     PERSONAL_TOKEN_CREATED = "personal_token_created"
@@ -54,6 +59,9 @@ _FACTS: Mapping[MailKind, frozenset[str]] = {
     MailKind.INVITATION: frozenset({"token", "minutes"}),
     **dict.fromkeys(ABOUT_CLEARING, frozenset({"token", "clears_at"})),
     MailKind.TWO_FACTOR_CLEARING_CANCELLED: frozenset({"by"}),
+    MailKind.EMAIL_CHANGE: frozenset({"token", "hours", "current"}),
+    MailKind.EMAIL_CHANGED: frozenset({"token", "days", "new_address"}),
+    MailKind.EMAIL_CHANGE_UNDONE: frozenset({"restored"}),
     MailKind.RECOVERY_CODE_USED: frozenset({"remaining"}),
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
     MailKind.PERSONAL_TOKEN_CREATED: frozenset({"description"}),

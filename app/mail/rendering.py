@@ -37,6 +37,11 @@ _SUBJECTS: Mapping[MailKind, str] = {
     MailKind.AUTHENTICATOR_REMOVED: "{issuer}: an authenticator was removed",
     MailKind.AUTHENTICATOR_CLONE_SUSPECTED: "{issuer}: a copy of your security key may exist",
     MailKind.PASSWORD_CHANGED: "{issuer}: your password was changed",
+    MailKind.EMAIL_CHANGE: "Confirm your new address for {issuer}",
+    MailKind.EMAIL_CHANGE_TAKEN: "{issuer}: someone asked for your address",
+    MailKind.EMAIL_CHANGED: "{issuer}: the address of your account was changed",
+    MailKind.EMAIL_CHANGED_BY_ADMIN: "{issuer}: an administrator made this the address of your account",
+    MailKind.EMAIL_CHANGE_UNDONE: "{issuer}: the change of your address was undone",
     MailKind.RECOVERY_CODE_USED: "{issuer}: a recovery code was used",
     MailKind.RECOVERY_CODES_REPLACED: "{issuer}: your recovery codes were replaced",
     MailKind.PERSONAL_TOKEN_CREATED: "{issuer}: a personal token was created",
@@ -74,13 +79,21 @@ class MailTemplates:
         mail_from: str,
         public_url: str,
         reset_link: str = "{public_url}/console/#/password-reset/{token}",
+        email_change_link: str = "{public_url}/console/#/email-change/{token}",
+        email_change_undo_link: str = "{public_url}/console/#/email-change/undo/{token}",
     ) -> None:
         """A sender without a name has the issuer's. Raises ValueError where `mail_from` is not one address."""
         self._issuer = one_line(issuer)
         sender = check_mail_from(mail_from)
         self._sender = Address(sender.display_name or self._issuer, addr_spec=sender.addr_spec)
-        self._reset_link = reset_link.replace("{public_url}", public_url)
-        self._clearing_link = public_url + "/console/#/two-factor-clearing/{token}"
+        links = {
+            MailKind.PASSWORD_RESET: reset_link,
+            MailKind.INVITATION: reset_link,
+            **dict.fromkeys(ABOUT_CLEARING, "{public_url}/console/#/two-factor-clearing/{token}"),
+            MailKind.EMAIL_CHANGE: email_change_link,
+            MailKind.EMAIL_CHANGED: email_change_undo_link,
+        }
+        self._links = {kind: link.replace("{public_url}", public_url) for kind, link in links.items()}
         self._public_url = one_line(public_url)
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -114,8 +127,7 @@ class MailTemplates:
         facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in context.facts.items()}
         if "token" in facts:
             # Composed only now, so that whoever queued the mail need not know where the service is.
-            link = self._clearing_link if kind in ABOUT_CLEARING else self._reset_link
-            facts["link"] = link.replace("{token}", str(facts.pop("token")))
+            facts["link"] = self._links[kind].replace("{token}", str(facts.pop("token")))
         moments = {name: _written(datetime.fromisoformat(str(facts[name]))) for name in _MOMENTS & facts.keys()}
         # What every mail says comes last: no fact can take its place.
         return (

@@ -204,6 +204,7 @@ class PasswordReset:
             if change is None or not await ResetLinks(change.connection).spend(link.digest, at):
                 raise ResetTokenInvalid
             await self.accounts.set_password(change.connection, account, password_hash)
+            await self.accounts.verify_address(change.connection, account, at)
             outcome, clears_at = await self._settle_two_factor(change, factor, proof)
             await self.accounts.attempts.unlock(change.connection, account.folded_address)
             revoked = await change.end(await self._record_of(change, outcome, clears_at))

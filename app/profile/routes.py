@@ -27,7 +27,7 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
 
     @router.get("", tags=["Account"], summary="See one's account", responses=refuses(InvalidToken))
     async def get_me(caller: AnyToken) -> Account:
-        return Account.of(caller.account, await two_factor.state(caller.account))
+        return Account.of(caller.account.as_of(profile.clock.now()), await two_factor.state(caller.account))
 
     @router.patch(
         "", tags=["Account"], summary="Change one's language", responses=refuses(InvalidToken, SessionRequired)

@@ -44,6 +44,14 @@ class TotpDevice:
 
 
 @dataclass(frozen=True)
+class Possessions:
+    """What an account has at one moment to prove its second factor by."""
+
+    authenticator_ids: tuple[UUID, ...]
+    recovery_code_digests: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Enrollment:
     """An authenticator app that waits for its first code."""
 

@@ -74,6 +74,7 @@ async def test_an_account_with_a_password_can_log_in(api: httpx.AsyncClient, ope
         "status": "active",
         "external_id": None,
         "email_verified_at": None,
+        "pending_email": None,
         "last_login_at": None,
         "locale": None,
         "two_factor": {

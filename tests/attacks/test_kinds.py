@@ -56,6 +56,7 @@ def bearer_calls(processes: Processes) -> list[tuple[str, str]]:
 
 BODIES: dict[str, Any] = {
     "/v1/me/password": {"current_password": "not the password", "new_password": NEW_PASSWORD},
+    "/v1/me/email": {"new_email": "matrix@example.com", "password": "not the password"},
     "/v1/me/2fa/enrollment": {"password": "not the password"},
     "/v1/me": {"locale": "de"},
     "/v1/me/2fa/confirm": {"code": "000000"},

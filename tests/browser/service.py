@@ -42,11 +42,12 @@ class Service:
         assert answer.status_code == httpx.codes.OK, answer.text
         return str(answer.json()["access_token"])
 
-    def wait_for_mail(self, person: Person, subject: str) -> None:
+    def wait_for_mail(self, person: Person, subject: str) -> dict[str, str]:
+        """The newest one."""
         deadline = time.monotonic() + PATIENCE
-        while not any(
-            mail["to"] == person.email and subject in mail["subject"]
-            for mail in httpx.get(f"{self.address}/mailbox/mails").json()
-        ):
+        while True:
+            for mail in httpx.get(f"{self.address}/mailbox/mails").json():
+                if mail["to"] == person.email and subject in mail["subject"]:
+                    return dict(mail)
             assert time.monotonic() < deadline, f"no mail “{subject}”"
             time.sleep(0.1)

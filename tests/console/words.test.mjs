@@ -29,6 +29,14 @@ test("a link that is not whole is broken, never silently another page", () => {
   }
 });
 
+test("each page takes the secret of its own kind", () => {
+  for (const [path, kind] of [["/email-change", "tkm_"], ["/email-change/undo", "tku_"]]) {
+    const secret = kind + SECRET.slice(4);
+    assert.deepEqual(readLink(`#${path}/${secret}`), { path, secret, broken: false });
+    assert.deepEqual(readLink(`#${path}/${SECRET}`), { path, secret: null, broken: true });
+  }
+});
+
 test("an address that is no link of ours is none", () => {
   for (const fragment of ["", "#", "#constructor", "#__proto__", "#/login", "#/password-resets", "#/activity"]) {
     assert.equal(readLink(fragment), null, fragment);

@@ -131,7 +131,7 @@ def test_every_operation_names_its_security_scheme() -> None:
     }
     public = {"log_in", "log_in_second_step", "ask_for_password_reset", "complete_password_reset"}
     public |= {"get_health", "get_readiness", "get_config", "check_password_reset"}
-    public |= {"judge_password", "get_metadata"}
+    public |= {"judge_password", "get_metadata", "confirm_email_change", "undo_email_change"}
     public |= {"cancel_clearing", "request_second_step", "request_passkey", "log_in_by_passkey"}
     by_client = {"introspect_token", "revoke_presented_token"}
     for name, operation in operations():

@@ -97,6 +97,8 @@ def test_a_secret_is_its_kind_and_256_bits() -> None:
         SecretKind.REGISTRATION: "tkw_",
         SecretKind.RESET: "tkr_",
         SecretKind.CLEARING: "tkx_",
+        SecretKind.EMAIL_CHANGE: "tkm_",
+        SecretKind.EMAIL_CHANGE_UNDO: "tku_",
         SecretKind.CLIENT: "tki_",
     }
     for kind in SecretKind:

@@ -72,6 +72,7 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
         "status": "active",
         "external_id": None,
         "email_verified_at": None,
+        "pending_email": None,
         "last_login_at": "2026-03-14T15:09:26.000Z",
         "locale": None,
         "two_factor": {

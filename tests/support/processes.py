@@ -170,9 +170,29 @@ class Processes:
         return (await self.reset_tokens(person))[-1]
 
     async def reset_tokens(self, person: Person) -> list[str]:
+        return await self.mailed_tokens(person, "password_reset")
+
+    async def address_token(self, person: Person, email: str) -> str:
+        """Of the link that the new mailbox would get."""
+        body = {"new_email": email, "password": person.password}
+        response = await self.post("/v1/me/email", body, token=person.token)
+        assert response.status_code == 202, response.text
+        while await self.services.email_change.answer_requests():
+            continue
+        return (await self.mailed_tokens(person, "email_change"))[-1]
+
+    async def undo_token(self, person: Person, email: str) -> str:
+        """Moves the account to this address: what the old mailbox gets."""
+        token = await self.address_token(person, email)
+        response = await self.post("/v1/email-change/confirm", {"token": token})
+        assert response.status_code == 200, response.text
+        return (await self.mailed_tokens(person, "email_changed"))[-1]
+
+    async def mailed_tokens(self, person: Person, kind: str) -> list[str]:
         rows = await self.rows(
-            "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = 'password_reset' ORDER BY id",
+            "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = $2 ORDER BY id",
             person.id,
+            kind,
         )
         opened = [unpack(self.services.secret_box.open(row[0], owner=person.id), at=row[1]) for row in rows]
         return [str(each.facts["token"]) for each in opened]

@@ -195,6 +195,7 @@ FORGET = text("""
                     WHERE subject = :subject AND (SELECT count(*) FROM attempts) >= 0 RETURNING 1)
     DELETE FROM known_clients WHERE subject = :subject AND (SELECT count(*) FROM streak) >= 0
 """)
+KNOW_AS = text("UPDATE known_clients SET subject = :new WHERE subject = :subject")
 
 
 @dataclass(frozen=True)

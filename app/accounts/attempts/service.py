@@ -15,6 +15,7 @@ from app.accounts.attempts.repository import (
     BEGINNING,
     FORGET,
     FORGIVE,
+    KNOW_AS,
     NOTE_LOGIN,
     NOTE_LOGIN_AND_FORGIVE,
     OLDEST_REQUEST,
@@ -159,6 +160,15 @@ class Attempts:
 
     async def forget(self, connection: Connection, folded_address: str) -> None:
         await connection.execute(FORGET, {"subject": subject_of(folded_address)})
+
+    async def move(self, connection: Connection, old_address: str, new_address: str) -> None:
+        """The account has another address: the networks that it is known by stay known, and nothing else counts."""
+        subject, new = subject_of(old_address), subject_of(new_address)
+        if subject == new:
+            return
+        await connection.execute(FORGET, {"subject": new})
+        await connection.execute(KNOW_AS, {"subject": subject, "new": new})
+        await connection.execute(FORGET, {"subject": subject})
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
         """Removes counts that no longer matter: a part of each table, going on where the last round ended."""

@@ -156,6 +156,14 @@ export const api = {
 
   /** @param {string} token */
   cancelClearing: (token) => call("POST", "/two-factor-clearing/cancel", { body: { token }, token: null }),
+  /** @param {string} newEmail @param {string} password
+   * @returns {Promise<import("./types.js").EmailChangeRequested>} */
+  requestEmailChange: (newEmail, password) => call("POST", "/me/email", { body: { new_email: newEmail, password } }),
+  cancelEmailChange: () => call("DELETE", "/me/email/pending"),
+  /** @param {string} token @returns {Promise<import("./types.js").EmailChanged>} */
+  confirmEmailChange: (token) => call("POST", "/email-change/confirm", { body: { token }, token: null }),
+  /** @param {string} token @returns {Promise<import("./types.js").EmailChangeUndone>} */
+  undoEmailChange: (token) => call("POST", "/email-change/undo", { body: { token }, token: null }),
 
   /** @returns {Promise<import("./types.js").Account>} */
   account: () => call("GET", "/me"),

@@ -2,7 +2,10 @@
 // Links from emails carry a secret in the fragment, which browsers send to nobody. It stays in the memory of this page.
 
 /** The pages that such links lead to, and the prefix of the secret that each takes. @type {[string, string][]} */
-const PAGES = [["/password-reset", "tkr_"], ["/two-factor-clearing", "tkx_"]];
+const PAGES = [
+  ["/password-reset", "tkr_"], ["/two-factor-clearing", "tkx_"],
+  ["/email-change/undo", "tku_"], ["/email-change", "tkm_"],
+];
 
 /**
  * What a fragment says, or null where it is no link of ours. Whatever a mail client or a person has left behind the

@@ -16,8 +16,11 @@ import * as addSecurityKey from "./views/add-security-key.js";
 import * as authenticationMethods from "./views/authentication-methods.js";
 import * as authenticationTokens from "./views/authentication-tokens.js";
 import * as authenticator from "./views/authenticator.js";
+import * as changeEmail from "./views/change-email.js";
 import * as changePassword from "./views/change-password.js";
 import * as disableTwoFactor from "./views/disable-two-factor.js";
+import * as emailChange from "./views/email-change.js";
+import * as emailChangeUndo from "./views/email-change-undo.js";
 import * as enableTwoFactor from "./views/enable-two-factor.js";
 import * as forgotPassword from "./views/forgot-password.js";
 import * as keepTwoFactor from "./views/keep-two-factor.js";
@@ -35,10 +38,13 @@ const OPEN = new Map(Object.entries({
   "/forgot-password": forgotPassword,
   "/password-reset": passwordReset,
   "/two-factor-clearing": keepTwoFactor,
+  "/email-change": emailChange,
+  "/email-change/undo": emailChangeUndo,
 }));
 /** @type {Map<string, View>} */
 const SIGNED_IN = new Map(Object.entries({
   "/user-information": userInformation,
+  "/user-information/email": changeEmail,
   "/authentication-methods": authenticationMethods,
   "/authentication-methods/enable": enableTwoFactor,
   "/authentication-methods/disable": disableTwoFactor,

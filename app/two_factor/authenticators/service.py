@@ -37,6 +37,7 @@ from app.two_factor.domain import (
     InvalidCredential,
     Kind,
     LastAuthenticator,
+    Possessions,
     Registration,
     RegistrationExpired,
     state_of,
@@ -119,6 +120,22 @@ class AuthenticatorService:
             raise LastAuthenticator
         what = {"authenticator_id": str(id), "kind": kind.value}
         return Record(EventType.AUTHENTICATOR_REMOVED, MailKind.AUTHENTICATOR_REMOVED, what | dict(details or {}))
+
+    async def possessions_of(self, connection: Connection, account_id: UUID) -> Possessions:
+        items = await Authenticators(connection).all_of(account_id)
+        digests = await SecondFactors(connection).recovery_code_digests(account_id)
+        return Possessions(tuple(each.id for each in items), tuple(digests))
+
+    async def remove_all_since(self, connection: Connection, account_id: UUID, before: Possessions) -> None:
+        """In a change that takes others back: what is still there of `before` stays, and nothing else.
+
+        What an account had is compared, not when it came: a clock may have been set back.
+        """
+        await Authenticators(connection).remove_all_but(account_id, before.authenticator_ids)
+        if await Authenticators(connection).count(account_id):
+            await SecondFactors(connection).remove_recovery_codes_but(account_id, before.recovery_code_digests)
+        else:
+            await SecondFactors(connection).turn_off(account_id)
 
     async def begin_registration(
         self, caller: Caller, password: SecretStr, name: str | None, requester: Requester, *, passkey: bool

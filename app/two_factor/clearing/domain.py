@@ -15,6 +15,8 @@ class CancelledBy(StrEnum):
     """Any right code, recovery code or credential of the account."""
     LINK = "link"
     OPERATOR = "operator"
+    UNDO = "undo"
+    """The old mailbox has taken a change of address back, and the reset with it."""
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,21 @@ class TwoFactorClearing:
         except NotFound:
             raise CancelLinkInvalid from None
 
+    async def cancel_by_undo(self, change: Change) -> None:
+        """Where a change of address is taken back: a reset through the other mailbox may have begun the wait.
+
+        The caller mails.
+        """
+        if await Clearings(change.connection).cancel(change.account.id):
+            await self.audit_log.record(
+                change.connection,
+                EventType.TWO_FACTOR_CLEARING_CANCELLED,
+                account_id=change.account.id,
+                at=change.at,
+                requester=change.requester,
+                by=CancelledBy.UNDO.value,
+            )
+
     async def clear(self, account: Account, requester: Requester, at: datetime) -> Account | None:
         """After a right password: 2FA off without residue where the wait is over; everything older dies.
 

@@ -133,6 +133,10 @@ class Authenticators:
         kind = await self.connection.scalar(gone)
         return Kind(kind) if kind else None
 
+    async def remove_all_but(self, account_id: UUID, ids: Sequence[UUID]) -> None:
+        others = (authenticators.c.account_id == account_id) & authenticators.c.id.not_in(ids)
+        await self.connection.execute(delete(authenticators).where(others))
+
 
 def _mine(account_id: UUID, id: UUID) -> ColumnElement[bool]:
     return and_(authenticators.c.account_id == account_id, authenticators.c.id == id)

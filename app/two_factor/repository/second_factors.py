@@ -107,5 +107,13 @@ class SecondFactors:
             insert(recovery_codes), [{"account_id": account_id, "digest": digest} for digest in digests]
         )
 
+    async def recovery_code_digests(self, account_id: UUID) -> Sequence[bytes]:
+        query = select(recovery_codes.c.digest).where(recovery_codes.c.account_id == account_id)
+        return list(await self.connection.scalars(query))
+
+    async def remove_recovery_codes_but(self, account_id: UUID, digests: Sequence[bytes]) -> None:
+        others = (recovery_codes.c.account_id == account_id) & recovery_codes.c.digest.not_in(digests)
+        await self.connection.execute(delete(recovery_codes).where(others))
+
     async def _has_row(self, statement: Any) -> bool:
         return (await self.connection.execute(statement)).first() is not None

@@ -1,7 +1,9 @@
 // @ts-check
 // User information: who one is here, and how one is logged in.
 
-import { badge, element } from "../dom.js";
+import { api } from "../api.js";
+import { badge, element, notice } from "../dom.js";
+import { form } from "../form.js";
 import { dateOf } from "../times.js";
 import { words } from "../words.js";
 
@@ -14,13 +16,15 @@ export const title = TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */
-export function show({ main, account }) {
+export function show({ main, account, go }) {
   const { enabled_at: since, recovery_codes_remaining: codes, status } = account.two_factor;
   const on = status === "enabled";
   main.append(
     element("section", { class: "card", "aria-label": TEXT.account },
       element("dl", { class: "facts" },
-        fact(words.form.email, account.email),
+        fact(words.form.email, account.email, " ",
+          element("a", { href: "#/user-information/email" }, TEXT.change)),
+        account.pending_email && pending(account.pending_email, go),
         fact(TEXT.memberSince, dateOf(account.created_at)),
         fact(TEXT.status, account.status === "active" ? badge("good", TEXT.active) : badge("bad", TEXT.disabled)),
         fact(TEXT.twoFactor, on ? badge("good", TEXT.on) : badge("plain", TEXT.off),
@@ -29,6 +33,18 @@ export function show({ main, account }) {
         fact(TEXT.id, element("code", {}, account.id)))));
   const next = nextStep(on, codes);
   if (next) main.append(next);
+}
+
+/** An address that waits for its mailbox. @param {string} address @param {import("../types.js").Context["go"]} go */
+function pending(address, go) {
+  const made = form({
+    fields: [], submit: TEXT.cancelChange, tone: "link",
+    act: async () => {
+      await api.cancelEmailChange();
+      go("/user-information", notice("info", element("p", {}, TEXT.changeCancelled)));
+    },
+  });
+  return fact(TEXT.pending, address, element("span", { class: "hint" }, TEXT.pendingHint), made.node);
 }
 
 /** @param {string} term @param {Children[]} description */

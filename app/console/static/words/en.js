@@ -116,6 +116,7 @@ export const en = {
     two_factor_not_enabled: "Two-factor authentication is already off for this account.",
     reset_token_invalid: "This link is no longer valid. It works once, for a short time. Request a new one.",
     cancel_link_invalid: "This link is no longer valid: it was used, or what it would cancel has ended.",
+    email_token_invalid: "This link is no longer valid. It may have been used, cancelled, or have run out.",
     token_limit_reached: "You have as many personal tokens as one account may have. Revoke one that you no longer use,"
       + " then try again.",
     not_found: "This is no longer there. It may have been removed in another window.",
@@ -318,9 +319,59 @@ export const en = {
     broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email.",
   },
 
+  linkPage: {
+    unusableTitle: "This link can't be used",
+    afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
+      + " email again.",
+    broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email.",
+  },
+
+  changeEmailView: {
+    title: "Change email address",
+    label: "New email address",
+    /** @param {Node} address */
+    intro: (address) => ["Your address is ", address, ". We'll email a link to the new one; nothing changes before you"
+      + " open it."],
+    consequence: "When you confirm, you are logged out everywhere. Your old mailbox gets a link that takes the change"
+      + " back.",
+    send: "Send the link",
+    /** @param {Node} address */
+    sent: (address) => ["An email with a link is on its way to ", address, ". Open the link to confirm the address."],
+  },
+
+  emailChangeView: {
+    title: "Confirm your new address",
+    intro: "From then on you log in with this address, and it gets our emails. You are logged out everywhere.",
+    confirm: "Confirm this address",
+    doneTitle: "Your new address is confirmed",
+    /** @param {Node} address */
+    done: (address) => ["Log in with ", address, " from now on."],
+    /** @param {string} what */
+    ended: (what) => `Everything that was logged in to your account has been logged out: ${what} ended.`,
+  },
+
+  emailUndoView: {
+    title: "Take the change back",
+    intro: "The address of your account was changed. If that was not you, take the change back: this address counts"
+      + " again.",
+    consequence: "Whatever was done to the account since then ends: everybody is logged out, authenticators that were"
+      + " added are removed, and the password stops working. You choose a new one right after.",
+    undo: "Take the change back",
+    doneTitle: "The change is taken back",
+    /** @param {Node} address */
+    done: (address) => ["Your account has the address ", address, " again, and everybody is logged out. It has no"
+      + " password any more: choose a new one now."],
+    reset: "Choose a new password",
+  },
+
   userView: {
     title: "User information",
     account: "Account",
+    change: "Change",
+    pending: "New address",
+    pendingHint: "Waits until you open the link in the email.",
+    cancelChange: "Cancel the change",
+    changeCancelled: "The change is cancelled. Your address stays as it is.",
     memberSince: "Member since",
     status: "Status",
     active: "Active",
@@ -637,6 +688,10 @@ export const en = {
     "password.upgraded": () => "Password stored anew, after the move from another system",
     "password_reset.requested": (details) => `Password reset requested${byAdministrator(details)}`,
     "password_reset.completed": () => "Password reset with a link from an email",
+    "email.change_requested": () => "Another email address requested",
+    "email.change_cancelled": () => "Change of the email address cancelled",
+    "email.changed": (details) => `Email address changed${byAdministrator(details)}`,
+    "email.change_undone": () => "Change of the email address undone from the old mailbox",
     "token.created": () => "Personal token created",
     "token.renamed": () => "Personal token renamed",
     "token.revoked": (details) => revokedBecause[details.reason ?? ""] ?? "Token revoked",

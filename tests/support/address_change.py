@@ -1,0 +1,54 @@
+"""Changing the address of an account the way people do, by way of the API and the mails."""
+
+from typing import Any
+
+import httpx
+
+from app.services import Services
+from tests.support.answers import granted
+from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_session, bearer
+from tests.support.posted import posted
+
+NEW = "ada.lovelace@example.org"
+THIRD = "countess@example.net"
+
+
+async def request(api: httpx.AsyncClient, token: str, email: str = NEW, password: str = PASSWORD) -> httpx.Response:
+    return await api.post("/v1/me/email", json={"new_email": email, "password": password}, headers=bearer(token))
+
+
+async def link_to(services: Services, email: str = NEW) -> str:
+    """The newest that was sent there."""
+    return [mail.token for mail in await posted(services, "email_change") if mail.to == email][-1]
+
+
+async def confirm(api: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await api.post("/v1/email-change/confirm", json={"token": token})
+
+
+async def undo(api: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await api.post("/v1/email-change/undo", json={"token": token})
+
+
+async def move(api: httpx.AsyncClient, services: Services, session: str, email: str = NEW) -> str:
+    """The undo link that the mailbox before gets."""
+    granted(await request(api, session, email), 202)
+    granted(await confirm(api, await link_to(services, email)))
+    return (await posted(services, "email_changed"))[-1].token
+
+
+async def me(api: httpx.AsyncClient, session: str) -> dict[str, Any]:
+    return granted(await api.get("/v1/me", headers=bearer(session)))
+
+
+async def email_events(api: httpx.AsyncClient, session: str) -> list[str]:
+    page = granted(await api.get("/v1/me/events", headers=bearer(session)))
+    return [event["type"] for event in page["items"] if event["type"].startswith("email.")]
+
+
+async def reset(api: httpx.AsyncClient, services: Services, email: str = EMAIL) -> str:
+    """A new password through the mailbox, and a session by it."""
+    granted(await api.post("/v1/password-reset", json={"email": email}), 202)
+    token = (await posted(services, "password_reset"))[-1].token
+    granted(await api.post("/v1/password-reset/confirm", json={"token": token, "new_password": NEW_PASSWORD}))
+    return await a_session(api, email, NEW_PASSWORD)
