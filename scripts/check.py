@@ -48,6 +48,7 @@ def steps(scratch: Path) -> Iterator[tuple[str, list[str]]]:
         [sys.executable, "-m", "scripts.reference", "--check"],
     )
     yield "OpenAPI is valid", [str(BIN / "openapi-spec-validator"), "openapi/openapi.json"]
+    yield "links and menu of the docs", [sys.executable, "-m", "pytest", "--quiet", "tests/docs"]
     yield "console (node --test, types, lines)", [sys.executable, "scripts/check_console.py"]
     if (ROOT / "Dockerfile").exists():
         yield "Dockerfile (hadolint)", [str(BIN / "hadolint"), "Dockerfile"]

@@ -1,6 +1,7 @@
 """Replicas behind a proxy are ended and started in turn while people work: no request fails."""
 
 import asyncio
+import itertools
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -14,19 +15,14 @@ from app.clients.domain import Role
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.support.fleet import Replica, haproxy, nginx
+from tests.support.fleet import Endpoints, Replica, haproxy, nginx
 from tests.support.ledger import Ledger, Worker, at_work, check
 from tests.support.marks import PATIENCE, needs
 from tests.support.people import PASSWORD
 from tests.support.service import over
 
 FRONTS = [front for program, front in (("haproxy", haproxy), ("nginx", nginx)) if shutil.which(program)]
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.faults,
-    pytest.mark.system,
-    needs("haproxy", "nginx"),
-]
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS, PEOPLE = (10, 4) if os.environ.get("TWOKEYS_TEST_FAULTS") else (1, 2)
 # The default; and where the machine may be slow, more time for the proxy to notice.
 DRAIN = "2" if ROUNDS > 1 else "3"
@@ -92,12 +88,19 @@ class Regular(Worker):
             await self.ask("GET", "/v1/me", token)
 
 
+async def workers_of(services: Services) -> type[Regular]:
+    made = await services.clients.create("checker", (Role.INTROSPECT,))
+    checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+    return type("Regular", (Regular,), {"checker": checker})
+
+
+@pytest.mark.system
+@needs("haproxy", "nginx")
 async def test_replicas_restarted_in_turn_fail_no_request(
     database_url: str, services: Services, tmp_path: Path
 ) -> None:
     """Both proxies stand before the same two replicas, each with people of its own."""
-    made = await services.clients.create("checker", (Role.INTROSPECT,))
-    checker = httpx.BasicAuth(str(made.client.id), made.secret.get_secret_value())
+    kind = await workers_of(services)
     env = over(database_url, TWOKEYS_DRAIN_SECONDS=DRAIN, **UNLIMITED)
     # The second has workers of its own, which share one socket.
     replicas = [Replica(env, tmp_path / "one"), Replica(env, tmp_path / "two", workers=2)]
@@ -113,7 +116,6 @@ async def test_replicas_restarted_in_turn_fail_no_request(
             for proxy in proxies
         ]
         async with AsyncExitStack() as work:
-            kind = type("Regular", (Regular,), {"checker": checker})
             for proxy, api in zip(proxies, clients, strict=True):
                 await asyncio.to_thread(proxy.wait)
                 ledger, _ = await work.enter_async_context(at_work(api, services, people=PEOPLE, kind=kind))
@@ -130,3 +132,33 @@ async def test_replicas_restarted_in_turn_fail_no_request(
             assert set(ledger.statuses) <= EXPECTED, ledger.statuses
             assert ledger.used
             await check(api, ledger, database_url)
+
+
+async def test_replicas_replaced_by_others_elsewhere_fail_no_request(
+    database_url: str, services: Services, tmp_path: Path
+) -> None:
+    """As Kubernetes does it: the new one is ready before the old one ends, and proxies hear of the end later."""
+    kind = await workers_of(services)
+    env = over(database_url, TWOKEYS_DRAIN_SECONDS=DRAIN, **UNLIMITED)
+    endpoints, generations = Endpoints(), itertools.count()
+    async with AsyncExitStack() as stack:
+
+        async def another() -> Replica:
+            replica = Replica(env, tmp_path / str(next(generations)))
+            stack.callback(replica.stop)
+            await asyncio.to_thread(replica.start)
+            endpoints.add(replica)
+            return replica
+
+        replicas = [await another() for _ in range(2)]
+        api = await stack.enter_async_context(
+            httpx.AsyncClient(base_url="http://twokeys", timeout=PATIENCE, transport=endpoints)
+        )
+        async with at_work(api, services, people=PEOPLE, kind=kind) as (ledger, _):
+            for _ in range(ROUNDS):
+                for old in replicas:
+                    replicas = [*replicas[1:], await another()]
+                    await asyncio.gather(asyncio.to_thread(old.end), endpoints.remove_once_it_drains(old))
+        assert set(ledger.statuses) <= EXPECTED, ledger.statuses
+        assert ledger.used
+        await check(api, ledger, database_url)

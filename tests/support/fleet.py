@@ -1,5 +1,6 @@
 """Two replicas of the service behind a proxy that is configured as deploy/ has it."""
 
+import itertools
 import shutil
 import signal
 import socket
@@ -53,6 +54,33 @@ class Replica:
 
     def stop(self) -> None:
         self._running.close()
+
+
+class Endpoints(httpx.AsyncBaseTransport):
+    """What a cluster's own proxy does: each request goes to one of the replicas that it knows, on a new connection."""
+
+    def __init__(self) -> None:
+        self._replicas: list[Replica] = []
+        self._turn = itertools.count()
+        self._http = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+
+    def add(self, replica: Replica) -> None:
+        self._replicas.append(replica)
+
+    async def remove_once_it_drains(self, replica: Replica) -> None:
+        """As late as a proxy may hear of it: when `/readyz` already says that the replica ends."""
+        async with httpx.AsyncClient(base_url=replica.address, timeout=PATIENCE) as client:
+            while (await client.get("/readyz")).is_success:
+                pass
+        self._replicas.remove(replica)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        replica = self._replicas[next(self._turn) % len(self._replicas)]
+        request.url = request.url.copy_with(host="127.0.0.1", port=replica.port)
+        return await self._http.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
 
 
 @dataclass(frozen=True)
