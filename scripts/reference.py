@@ -47,7 +47,9 @@ def settings() -> str:
     for name, field, meaning, group in _documented_settings():
         if group:
             lines += ["", f"## {group}", "", "| setting | default | range | meaning |", "|---|---|---|---|"]
-        lines.append(f"| `TWOKEYS_{name.upper()}` | {_default(field)} | {_range(field)} | {meaning} |")
+        variable = f"TWOKEYS_{name.upper()}"
+        file = f" `{variable}_FILE` names a file that holds it instead." if "SecretStr" in str(field.annotation) else ""
+        lines.append(f"| `{variable}` | {_default(field)} | {_range(field)} | {meaning}{file} |")
     return "\n".join(lines)
 
 
