@@ -10,7 +10,7 @@ WORKERS := -n auto --dist loadfile --no-loadscope-reorder
 # What `make coverage` wants whole: every rule, and everything that a module does for its verbs.
 WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clients/*,app/login/*,app/password_reset/*,app/email_change/*,app/profile/*,app/key_rotation/*,app/tokens/*,app/two_factor/*
 # The folders of tests/ that mirror app/, less those that start other processes.
-MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database email_change http kernel key_rotation login mail password_reset profile security tokens two_factor test_worker.py)
+MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database email_change http kernel key_rotation login mail password_reset profile security tokens two_factor webhooks test_worker.py)
 
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
 .PHONY: help env run test test-long test-faults check lock openapi clients reference docs format bench coverage mutants removals image-check clean

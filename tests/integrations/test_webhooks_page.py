@@ -1,0 +1,216 @@
+"""The receivers of docs/how-to/webhooks.md and the cache of docs/how-to/clients.md, run as they stand there."""
+
+import asyncio
+import base64
+import hmac
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, HTTPException, Request
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from app.admin.domain import Operator
+from app.kernel.clock import SystemClock
+from app.kernel.requester import NO_REQUESTER
+from app.services import Services
+from tests.conftest import SetClock
+from tests.integrations.clients import a_client
+from tests.integrations.pages import marked
+from tests.support.marks import PATIENCE, missing
+from tests.support.people import PASSWORD, a_session, an_account, bearer
+from tests.support.receiver import Received, Receiver
+from tests.support.service import free_port
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(SystemClock().now())
+
+
+@pytest.fixture
+def changes() -> dict[str, Any]:
+    return {"webhook_insecure": True, "webhook_private_networks": True}
+
+
+async def subscribe(services: Services, url: str, *types: str) -> str:
+    """Returns the secret."""
+    operator = Operator(name="test")
+    _, secret = await services.webhooks.create(url, types, None, operator, NO_REQUESTER)
+    return secret.get_secret_value()
+
+
+@contextmanager
+def listening(command: list[str], port: int, secret: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    env = os.environ | {"TWOKEYS_WEBHOOK_SECRET": secret, "PORT": str(port)}
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _fastapi(folder: Path, port: int) -> list[str]:
+    (folder / "receiver.py").write_text(marked("how-to/webhooks.md", "fastapi receiver"))
+    return [sys.executable, "-m", "uvicorn", "receiver:app", "--port", str(port), "--log-level", "critical"]
+
+
+def _node(folder: Path, _: int) -> list[str]:
+    if shutil.which("node") is None:
+        pytest.skip(missing("node"))
+    (folder / "receiver.mjs").write_text(marked("how-to/webhooks.md", "node receiver"))
+    return ["node", "receiver.mjs"]
+
+
+@pytest.mark.parametrize("write", [_fastapi, _node])
+async def test_a_receiver_takes_what_we_signed_and_nothing_else(
+    api: httpx.AsyncClient, services: Services, tmp_path: Path, write: Callable[[Path, int], list[str]]
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/hooks"
+    secret = await subscribe(services, url, "account.created")
+    account = await an_account(services)
+    with listening(write(tmp_path, port), port, secret, tmp_path) as process:
+        await until_open(port)
+        async with asyncio.timeout(PATIENCE):
+            while not await services.webhook_delivery.deliver_due():
+                pass
+            while await services.webhook_delivery.deliver_due():
+                pass
+        async with httpx.AsyncClient() as stranger:
+            for headers in ({}, forged(secret, int(time.time()) - 600), forged("whsec_AAAA", int(time.time()))):
+                assert (await stranger.post(url, content=b"{}", headers=headers)).status_code == 400
+        process.kill()
+        assert process.stdout is not None
+        assert process.stdout.read() == f"account.created {account.id}\n"
+
+
+async def until_open(port: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+
+def forged(secret: str, at: int) -> dict[str, str]:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.digest(key, f"1.{at}.{{}}".encode(), "sha256")).decode()
+    return {"webhook-id": "1", "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}"}
+
+
+class Shop:
+    """Somebody else's service, which keeps answers of introspection. Its deliveries arrive when the test says so."""
+
+    def __init__(self, code: ModuleType, web: httpx.AsyncClient, services: Services, receiver: Receiver) -> None:
+        self.code, self._web, self._services, self._receiver = code, web, services, receiver
+        self._taken = 0
+
+    async def lets_in(self, token: str) -> bool:
+        answer = await self._web.get("/orders", headers=bearer(token))
+        assert answer.status_code in {200, 401}
+        return answer.status_code == 200
+
+    async def under_way(self, count: int) -> list[Received]:
+        """What we sent since the last time."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self._receiver.received) < self._taken + count:
+                await self._services.webhook_delivery.deliver_due()
+        found = self._receiver.received[self._taken :]
+        self._taken += len(found)
+        return found
+
+    async def told(self, *deliveries: Received) -> None:
+        for each in deliveries:
+            names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+            headers = {name: each.headers[name] for name in names}
+            assert (await self._web.post("/hooks", content=each.body, headers=headers)).status_code == 204
+
+
+@pytest.fixture
+async def shop(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Shop]:
+    client = await a_client(services)
+    for name, value in {"URL": "http://twokeys", "CLIENT_ID": client.id, "CLIENT_SECRET": client.secret}.items():
+        monkeypatch.setenv(f"TWOKEYS_{name}", value)
+    code = ModuleType("shop")
+    monkeypatch.setitem(sys.modules, "shop", code)
+    guard = marked("tutorials/guard-a-service.md", "guard")
+    exec(guard, code.__dict__)  # noqa: S102 - the page says that the dependency takes this one's place
+    code.twokeys._transport = api._transport
+    async with Receiver().running() as receiver:
+        secret = await subscribe(services, receiver.url, "account.epoch_turned", "token.*", "tokens.revoked")
+        code.__dict__.update(
+            app=FastAPI(),
+            webhook=Webhook(secret),
+            math=math,
+            time=time,
+            Request=Request,
+            HTTPException=HTTPException,
+            WebhookVerificationError=WebhookVerificationError,
+        )
+        exec(marked("how-to/clients.md", "cache"), code.__dict__)  # noqa: S102 - this is what is tested
+        exec(guard[guard.index("Holder = ") :].replace("app = FastAPI()", ""), code.__dict__)  # noqa: S102
+        code.__dict__["clock"] = lambda: clock.now().timestamp()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(code.app), base_url="http://shop") as web:
+            yield Shop(code, web, services, receiver)
+
+
+async def test_a_kept_answer_is_dropped_by_its_event(api: httpx.AsyncClient, services: Services, shop: Shop) -> None:
+    await an_account(services)
+    left, kept = await a_session(api), await a_session(api)
+    assert await shop.lets_in(left)
+    assert await shop.lets_in(kept)
+    await api.post("/v1/logout", headers=bearer(left))
+    assert await shop.lets_in(left)
+    await shop.told(*await shop.under_way(1))
+    assert not await shop.lets_in(left)
+    assert await shop.lets_in(kept)
+    await api.post("/v1/me/tokens/revoke-all", json={"keep_current": False}, headers=bearer(kept))
+    await shop.told(*await shop.under_way(2))
+    assert not await shop.lets_in(kept)
+    assert await shop.lets_in(await a_session(api))
+
+
+async def test_doubled_and_reordered_events_do_no_harm(api: httpx.AsyncClient, services: Services, shop: Shop) -> None:
+    account = await an_account(services)
+    tokens = []
+    for _ in range(2):
+        tokens.append(await a_session(api))
+        assert await shop.lets_in(tokens[-1])
+        await services.admin.revoke_tokens(account.id, "Asked for it.", Operator(name="test"), NO_REQUESTER)
+    events = await shop.under_way(4)
+    await shop.told(*reversed(events), *events, *events)
+    for token in tokens:
+        assert not await shop.lets_in(token)
+    assert await shop.lets_in(await a_session(api))
+
+
+async def test_without_its_event_an_answer_lives_no_longer_than_the_limit(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, shop: Shop
+) -> None:
+    await an_account(services)
+    token = await a_session(api)
+    assert await shop.lets_in(token)
+    change = {"current_password": PASSWORD, "new_password": "walnut-harbour-sixteen-kites"}
+    await api.post("/v1/me/password", json=change, headers=bearer(token))
+    assert await shop.lets_in(token)
+    shop.code.__dict__["clock"] = lambda: clock.now().timestamp() + shop.code.LIFE
+    assert not await shop.lets_in(token)
