@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.admin.domain import Operator
+from app.audit.domain import EventType
 from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.webhooks.delivery import WebhookDelivery
@@ -122,6 +123,21 @@ async def test_a_webhook_is_told_of_what_comes_while_it_is_enabled(
     await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
     await deliver(services, receiver, 3)
     assert receiver.types == ["account.unlocked", "account.disabled", "account.epoch_turned"]
+
+
+async def test_a_webhook_is_told_of_what_was_not_yet_committed(
+    services: Services, receiver: Receiver, subscribe: Subscribe
+) -> None:
+    """The transaction that still runs is older than what was committed before the webhook was made."""
+    account = await an_account(services)
+    async with services.database.transaction() as sleeper:
+        about = {"account_id": account.id, "at": services.clock.now(), "requester": NO_REQUESTER}
+        await services.audit_log.record(sleeper, EventType.ACCOUNT_UNLOCKED, **about, reason="Late.")  # type: ignore[arg-type] # one bundle
+        await unlock(services, account.id)
+        await subscribe(receiver, "account.unlocked")
+    await services.admin.unlock(account.id, "After.", Operator(name="test"), NO_REQUESTER)
+    await deliver(services, receiver, 2)
+    assert reasons(receiver) == ["Late.", "After."]
 
 
 async def test_an_event_is_tried_on_schedule_and_then_dropped(
