@@ -147,6 +147,9 @@ async def test_an_event_is_tried_on_schedule_and_then_dropped(
     made = await subscribe(receiver, "account.unlocked")
     account = await an_account(services)
     await unlock(services, account.id, 2)
+    async with asyncio.timeout(PATIENCE):
+        while len(await listed(made)) < 2:
+            await services.webhook_delivery._tell()
     hours = (2, 5, 10, 14, 20, 24)
     waits = [timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), *(timedelta(hours=h) for h in hours)]
     for number, wait in enumerate(waits, 1):
@@ -280,8 +283,7 @@ async def test_a_process_that_ends_anywhere_loses_nothing(
     mine = services.webhook_delivery
     for times in range(6):
         dying = replace(mine, clock=EndingClock(clock.now(), times), _in_flight={})
-        with_end = asyncio.gather(*[dying.deliver_due() for _ in range(1)], return_exceptions=True)
-        await with_end
+        await asyncio.gather(dying.deliver_due(), return_exceptions=True)
         await dying.stop()
         clock.advance(LEASE)
     clock.advance(timedelta(minutes=5))
@@ -318,8 +320,8 @@ async def test_an_older_claim_settles_nothing(
     await unlock(services, account.id)
     mine = services.webhook_delivery
     async with asyncio.timeout(PATIENCE):
-        while not await mine._tell():
-            pass
+        while not await listed(made):
+            await mine._tell()
     async with services.database.autocommit() as connection:
         rows, later = DeliveryRows(connection), clock.now() + LEASE
         [old] = await rows.claim_due(clock.now(), until=later, each=4, busy=[])
