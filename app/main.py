@@ -33,6 +33,7 @@ from app.tokens.routes import token_routes
 from app.two_factor.authenticators.routes import authenticator_routes
 from app.two_factor.clearing.routes import clearing_routes
 from app.two_factor.routes import two_factor_routes
+from app.two_factor.tickets.routes import ticket_routes
 from app.webhooks.routes import webhook_routes
 
 
@@ -92,6 +93,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(client_routes(services.clients))
     app.include_router(forward_auth_routes(services.clients, guard))
     app.include_router(login_routes(services.login))
+    app.include_router(ticket_routes(services.tickets))
     app.include_router(profile_routes(services.profile, services.two_factor, services.tokens, guard))
     app.include_router(two_factor_routes(services.two_factor, guard))
     app.include_router(authenticator_routes(services.authenticators, guard))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.accounts.attempts.service import Attempts
+from app.accounts.domain import EnrollmentPolicy
 from app.accounts.foreign.service import AccountTransfer, ForeignPasswords
 from app.accounts.service import Accounts
 from app.admin.service import Admin
@@ -30,15 +31,18 @@ from app.reauthentication.service import Reauthentication
 from app.security.hasher import Hasher
 from app.security.password_rules import PasswordRules
 from app.security.secret_box import SecretBox
-from app.settings import Mail, Settings, SettingsRefused
+from app.settings import Mail, Settings, SettingsRefused, TwoFactorPolicy
 from app.tokens.announcements import Announcements
 from app.tokens.service import Tokens
 from app.two_factor.additions import Additions
 from app.two_factor.authenticators.service import AuthenticatorService
 from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.credentials import CredentialVerifier
+from app.two_factor.deadlines import Deadlines
+from app.two_factor.enrolling import Enrolling
 from app.two_factor.service import TwoFactor
 from app.two_factor.signed_challenges import ChallengeSigner
+from app.two_factor.tickets.service import TicketService
 from app.two_factor.transfer import AuthenticatorTransfer
 from app.two_factor.verifier import CodeVerifier
 from app.two_factor.webauthn import RelyingParty
@@ -69,6 +73,7 @@ class Services:
     two_factor: TwoFactor
     credentials: CredentialVerifier
     authenticators: AuthenticatorService
+    tickets: TicketService
     reauthentication: Reauthentication
     login: Login
     password_reset: PasswordReset
@@ -130,6 +135,10 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         foreign=foreign,
         audit_log=audit_log,
         reserved_domains=settings.reserved_domains,
+        policy=EnrollmentPolicy(
+            required=settings.two_factor_policy is TwoFactorPolicy.REQUIRED,
+            grace=timedelta(seconds=settings.two_factor_grace_seconds),
+        ),
     )
     tokens = Tokens(
         database=database, clock=clock, settings=settings, accounts=accounts, audit_log=audit_log, outbox=outbox
@@ -157,9 +166,13 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database,
         tokens=tokens,
         changes=changes,
+        policy=accounts.policy,
         verifier=verifier,
         audit_log=audit_log,
         outbox=outbox,
+    )
+    enrolling = Enrolling(
+        database=database, settings=settings, secret_box=secret_box, verifier=verifier, audit_log=audit_log
     )
     credentials = CredentialVerifier(
         database=database,
@@ -186,15 +199,24 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database,
         clock=clock,
         settings=settings,
-        secret_box=secret_box,
         accounts=accounts,
         tokens=tokens,
         changes=changes,
         verifier=verifier,
         clearing=clearing,
+        enrolling=enrolling,
         additions=additions,
         audit_log=audit_log,
         outbox=outbox,
+    )
+    tickets = TicketService(
+        database=database,
+        clock=clock,
+        accounts=accounts,
+        changes=changes,
+        enrolling=enrolling,
+        authenticators=authenticators,
+        additions=additions,
     )
     reauthentication = Reauthentication(
         database=database,
@@ -211,6 +233,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         accounts=accounts,
         tokens=tokens,
         two_factor=two_factor,
+        tickets=tickets,
         credentials=credentials,
         audit_log=audit_log,
     )
@@ -245,7 +268,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         changes=changes,
         audit_log=audit_log,
     )
-    batcher = IntrospectionBatcher(database, clock, timedelta(seconds=settings.session_idle_seconds))
+    batcher = IntrospectionBatcher(database, clock, tokens.rules)
     clients = Clients(database, clock, tokens, batcher)
     admin = Admin(
         database=database,
@@ -284,14 +307,25 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     if traces := open_traces(settings):
         traces.watch(database)
         mailer = traces.mails_of(mailer)
+    deadlines = Deadlines(accounts)
     delivery = Delivery(database, clock, secret_box, mailer, templates)
-    announcements = Announcements(
-        database, clock, accounts, outbox, idle=timedelta(seconds=settings.session_idle_seconds)
-    )
+    announcements = Announcements(database, clock, accounts, outbox, tokens.rules)
     targets = TargetRules(insecure=settings.webhook_insecure, private_networks=settings.webhook_private_networks)
     webhooks = Webhooks(database, clock, secret_box, targets, audit_log)
     webhook_delivery = WebhookDelivery(database, clock, secret_box, Sender(targets), audit_log)
-    sweeping = (two_factor, credentials, password_reset, email_change, accounts, tokens, outbox, webhooks, audit_log)
+    sweeping = (
+        deadlines,
+        two_factor,
+        tickets,
+        credentials,
+        password_reset,
+        email_change,
+        accounts,
+        tokens,
+        outbox,
+        webhooks,
+        audit_log,
+    )
     worker = Worker(
         database=database,
         clock=clock,
@@ -303,6 +337,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         uses=(tokens.note_uses, clients.note_uses),
         announcements=(announcements.announce_ends,),
         webhook_delivery=webhook_delivery,
+        admin=admin,
         sweeps=[each.sweep for each in sweeping],
     )
     return Services(
@@ -319,6 +354,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         two_factor=two_factor,
         credentials=credentials,
         authenticators=authenticators,
+        tickets=tickets,
         reauthentication=reauthentication,
         login=login,
         password_reset=password_reset,

@@ -43,6 +43,11 @@ class PasswordResetPolicy(StrEnum):
     REQUIRES_SECOND_FACTOR = "requires_second_factor"
 
 
+class TwoFactorPolicy(StrEnum):
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class Mail(StrEnum):
     ON = "on"
     OFF = "off"
@@ -132,6 +137,10 @@ class Settings(BaseModel):
     # Proofs
     disable_requires_code: bool = False
     """Turning two-factor authentication off takes a code."""
+    two_factor_policy: TwoFactorPolicy = TwoFactorPolicy.OPTIONAL
+    """Whether accounts must have two-factor authentication; each may have a policy of its own."""
+    two_factor_grace_seconds: int = Field(default=0, ge=0, le=_LONGEST_SECONDS)
+    """How long an account that must have it may do without: granted once, and counted from then on."""
     webauthn_rp_id: str | None = Field(default=None, max_length=253)
     """The domain that security keys and passkeys are bound to; without it the public URL's host.
 

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from app.accounts.foreign.service import ForeignPasswords
+from app.admin.service import Admin
 from app.database.engine import Connection, Database
 from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
@@ -54,6 +55,7 @@ class Worker:
     """One of each module that writes uses a moment later."""
     announcements: Sequence[Work]
     """One of each module that mails what time alone makes due."""
+    admin: Admin
     sweeps: Sequence[Sweep]
     """One of each module that keeps what ends."""
 
@@ -81,13 +83,14 @@ class Worker:
             await self._note_uses()
 
     async def work(self, stopping: asyncio.Event) -> None:
-        """Mail, webhooks, reminders, announcements and sweeping, until told to stop."""
+        """Mail, webhooks, reminders, announcements, sweeping and counting, until told to stop."""
         await asyncio.gather(
             self._every(_MAIL_SECONDS, partial(self.send_mail, stopping), stopping),
             self._every(_WEBHOOK_SECONDS, partial(self.send_webhooks, stopping), stopping),
             self._every(_REMIND_SECONDS, self.clearing.send_reminders, stopping),
             self._every(_ANNOUNCE_SECONDS, self.announce, stopping),
             self._every(_SWEEP_SECONDS, self.sweep, stopping),
+            self._every(_MEASURE_SECONDS, self.admin.measure_coverage, stopping),
         )
 
     async def stop_sending(self) -> None:

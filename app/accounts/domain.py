@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,6 +17,14 @@ _RESERVED = re.compile(r"\.(?:local|test)$", re.IGNORECASE)
 class Status(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
+
+
+class AccountPolicy(StrEnum):
+    """Whether one account must have two-factor authentication; by default as the service has it."""
+
+    INHERIT = "inherit"
+    REQUIRED = "required"
+    EXEMPT = "exempt"
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,9 @@ class Account:
     pending_address: str | None = None
     """The newest address that was asked for and has not been confirmed."""
     pending_until: datetime | None = None
+    two_factor_policy: AccountPolicy = AccountPolicy.INHERIT
+    two_factor_deadline: datetime | None = None
+    """From when on it must have a second factor to act, if the policy asks for one; granted once, never moved back."""
 
     def as_of(self, at: datetime) -> "Account":
         """Without a pending address whose time has run out."""
@@ -58,6 +69,19 @@ class Account:
     @property
     def folded_address(self) -> str:
         return self.address.lower()
+
+
+@dataclass(frozen=True)
+class EnrollmentPolicy:
+    """Whether accounts must have two-factor authentication, and how long one without it has to turn it on."""
+
+    required: bool = False
+    grace: timedelta = timedelta(0)
+
+    def applies_to(self, account: Account) -> bool:
+        if account.two_factor_policy is AccountPolicy.INHERIT:
+            return self.required
+        return account.two_factor_policy is AccountPolicy.REQUIRED
 
 
 class WrongPassword(NotAllowed):

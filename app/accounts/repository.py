@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    DateTime,
+    bindparam,
     delete,
     func,
     insert,
@@ -15,8 +17,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.domain import Account, Address, Status
-from app.accounts.tables import COLUMNS, LOCK_IF_UNCHANGED, UNCHANGED, account_of, accounts, unchanged
+from app.accounts.domain import Account, AccountPolicy, Address, EnrollmentPolicy, Status
+from app.accounts.tables import (
+    COLUMNS,
+    DEADLINE,
+    LOCK_IF_UNCHANGED,
+    MUST_ENROLL,
+    UNCHANGED,
+    account_of,
+    accounts,
+    overdue,
+    unchanged,
+)
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
 
@@ -28,6 +40,7 @@ _NEXT_EPOCH = {
     accounts.c.pending_address: None,
     accounts.c.pending_until: None,
 }
+_at = bindparam("at", type_=DateTime(timezone=True))
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,25 @@ class AccountRows:
     async def forget_pending(self, of: Sequence[UUID], at: datetime) -> None:
         expired = update(accounts).where(accounts.c.id.in_(of), accounts.c.pending_until <= at)
         await self.connection.execute(expired.values(pending_address=None, pending_until=None))
+
+    async def set_policy(self, id: UUID, policy: AccountPolicy) -> bool:
+        """False where it has this policy already."""
+        other = accounts.c.two_factor_policy != policy
+        statement = update(accounts).where(accounts.c.id == id, other).values(two_factor_policy=policy)
+        return (await self.connection.execute(statement)).rowcount == 1
+
+    async def grant_deadlines(self, ids: Sequence[UUID], at: datetime, policy: EnrollmentPolicy) -> None:
+        """To those of these accounts that must enroll and have none."""
+        ungranted = accounts.c.id.in_(ids) & accounts.c.two_factor_deadline.is_(None)
+        statement = update(accounts).where(ungranted, MUST_ENROLL).values(two_factor_deadline=DEADLINE)
+        await self.connection.execute(statement, overdue(policy, at))
+
+    async def end_grace(self, id: UUID, at: datetime, policy: EnrollmentPolicy) -> None:
+        """Where the account must enroll: it has lost its second factor, and is overdue at once."""
+        statement = update(accounts).where(accounts.c.id == id, MUST_ENROLL)
+        await self.connection.execute(
+            statement.values(two_factor_deadline=func.least(DEADLINE, _at)), overdue(policy, at)
+        )
 
     async def remove(self, id: UUID) -> Account | None:
         row = (await self.connection.execute(delete(accounts).where(accounts.c.id == id).returning(*COLUMNS))).first()

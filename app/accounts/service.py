@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -11,7 +11,17 @@ from pydantic import SecretStr
 
 from app.accounts.attempts.domain import Attempt
 from app.accounts.attempts.service import Attempts
-from app.accounts.domain import Account, Address, AddressTaken, Status, WeakPassword, WrongPassword, read_address
+from app.accounts.domain import (
+    Account,
+    AccountPolicy,
+    Address,
+    AddressTaken,
+    EnrollmentPolicy,
+    Status,
+    WeakPassword,
+    WrongPassword,
+    read_address,
+)
 from app.accounts.foreign.service import ForeignPasswords
 from app.accounts.repository import AccountRows
 from app.audit.domain import EventType
@@ -48,6 +58,7 @@ class Accounts:
     foreign: ForeignPasswords
     audit_log: AuditLog
     reserved_domains: bool = False
+    policy: EnrollmentPolicy = field(default_factory=EnrollmentPolicy)
 
     def read_address(self, text: str, *, pointer: str = "/email") -> Address:
         """Raises FieldError."""
@@ -201,15 +212,32 @@ class Accounts:
         return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
 
     async def note_login(
-        self, connection: Connection, account: Account, attempt: Attempt, requester: Requester, *, forgive: bool = False
+        self, connection: Connection, account: Account, attempt: Attempt, requester: Requester
     ) -> Account | None:
         """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not.
 
-        `forgive` where the password alone was the log-in: nothing was guessed then, and no streak goes on. The first
-        log-in also settles the locale, by what the browser asks for, unless it is known.
+        The first log-in also settles the locale, by what the browser asks for, unless it is known.
         """
-        locale = None if account.last_login_at else preferred_locale(requester.languages)
-        return await self.attempts.note_login(connection, account, attempt, locale, forgive=forgive)
+        return await self.attempts.note_login(connection, account, attempt, _locale_for(account, requester))
+
+    async def note_password(
+        self, connection: Connection, account: Account, attempt: Attempt, requester: Requester
+    ) -> tuple[Account, bool] | None:
+        """As `note_login`, by the password alone; also whether the account is overdue, and so is not logged in."""
+        locale = _locale_for(account, requester)
+        return await self.attempts.note_password(connection, account, attempt, locale, self.policy)
+
+    async def grant_deadlines(self, connection: Connection, ids: Sequence[UUID], at: datetime) -> None:
+        """For accounts without a second factor; each gets its deadline once, and only one that must enroll."""
+        await AccountRows(connection).grant_deadlines(ids, at, self.policy)
+
+    async def end_grace(self, connection: Connection, account_id: UUID, at: datetime) -> None:
+        """For an account that has lost its second factor: one that must have it is overdue at once."""
+        await AccountRows(connection).end_grace(account_id, at, self.policy)
+
+    async def set_policy(self, connection: Connection, account_id: UUID, policy: AccountPolicy) -> bool:
+        """False where it has this policy already."""
+        return await AccountRows(connection).set_policy(account_id, policy)
 
     async def lock_exclusively(self, connection: Connection, account: Account) -> bool:
         """As `lock_if_unchanged`, with no other transaction of the account beside it: for what must be counted."""
@@ -282,3 +310,7 @@ class Accounts:
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await self.attempts.sweep(connection, at)
+
+
+def _locale_for(account: Account, requester: Requester) -> str | None:
+    return None if account.last_login_at else preferred_locale(requester.languages)

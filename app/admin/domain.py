@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.accounts.domain import Account, Status
+from app.accounts.domain import Account, AccountPolicy, Status
 from app.authentication.domain import TwoFactorState, TwoFactorStatus
 from app.kernel.refusal import FieldError
 from app.tokens.domain import Revoked
@@ -41,6 +41,20 @@ class AccountFilter:
     two_factor: TwoFactorStatus | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    overdue: bool = False
+    """Only active accounts that must have a second factor, and are past their deadline without one."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many active accounts there are, and how many in each state; one may be in several."""
+
+    accounts: int
+    enabled: int
+    phishing_resistant: int
+    in_grace: int
+    overdue: int
+    exempt: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,9 @@ class AccountChange:
     status: Status | None = None
     locale: str | None = None
     changes_locale: bool = False
+    policy: AccountPolicy | None = None
+    reason: str | None = None
+    """Why the policy changes."""
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,41 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, select
 
-from app.accounts.domain import Account
-from app.accounts.tables import COLUMNS, account_of, accounts
-from app.admin.domain import AccountFilter
+from app.accounts.domain import Account, AccountPolicy, EnrollmentPolicy, Status
+from app.accounts.tables import COLUMNS, IS_OVERDUE, MUST_ENROLL, account_of, accounts, overdue
+from app.admin.domain import AccountFilter, Coverage
 from app.authentication.domain import TwoFactorStatus
 from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
-from app.two_factor.tables import enrollments, factor_accounts
+from app.two_factor.domain import Kind
+from app.two_factor.tables import authenticators, enrollments, factor_accounts
 
 _enabled = exists(
     select(factor_accounts.c.account_id).where(
         factor_accounts.c.account_id == accounts.c.id, factor_accounts.c.enabled_at.is_not(None)
     )
 )
+_has_credential = exists(
+    select(authenticators.c.id).where(
+        authenticators.c.account_id == accounts.c.id, authenticators.c.kind == Kind.WEBAUTHN
+    )
+)
+_is_active = accounts.c.status == Status.ACTIVE
+_coverage = select(
+    func.count().label("accounts"),
+    *(
+        func.count().filter(state).label(name)
+        for name, state in {
+            "enabled": _enabled,
+            "phishing_resistant": _has_credential,
+            "in_grace": and_(MUST_ENROLL, ~_enabled, not_(IS_OVERDUE)),
+            "overdue": and_(~_enabled, IS_OVERDUE),
+            "exempt": accounts.c.two_factor_policy == AccountPolicy.EXEMPT,
+        }.items()
+    ),
+).where(_is_active)
 
 
 def _with_two_factor(status: TwoFactorStatus, at: datetime) -> ColumnElement[bool]:
@@ -41,6 +61,11 @@ def _with_two_factor(status: TwoFactorStatus, at: datetime) -> ColumnElement[boo
 @dataclass(frozen=True)
 class AccountPages:
     connection: Connection
+    policy: EnrollmentPolicy
+
+    async def coverage(self, at: datetime) -> Coverage:
+        counted = await self.connection.execute(_coverage, overdue(self.policy, at))
+        return Coverage(**counted.mappings().one())
 
     async def page(self, wanted: AccountFilter, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Account]:
         """Newest first; `after` is the last id of the page before."""
@@ -55,11 +80,13 @@ class AccountPages:
             query = query.where(accounts.c.status == wanted.status)
         if wanted.two_factor is not None:
             query = query.where(_with_two_factor(wanted.two_factor, at))
+        if wanted.overdue:
+            query = query.where(_is_active, ~_enabled, IS_OVERDUE)
         if wanted.created_after is not None:
             query = query.where(accounts.c.created_at > wanted.created_after)
         if wanted.created_before is not None:
             query = query.where(accounts.c.created_at < wanted.created_before)
         if after is not None:
             query = query.where(accounts.c.id < after)
-        rows = [account_of(row) for row in await self.connection.execute(query)]
+        rows = [account_of(row) for row in await self.connection.execute(query, overdue(self.policy, at))]
         return cut_page(rows, limit, lambda account: account.id)

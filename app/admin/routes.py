@@ -1,7 +1,7 @@
 """`/v1/admin`, for clients with the role `admin`, or the role that a call names."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,9 +12,11 @@ from app.accounts.domain import AddressTaken, Status, WeakPassword
 from app.admin.domain import AccountFilter, Operator
 from app.admin.schemas import (
     EVENT_LINES,
+    AnyAccount,
     AnyEvent,
     ChangeAccount,
     ClearingCancelled,
+    Coverage,
     CreateAccount,
     PasswordResetSent,
     ResetTwoFactor,
@@ -26,7 +28,7 @@ from app.admin.schemas import (
 from app.admin.service import Admin
 from app.audit.domain import Event, EventFilter, EventType
 from app.authentication.domain import TwoFactorStatus
-from app.authentication.schemas import Account, TwoFactor
+from app.authentication.schemas import TwoFactor
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
 from app.clients.service import Clients
@@ -78,7 +80,7 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         summary="Create an account",
         responses=refuses(*_CLIENT, AddressTaken, WeakPassword, Overloaded),
     )
-    async def create_account(by: By, body: CreateAccount, requester: FromRequester) -> Account:
+    async def create_account(by: By, body: CreateAccount, requester: FromRequester) -> AnyAccount:
         """Without a password the person gets a mail with a link to set one."""
         return show_account(await admin.create(body.email, body.password, by, requester, locale=body.locale))
 
@@ -97,7 +99,10 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         two_factor: Annotated[TwoFactorStatus | None, Query()] = None,
         created_after: Annotated[AwareDatetime | None, Query(examples=["2026-01-31T00:00:00Z"])] = None,
         created_before: Annotated[AwareDatetime | None, Query(examples=["2026-12-31T00:00:00Z"])] = None,
-    ) -> Page[Account]:
+        policy: Annotated[
+            Literal["overdue"] | None, Query(description="Only those that must have two-factor authentication by now.")
+        ] = None,
+    ) -> Page[AnyAccount]:
         """Newest first; all of what is given must fit."""
         wanted = AccountFilter(
             email=email,
@@ -107,12 +112,18 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
             two_factor=two_factor,
             created_after=created_after,
             created_before=created_before,
+            overdue=policy is not None,
         )
         found = await admin.page(wanted, after=page.after, limit=page.limit)
-        return Page[Account].of(found, show_account)
+        return Page[AnyAccount].of(found, show_account)
+
+    @router.get("/two-factor/coverage", summary="Count who has two-factor authentication", responses=refuses(*_CLIENT))
+    async def get_coverage(_: Reader) -> Coverage:
+        """Of active accounts."""
+        return Coverage.of(await admin.coverage())
 
     @router.get("/accounts/{id}", summary="See an account", responses=refuses(*_CLIENT, NotFound))
-    async def get_account(_: Reader, id: UUID) -> Account:
+    async def get_account(_: Reader, id: UUID) -> AnyAccount:
         return show_account(await admin.account(id))
 
     @router.get("/accounts/{id}/tokens", summary="List a person's live tokens", responses=refuses(*_CLIENT, NotFound))
@@ -121,10 +132,13 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         return AccountTokens.showing(await admin.tokens_of(id, after=page.after, limit=page.limit))
 
     @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*_CLIENT, NotFound, AddressTaken))
-    async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> Account:
+    async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> AnyAccount:
         """Disabling ends everything that the account had, and so does another address, of which both mailboxes hear.
 
         Asking for what is so already changes nothing.
+
+        A policy that requires two-factor authentication suspends the tokens of an account that is overdue, and an
+        exemption brings them back.
         """
         return show_account(await admin.change(id, body.wanted(), by, requester))
 
@@ -187,7 +201,7 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         await admin.revoke_token(id, token_id, by, requester)
 
     @router.post("/accounts/{id}/unlock", summary="End a person's locks", responses=refuses(*_CLIENT, NotFound))
-    async def unlock_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> Account:
+    async def unlock_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> AnyAccount:
         """Those by wrong codes and by wrong passwords, and nothing else."""
         return show_account(await admin.unlock(id, body.reason, by, requester))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.accounts.domain import Status
+from app.accounts.domain import AccountPolicy, Status
 from app.admin import domain
 from app.audit import domain as activity
 from app.authentication.schemas import Account, TwoFactor
@@ -26,8 +26,11 @@ from app.http.schemas import (
     Timestamp,
     UserAgentOut,
 )
+from app.kernel.refusal import FieldError
 from app.tokens.schemas import Revoked
 from app.two_factor.schemas import TurnedOff
+
+Policy = Literal["inherit", "required", "exempt"]
 
 
 class CreateAccount(RequestModel):
@@ -42,17 +45,63 @@ class ChangeAccount(RequestModel):
     status: Literal["active", "disabled"] | SkipJsonSchema[None] = Field(default=None, examples=["disabled"])
     email: AddressIn | SkipJsonSchema[None] = Field(default=None, description="Counts at once, and is not verified.")
     locale: LocaleIn | None = Field(default=None, description="Null where nothing is known any more: English then.")
+    two_factor_policy: Policy | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Whether the account must have two-factor authentication: as the service has it, yes, or no.",
+        examples=["exempt"],
+    )
+    reason: Reason | SkipJsonSchema[None] = Field(
+        default=None, description="Why the policy changes; an exemption needs one."
+    )
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if self.status is None and self.email is None and "locale" not in self.model_fields_set:
+        changes = (self.status, self.email, self.two_factor_policy)
+        if changes == (None, None, None) and "locale" not in self.model_fields_set:
             message = "Must name what is to be changed."
             raise ValueError(message)
+        if self.two_factor_policy == "exempt" and self.reason is None:
+            raise FieldError("/reason", "This policy needs a reason.")
         return self
 
     def wanted(self) -> domain.AccountChange:
-        status = Status(self.status) if self.status else None
-        return domain.AccountChange(self.email, status, self.locale, changes_locale="locale" in self.model_fields_set)
+        return domain.AccountChange(
+            self.email,
+            Status(self.status) if self.status else None,
+            self.locale,
+            changes_locale="locale" in self.model_fields_set,
+            policy=AccountPolicy(self.two_factor_policy) if self.two_factor_policy else None,
+            reason=self.reason,
+        )
+
+
+class AnyAccount(Account):
+    """An account as an operator sees it."""
+
+    two_factor_policy: Policy = Field(
+        description="What holds for this account: what the service has, or a policy of its own.", examples=["inherit"]
+    )
+
+    @classmethod
+    def showing(cls, known: domain.KnownAccount) -> Self:
+        return cls(
+            **vars(Account.of(known.account, known.two_factor)), two_factor_policy=known.account.two_factor_policy.value
+        )
+
+
+class Coverage(ResponseModel):
+    """How many active accounts there are, and how many in each state; one may be in several."""
+
+    accounts: int = Field(examples=[120])
+    enabled: int = Field(description="With two-factor authentication on.", examples=[80])
+    phishing_resistant: int = Field(description="With a security key or passkey.", examples=[30])
+    in_grace: int = Field(description="Without it, and not yet overdue.", examples=[25])
+    overdue: int = Field(description="Without it, and past their deadline: they can do nothing else.", examples=[10])
+    exempt: int = Field(examples=[5])
+
+    @classmethod
+    def of(cls, coverage: domain.Coverage) -> Self:
+        return cls(**vars(coverage))
 
 
 class WithReason(RequestModel):
@@ -127,5 +176,5 @@ EVENT_LINES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def show_account(known: domain.KnownAccount) -> Account:
-    return Account.of(known.account, known.two_factor)
+def show_account(known: domain.KnownAccount) -> AnyAccount:
+    return AnyAccount.showing(known)

@@ -8,14 +8,22 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.accounts.domain import Account, Status
+from app.accounts.domain import Account, AccountPolicy, Status
 from app.accounts.service import Accounts
-from app.admin.domain import AccountChange, AccountFilter, KnownAccount, Operator, TwoFactorReset, read_reason
+from app.admin.domain import (
+    AccountChange,
+    AccountFilter,
+    Coverage,
+    KnownAccount,
+    Operator,
+    TwoFactorReset,
+    read_reason,
+)
 from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventFilter, EventType
 from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
-from app.authentication.domain import TWO_FACTOR_OFF, TwoFactorState
+from app.authentication.domain import TwoFactorState
 from app.database.engine import Connection, Database
 from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
@@ -24,12 +32,19 @@ from app.kernel.refusal import NotFound
 from app.kernel.requester import NO_REQUESTER, Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
+from app.observability.metrics import Gauge
 from app.password_reset.service import PasswordReset
 from app.tokens.domain import Revoked, Token
 from app.tokens.service import Tokens
 from app.two_factor.authenticators.service import AuthenticatorService
-from app.two_factor.domain import state_of
 from app.two_factor.service import TwoFactor
+
+_accounts = Gauge(
+    "twokeys_two_factor_accounts",
+    "Active accounts by the state of their two-factor authentication; one may be in several.",
+    ("state",),
+    multiprocess_mode="mostrecent",
+)
 
 
 class _SoAlready(Exception):
@@ -71,14 +86,17 @@ class Admin:
             )
             if invited:
                 await self.password_reset.invite(connection, account, requester)
-        return KnownAccount(account, TWO_FACTOR_OFF)
+            await self.accounts.grant_deadlines(connection, [account.id], at)
+            return await self._with_id(connection, account.id)
 
     async def page(self, wanted: AccountFilter, *, after: UUID | None, limit: int) -> PageOf[KnownAccount]:
         """Newest first. Raises FieldError for an address that is none."""
         if wanted.email is not None:
             wanted = replace(wanted, email=self.accounts.read_address(wanted.email).folded)
         async with self.database.autocommit() as connection:
-            found = await AccountPages(connection).page(wanted, self.clock.now(), after=after, limit=limit)
+            found = await AccountPages(connection, self.accounts.policy).page(
+                wanted, self.clock.now(), after=after, limit=limit
+            )
             known = await self._known(connection, *found.items)
         return PageOf(known, found.next_after)
 
@@ -104,6 +122,8 @@ class Admin:
             await self._set_locale(id, wanted.locale, operator, requester)
         if wanted.status is not None:
             await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, operator, requester)
+        if wanted.policy is not None:
+            await self._set_policy(id, wanted.policy, wanted.reason, operator, requester)
         return await self.account(id)
 
     async def _change_address(self, id: UUID, email: str, operator: Operator, requester: Requester) -> None:
@@ -124,6 +144,26 @@ class Admin:
             if await self.accounts.set_locale(connection, id, locale):
                 await self._record(connection, EventType.ACCOUNT_UPDATED, id, operator, requester, at, locale=locale)
 
+    async def _set_policy(
+        self, id: UUID, policy: AccountPolicy, reason: str | None, operator: Operator, requester: Requester
+    ) -> None:
+        """Whether this account must have two-factor authentication; one that must and has none gets its deadline.
+
+        An exemption brings back to life what was suspended. Raises FieldError where an exemption has no reason;
+        NotFound.
+        """
+        at = self.clock.now()
+        if reason is not None or policy is AccountPolicy.EXEMPT:
+            reason = read_reason(reason or "")
+        async with self.database.transaction() as connection:
+            account = await self._lock(connection, id)
+            if await self.accounts.set_policy(connection, id, policy):
+                was, event = account.two_factor_policy.value, EventType.ACCOUNT_POLICY_CHANGED
+                details = {"policy": policy.value, "was": was, **({"reason": reason} if reason else {})}
+                await self._record(connection, event, id, operator, requester, at, **details)
+                if not (await self.two_factor.factor_in(connection, id)).is_enabled:
+                    await self.accounts.grant_deadlines(connection, [id], at)
+
     async def disable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
         with suppress(_SoAlready):
@@ -141,6 +181,16 @@ class Admin:
             if await self.accounts.set_status(connection, id, Status.ACTIVE):
                 await self._record(connection, EventType.ACCOUNT_ENABLED, id, operator, requester, at)
             return await self._with_id(connection, id)
+
+    async def coverage(self) -> Coverage:
+        """Of active accounts, how many have a second factor, and how many must."""
+        async with self.database.autocommit() as connection:
+            return await AccountPages(connection, self.accounts.policy).coverage(self.clock.now())
+
+    async def measure_coverage(self) -> None:
+        """The worker's part: the same as a metric."""
+        for state, number in vars(await self.coverage()).items():
+            _accounts.labels(state).set(number)
 
     async def delete(self, id: UUID, operator: Operator) -> None:
         """Nothing personal stays: the events keep the id, and where the operator sat is not kept either.
@@ -167,17 +217,18 @@ class Admin:
         details = {**operator.as_details(), "reason": read_reason(reason)}
         async with self._change(id, operator, requester) as change:
             revoked = await self.authenticators.remove_for_operator(change, authenticator_id, details)
-            factor = await self.two_factor.factor_in(change.connection, id)
-        return TwoFactorReset(state_of(factor, self.clock.now()), revoked)
+            known = await self._with_id(change.connection, id)
+        return TwoFactorReset(known.two_factor, revoked)
 
     async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
         reason = read_reason(reason)
         async with self._change(id, operator, requester) as change:
-            was_enabled = await self.two_factor.remove(change.connection, id)
+            was_enabled = await self.two_factor.remove(change.connection, id, change.at)
             details = {**operator.as_details(), "reason": reason, "was_enabled": was_enabled}
             revoked = await change.end(Record(EventType.TWO_FACTOR_RESET, MailKind.TWO_FACTOR_RESET_BY_ADMIN, details))
-        return TwoFactorReset(TWO_FACTOR_OFF, revoked)
+            known = await self._with_id(change.connection, id)
+        return TwoFactorReset(known.two_factor, revoked)
 
     async def cancel_clearing(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorState:
         """2FA stays on, and so does the new password. Raises FieldError, NotFound, NothingToCancel."""
@@ -187,7 +238,7 @@ class Admin:
             await self.two_factor.clearing.cancel_by_operator(
                 connection, account, requester, at, client_id=operator.client_id, **details
             )
-            return state_of(await self.two_factor.factor_in(connection, id), at)
+            return (await self._with_id(connection, id)).two_factor
 
     async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> Revoked:
         """Raises FieldError, NotFound."""
@@ -276,9 +327,9 @@ class Admin:
         return (await self._known(connection, account))[0]
 
     async def _known(self, connection: Connection, *accounts: Account) -> list[KnownAccount]:
-        ids, at = [account.id for account in accounts], self.clock.now()
-        states = await self.two_factor.states_of(connection, ids, at)
-        return [KnownAccount(account.as_of(at), states.get(account.id, TWO_FACTOR_OFF)) for account in accounts]
+        at = self.clock.now()
+        states = await self.two_factor.states_of(connection, accounts, at)
+        return [KnownAccount(account.as_of(at), state) for account, state in zip(accounts, states, strict=True)]
 
     async def _record(
         self,

@@ -44,6 +44,7 @@ class EventType(StrEnum):
     TOKENS_REVOKED = "tokens.revoked"
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_UPDATED = "account.updated"
+    ACCOUNT_POLICY_CHANGED = "account.policy_changed"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_UNLOCKED = "account.unlocked"

@@ -92,7 +92,7 @@ class Change:
 
 @dataclass(frozen=True)
 class CredentialChange:
-    """How a change begins: by the caller's own token, by a mailed link or a password, and by an operator."""
+    """How a change begins: by the caller's own token, by a link, a ticket or a password, and by an operator."""
 
     database: Database
     accounts: Accounts
@@ -111,7 +111,7 @@ class CredentialChange:
 
     @asynccontextmanager
     async def by_link(self, account: Account, requester: Requester, at: datetime) -> AsyncIterator[Change | None]:
-        """Or by a right password. None where the account is no longer as it was read, so that the link is dead."""
+        """Or by a ticket or password. None where the account is no longer as it was read, so that the link is dead."""
         async with self.database.transaction() as connection:
             bumped = await self.accounts.bump_epoch(connection, account.id, seen=account.epoch)
             yield Change(connection, bumped, requester, at, None, self) if bumped else None

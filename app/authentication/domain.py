@@ -25,6 +25,9 @@ class TwoFactorState:
     recovery_codes_remaining: int = 0
     methods: tuple[str, ...] = ()
     clears_at: datetime | None = None
+    required: bool = False
+    required_from: datetime | None = None
+    """From when on the account may do nothing without it; None while it is on, or not required."""
 
 
 TWO_FACTOR_OFF = TwoFactorState(TwoFactorStatus.DISABLED)

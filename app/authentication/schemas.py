@@ -22,6 +22,11 @@ class TwoFactor(ResponseModel):
     clears_at: Timestamp | None = Field(
         description="From then on the next log-in turns it off, unless the clearing is cancelled.", examples=[None]
     )
+    required: bool = Field(description="Whether the account must have it.", examples=[False])
+    required_from: Timestamp | None = Field(
+        description="From when on the account can do nothing without it; null while it is on or not required.",
+        examples=[None],
+    )
 
     @classmethod
     def of(cls, state: domain.TwoFactorState) -> Self:
@@ -33,6 +38,8 @@ class TwoFactor(ResponseModel):
             recovery_codes_remaining=state.recovery_codes_remaining,
             methods=[*state.methods],
             clears_at=state.clears_at,
+            required=state.required,
+            required_from=state.required_from,
         )
 
 

@@ -13,6 +13,7 @@ from app.cli.output import AsJson, print_many, print_one
 from app.clients.domain import Client, MadeClient, Role
 from app.kernel.clock import rfc3339
 from app.kernel.refusal import FieldError, NotFound
+from app.tokens.domain import Assurance
 
 _LONGEST_NAME = 100
 
@@ -26,6 +27,9 @@ def create(
     name: Annotated[str, typer.Argument(help="What people call the service.", show_default=False)],
     *,
     role: Annotated[list[Role], typer.Option(help="What it may do; may be given more than once.", show_default=False)],
+    require: Annotated[
+        Assurance | None, typer.Option(help="Tokens that are proved by less are not alive to it.", show_default=False)
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Create a client and print its secret, this once."""
@@ -34,7 +38,7 @@ def create(
 
     async def run() -> MadeClient:
         async with open_services(seals=False) as services:
-            return await services.clients.create(name, role)
+            return await services.clients.create(name, role, required_acr=require)
 
     _print_secret(asyncio.run(run()), as_json=json)
 
@@ -100,6 +104,7 @@ def _as_output(client: Client) -> dict[str, Any]:
         "client_id": str(client.id),
         "name": client.name,
         "roles": sorted(role.value for role in client.roles),
+        "required_acr": client.required_acr.value if client.required_acr else None,
         "created_at": rfc3339(client.created_at),
         "last_used_at": rfc3339(client.last_used_at) if client.last_used_at else None,
         "secrets": 2 if client.has_old_secret else 1,

@@ -6,12 +6,12 @@ is the round trip to Postgres; there is no cache.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 
 from app.clients.domain import IntrospectionRequest, IntrospectionResult
 from app.clients.repository import Introspections
 from app.database.engine import Database
 from app.kernel.clock import Clock
+from app.tokens.domain import LifeRules
 
 _MOST_AT_ONCE = 100
 _STATEMENTS_AT_ONCE = 2
@@ -20,10 +20,10 @@ _STATEMENTS_AT_ONCE = 2
 class IntrospectionBatcher:
     """Collects requests and answers them together."""
 
-    def __init__(self, database: Database, clock: Clock, idle: timedelta) -> None:
+    def __init__(self, database: Database, clock: Clock, rules: LifeRules) -> None:
         self._database = database
         self._clock = clock
-        self._idle = idle
+        self._rules = rules
         self._waiting: list[tuple[IntrospectionRequest, asyncio.Future[IntrospectionResult]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -52,7 +52,7 @@ class IntrospectionBatcher:
     ) -> None:
         try:
             async with self._database.autocommit() as connection:
-                rows = Introspections(connection, self._idle)
+                rows = Introspections(connection, self._rules)
                 answers = await rows.answer([request for request, _ in together], self._clock.now())
         except Exception as error:  # noqa: BLE001 - each asker raises it where it waits
             for _, future in together:

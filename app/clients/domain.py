@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.kernel.refusal import ClientRefused, Conflict, Malformed, NotAllowed, NotAuthenticated, StepUp
-from app.tokens.domain import Assurance, Caller
+from app.tokens.domain import Assurance, Caller, Token
 
 
 class Role(StrEnum):
@@ -37,6 +37,11 @@ class Client:
     last_used_at: datetime | None = None
     has_old_secret: bool = False
     """Whether the secret of before the last rotation still works."""
+    required_acr: Assurance | None = None
+    """What a token must be proved by to be alive to this client."""
+
+    def accepts(self, token: Token) -> bool:
+        return self.required_acr in {None, Assurance.AAL1, token.assurance}
 
     def may(self, role: Role) -> bool:
         return any(role is own or role in _INCLUDED.get(own, ()) for own in self.roles)
@@ -73,6 +78,13 @@ class IntrospectionResult:
 
     client: Client | None
     caller: Caller | None
+
+    @property
+    def holder(self) -> Caller | None:
+        """None where the token is proved by less than the client requires."""
+        if self.client is None or self.caller is None:
+            return None
+        return self.caller if self.client.accepts(self.caller.token) else None
 
 
 @dataclass(frozen=True)

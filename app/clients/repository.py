@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,9 +34,9 @@ from app.accounts.tables import account_of, accounts
 from app.clients.domain import Client, IntrospectionRequest, IntrospectionResult, Role
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record, metadata
-from app.tokens.domain import Caller
+from app.tokens.domain import Assurance, Caller, LifeRules
 from app.tokens.tables import COLUMNS as TOKEN_COLUMNS
-from app.tokens.tables import LIVES, token_of, tokens
+from app.tokens.tables import LIVES, living, token_of, tokens
 
 clients = Table(
     "clients",
@@ -48,15 +48,18 @@ clients = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("old_digest", LargeBinary),
     Column("last_used_at", DateTime(timezone=True)),
+    # How well a token must be proved to be alive to this client; none where any will do.
+    Column("required_acr", Text),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
     CheckConstraint("octet_length(old_digest) = 32", name="old_digest"),
+    CheckConstraint("required_acr = 'aal2'", name="required_acr"),
     CheckConstraint(
         "roles <@ ARRAY['introspect', 'admin', 'accounts\\:read', 'accounts\\:write', 'events\\:read', 'import']"
         " AND cardinality(roles) > 0",
         name="roles",
     ),
 )
-_named = ("id", "name", "roles", "created_at", "last_used_at")
+_named = ("id", "name", "roles", "created_at", "last_used_at", "required_acr")
 _COLUMNS = (
     *(clients.c[name].label(f"client_{name}") for name in _named),
     clients.c.old_digest.is_not(None).label("client_has_old_secret"),
@@ -71,6 +74,7 @@ def _client_of(row: Row[*tuple[Any, ...]] | Record) -> Client:
         created_at=row.client_created_at,
         last_used_at=row.client_last_used_at,
         has_old_secret=row.client_has_old_secret,
+        required_acr=Assurance(row.client_required_acr) if row.client_required_acr else None,
     )
 
 
@@ -123,7 +127,7 @@ _answers = CompiledStatement(
 @dataclass(frozen=True)
 class Introspections:
     connection: Connection
-    idle: timedelta
+    rules: LifeRules
 
     async def answer(self, requests: Sequence[IntrospectionRequest], at: datetime) -> Sequence[IntrospectionResult]:
         """In the order of the questions, by one statement."""
@@ -131,9 +135,7 @@ class Introspections:
             "client_ids": [request.client_id for request in requests],
             "client_digests": [request.client_digest for request in requests],
             "token_digests": [request.token_digest for request in requests],
-            "idle": self.idle,
-            "at": at,
-        }
+        } | living(self.rules, at)
         return [
             IntrospectionResult(
                 client=_client_of(row) if row.client_id else None,
@@ -149,7 +151,8 @@ class ClientRows:
 
     async def add(self, client: Client, digest: bytes, at: datetime) -> None:
         values = {"id": client.id, "name": client.name, "digest": digest, "created_at": at}
-        await self.connection.execute(insert(clients).values(**values, roles=sorted(client.roles)))
+        roles, required = sorted(client.roles), client.required_acr
+        await self.connection.execute(insert(clients).values(**values, roles=roles, required_acr=required))
 
     async def with_secret(self, id: UUID, digest: bytes) -> Client | None:
         query = select(*_COLUMNS).where(clients.c.id == id, _has_digest(digest))

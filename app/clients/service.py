@@ -41,9 +41,9 @@ class Clients:
     uses: dict[UUID, datetime] = field(default_factory=dict)
     """Uses not yet written: the newest of each client, for `note_uses`."""
 
-    async def create(self, name: str, roles: Iterable[Role]) -> MadeClient:
+    async def create(self, name: str, roles: Iterable[Role], *, required_acr: Assurance | None = None) -> MadeClient:
         at, secret = self.clock.now(), new_secret(SecretKind.CLIENT)
-        client = Client(new_id(), name, frozenset(roles), at)
+        client = Client(new_id(), name, frozenset(roles), at, required_acr=required_acr)
         async with self.database.autocommit() as connection:
             await ClientRows(connection).add(client, digest(secret), at)
         return MadeClient(client, secret)
@@ -109,7 +109,8 @@ class Clients:
             raise
 
     async def introspect(self, credentials: Credentials, secret: str, holder: Requester) -> Caller | None:
-        """Who holds a live token, one that works from where the holder is, if the asker knows that.
+        """Who holds a live token, proved as this client requires, that works from where the holder is, if the asker
+        knows that.
 
         Being asked about counts as use; the asker's address is not the holder's.
         Client and token are looked up together, by one statement that may answer others as well.
@@ -118,7 +119,7 @@ class Clients:
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL) or _NO_DIGEST
         result = await self.batcher.ask(IntrospectionRequest(credentials.client_id, credentials.digest, found))
         self._admit(result.client, Role.INTROSPECT)
-        caller = result.caller
+        caller = result.holder
         if caller is None or not (holder.address is None or caller.token.works_from(holder.address)):
             return None
         return await self.tokens.note_use(caller, holder)

@@ -1,12 +1,12 @@
 """The public settings as JSON."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field
 
 from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel
 from app.security.password_rules import Judgement
-from app.settings import PasswordResetPolicy, Settings
+from app.settings import PasswordResetPolicy, Settings, TwoFactorPolicy
 
 LOGO_PATH = "/v1/config/logo"
 
@@ -21,7 +21,7 @@ class FrontendConfig(ResponseModel):
         description="What a password reset does to two-factor authentication."
     )
     disable_requires_code: bool = Field(examples=[False])
-    two_factor_policy: Literal["optional", "required"] = "optional"
+    two_factor_policy: TwoFactorPolicy = Field(description="Whether accounts must have two-factor authentication.")
     passkey_login: bool = Field(description="Whether `/v1/login/passkey` is there.", examples=[True])
     session_max_seconds: int = Field(examples=[86400])
     locales: list[str] = Field(
@@ -39,6 +39,7 @@ class FrontendConfig(ResponseModel):
             password_reset_seconds=settings.password_reset_seconds,
             password_reset_policy=settings.password_reset_policy,
             disable_requires_code=settings.disable_requires_code,
+            two_factor_policy=settings.two_factor_policy,
             passkey_login=settings.passkey_login,
             session_max_seconds=settings.session_max_seconds,
             locales=["en"],

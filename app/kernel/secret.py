@@ -17,6 +17,7 @@ class SecretKind(StrEnum):
     PERSONAL = "tkp_"
     CHALLENGE = "tkc_"
     REGISTRATION = "tkw_"
+    TICKET = "tke_"
     RESET = "tkr_"
     CLEARING = "tkx_"
     EMAIL_CHANGE = "tkm_"

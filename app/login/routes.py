@@ -12,13 +12,22 @@ from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded, RateLimited, TooManyAttempts
 from app.login.domain import InvalidCredentials
-from app.login.schemas import LogIn, LogInByPasskey, RequestOptions, SecondStep, SecondStepOptions, TwoFactorRequired
+from app.login.schemas import (
+    EnrollmentRequired,
+    LogIn,
+    LogInByPasskey,
+    RequestOptions,
+    SecondStep,
+    SecondStepOptions,
+    TwoFactorRequired,
+)
 from app.login.service import Login
 from app.two_factor.authenticators.schemas import AssertionRequest, NoMembers
 from app.two_factor.challenges.domain import ChallengeExpired
 from app.two_factor.domain import InvalidCredentialAtLogin, MethodNotAvailable, WrongCodeAtLogin
+from app.two_factor.tickets.domain import TicketIssued
 
-LoginAnswer = Annotated[Grant | TwoFactorRequired, Field(discriminator="status")]
+LoginAnswer = Annotated[Grant | TwoFactorRequired | EnrollmentRequired, Field(discriminator="status")]
 
 
 def login_routes(login: Login) -> APIRouter:
@@ -30,10 +39,16 @@ def login_routes(login: Login) -> APIRouter:
         response_model=LoginAnswer,
         responses=refuses(InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded),
     )
-    async def log_in(body: LogIn, requester: FromRequester) -> Grant | TwoFactorRequired:
-        """A grant, or a challenge where two-factor authentication is on and no code came along."""
+    async def log_in(body: LogIn, requester: FromRequester) -> Grant | TwoFactorRequired | EnrollmentRequired:
+        """A grant; or a challenge, where two-factor authentication is on and no code came along; or a ticket.
+
+        A ticket is for an account that must have a second factor and has none in time. It opens the four calls below
+        `/v1/login/enrollment`, and nothing else.
+        """
         answer = await login.by_password(login.accounts.read_address(body.email), body.password, body.code, requester)
-        return Grant.of(answer) if isinstance(answer, Granted) else TwoFactorRequired.of(answer)
+        if isinstance(answer, Granted):
+            return Grant.of(answer)
+        return EnrollmentRequired.of(answer) if isinstance(answer, TicketIssued) else TwoFactorRequired.of(answer)
 
     @router.post(
         "/two-factor",

@@ -9,7 +9,9 @@ from app.http.schemas import AddressIn, PasswordIn, RequestModel, ResponseModel,
 from app.kernel.refusal import FieldError
 from app.login import domain
 from app.two_factor.authenticators.schemas import CredentialIn, PublicKeyOut
+from app.two_factor.domain import Kind
 from app.two_factor.schemas import CodeIn
+from app.two_factor.tickets.domain import TicketIssued
 
 
 class LogIn(RequestModel):
@@ -43,6 +45,23 @@ class TwoFactorRequired(ResponseModel):
             expires_in=issued.expires_in,
             methods=list(issued.methods),
             clears_at=issued.clears_at,
+        )
+
+
+class EnrollmentRequired(ResponseModel):
+    """The password is right, and the account must have a second factor: enroll one with this ticket, no session."""
+
+    status: Literal["enrollment_required"] = "enrollment_required"
+    ticket: str = Field(examples=["tke_…"])
+    expires_in: int = Field(examples=[600])
+    methods: list[str] = Field(description="What may be enrolled: `totp`, `webauthn`.", examples=[["totp", "webauthn"]])
+
+    @classmethod
+    def of(cls, issued: TicketIssued) -> Self:
+        return cls(
+            ticket=issued.secret.get_secret_value(),
+            expires_in=issued.expires_in,
+            methods=[kind.value for kind in Kind],
         )
 
 

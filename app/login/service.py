@@ -32,9 +32,10 @@ from app.two_factor.domain import (
     ProofByCredential,
     SecondFactor,
     WrongCode,
-    state_of,
 )
 from app.two_factor.service import TwoFactor
+from app.two_factor.tickets.domain import TicketIssued
+from app.two_factor.tickets.service import TicketService
 from app.two_factor.webauthn import CredentialRefused
 
 _PASSKEY = "log-in by passkey"
@@ -49,13 +50,14 @@ class Login:
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
+    tickets: TicketService
     credentials: CredentialVerifier
     audit_log: AuditLog
 
     async def by_password(
         self, address: Address, password: SecretStr, code: str | None, requester: Requester
-    ) -> Grant | ChallengeIssued:
-        """The first step, or both in one call.
+    ) -> Grant | ChallengeIssued | TicketIssued:
+        """The first step, or both in one call; a ticket where the account must enroll a second factor first.
 
         Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
@@ -68,19 +70,14 @@ class Login:
 
     async def _decide(
         self, verification: Verification[SecondFactor | None], code: str | None, requester: Requester, at: datetime
-    ) -> Grant | ChallengeIssued:
+    ) -> Grant | ChallengeIssued | TicketIssued:
         account, factor = verification.account, verification.found
         if account is None or not verification.right:
             raise await self._refuse(account, requester, at)
         while factor is not None and factor.is_due_to_clear(at):
             account, factor = await self._clear(account, requester, at)
         if factor is None or not factor.is_enabled:
-            async with self.database.transaction() as connection:
-                account = await self._note(connection, account, requester, at, forgiving=verification.attempt)
-                issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
-                await self._record_success(connection, account, issued, requester, at)
-            _logins.labels("granted", "password").inc()
-            return Grant(issued, account, state_of(factor, at))
+            return await self._grant_by_password(account, factor, verification.attempt, requester, at)
         if code is None:
             return await self._ask_for_second_factor(account, factor, verification.attempt, at)
         async with self.database.autocommit() as connection:
@@ -92,6 +89,24 @@ class Login:
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
             raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
+
+    async def _grant_by_password(
+        self, account: Account, factor: SecondFactor | None, attempt: Attempt, requester: Requester, at: datetime
+    ) -> Grant | TicketIssued:
+        """Whether the account is overdue is decided by the row that is locked, whatever it was when it was read."""
+        async with self.database.transaction() as connection:
+            noted = await self.accounts.note_password(connection, account, attempt, requester)
+            if noted is None:
+                raise AccountChanged
+            account, is_overdue = noted
+            if is_overdue:
+                ticket = await self.tickets.issue(connection, account, at)
+                _logins.labels("enrollment_asked", "password").inc()
+                return ticket
+            issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
+            await self._record_success(connection, account, issued, requester, at)
+        _logins.labels("granted", "password").inc()
+        return Grant(issued, account, self.two_factor.state_of(account, factor, at))
 
     async def by_code(self, challenge_secret: str, code: str, requester: Requester) -> Grant:
         """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts, RateLimited."""
@@ -157,20 +172,12 @@ class Login:
             issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, requester, at)
             await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", proof.amr[1]).inc()
-        return Grant(issued, account, state_of(factor, at))
+        return Grant(issued, account, self.two_factor.state_of(account, factor, at))
 
-    async def _note(
-        self,
-        connection: Connection,
-        account: Account,
-        requester: Requester,
-        at: datetime,
-        *,
-        forgiving: Attempt | None = None,
-    ) -> Account:
+    async def _note(self, connection: Connection, account: Account, requester: Requester, at: datetime) -> Account:
         """Locks the account before all else of the log-in. Raises AccountChanged."""
-        attempt = forgiving or attempt_at(account.folded_address, requester, at)
-        noted = await self.accounts.note_login(connection, account, attempt, requester, forgive=forgiving is not None)
+        attempt = attempt_at(account.folded_address, requester, at)
+        noted = await self.accounts.note_login(connection, account, attempt, requester)
         if noted is None:
             raise AccountChanged
         return noted
@@ -253,7 +260,7 @@ class Login:
         factor = await self.credentials.spend(connection, account, proof, requester, at)
         await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", "passkey" if proof.amr == BY_PASSKEY else "credential").inc()
-        return Grant(issued, account, state_of(factor, at))
+        return Grant(issued, account, self.two_factor.state_of(account, factor, at))
 
     async def _record_success(
         self, connection: Connection, account: Account, issued: IssuedToken, requester: Requester, at: datetime

@@ -224,7 +224,7 @@ class PasswordReset:
             # A lock by wrong codes stays: whoever can read the mail must not win guesses by resetting again and again.
             clears_at = await two_factor.clearing.begin(change)
             return (TwoFactorOutcome.CLEARING if clears_at else TwoFactorOutcome.KEPT), clears_at
-        had_it = await two_factor.remove(change.connection, account_id)
+        had_it = await two_factor.remove(change.connection, account_id, change.at)
         return (TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED), None
 
     async def _record_of(self, change: Change, outcome: TwoFactorOutcome, clears_at: datetime | None) -> Record:

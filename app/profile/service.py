@@ -44,7 +44,7 @@ class Profile:
         password_hash = await self.accounts.hash_new(new, account.address)
         async with self.changes.by_caller(caller, requester, at) as change:
             await self.accounts.set_password(change.connection, account, password_hash)
-            state = await self.two_factor.drop_pending(change.connection, account.id, at)
+            state = await self.two_factor.drop_pending(change.connection, change.account, at)
             record = Record(EventType.PASSWORD_CHANGED, MailKind.PASSWORD_CHANGED)
             issued, revoked = await change.end_with_session(record, token.amr, token.authenticated_at)
         return Changed(Grant(issued, change.account, state), revoked)

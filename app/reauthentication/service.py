@@ -17,7 +17,7 @@ from app.kernel.requester import Requester
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens
 from app.two_factor.credentials import AssertionRequest, CredentialVerifier
-from app.two_factor.domain import InvalidCredential, SecondFactor, SecondFactorRequired, state_of
+from app.two_factor.domain import InvalidCredential, SecondFactor, SecondFactorRequired
 from app.two_factor.service import TwoFactor
 from app.two_factor.webauthn import CredentialRefused
 
@@ -101,7 +101,7 @@ class Reauthentication:
         at: datetime,
     ) -> Changed:
         issued, revoked = await self.tokens.replace_session(connection, caller, amr, at, requester, at, reason=_REASON)
-        return Changed(Grant(issued, caller.account, state_of(factor, at)), revoked)
+        return Changed(Grant(issued, caller.account, self.two_factor.state_of(caller.account, factor, at)), revoked)
 
 
 def _purpose(caller: Caller) -> str:

@@ -1,7 +1,7 @@
 """Mails that a personal token will end, a week before it does."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from app.accounts.service import Accounts
@@ -10,7 +10,7 @@ from app.kernel.clock import Clock, rfc3339
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.tokens.domain import Token
+from app.tokens.domain import LifeRules, Token
 from app.tokens.repository import TokenRows
 
 _AT_ONCE = 1000
@@ -22,13 +22,13 @@ class Announcements:
     clock: Clock
     accounts: Accounts
     outbox: Outbox
-    idle: timedelta
+    rules: LifeRules
 
     async def announce_ends(self) -> None:
         """Each end once, however many workers look for them; an end that a use has moved is another one."""
         at = self.clock.now()
         async with self.database.autocommit() as connection:
-            ending = await TokenRows(connection, self.idle).unannounced_ends(at, most=_AT_ONCE)
+            ending = await TokenRows(connection, self.rules).unannounced_ends(at, most=_AT_ONCE)
         for id, account_id in ending:
             await self._announce(id, account_id, at)
 
@@ -36,7 +36,7 @@ class Announcements:
         async with self.database.transaction() as connection:
             await self.accounts.lock_existence(connection, account_id)
             account = await self.accounts.with_id(connection, account_id)
-            token = await TokenRows(connection, self.idle).announce_end(id, at)
+            token = await TokenRows(connection, self.rules).announce_end(id, at)
             if account is None or token is None or token.expires_at is None:
                 return
             await self.outbox.queue(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.accounts.domain import Account
+from app.accounts.domain import Account, EnrollmentPolicy
 from app.kernel.network import is_within
 from app.kernel.page import PageOf
 from app.kernel.refusal import Conflict, NotAllowed, StepUp
@@ -86,6 +86,15 @@ class Token:
     def ends_within(self, span: timedelta, at: datetime) -> bool:
         """Whether it would end this soon if it were not used any more."""
         return self.ends_at is not None and self.ends_at - at <= span
+
+
+@dataclass(frozen=True)
+class LifeRules:
+    """What every check of a token needs besides the token."""
+
+    idle: timedelta
+    """How long a session lives without use."""
+    policy: EnrollmentPolicy
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,8 +29,8 @@ from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchang
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
-from app.tokens.domain import ANNOUNCED_BEFORE, Caller, Kind, Revoked, Token
-from app.tokens.tables import COLUMNS, LAST_SIGN_OF_LIFE, LIVES, NOT_OVER, token_of, tokens
+from app.tokens.domain import ANNOUNCED_BEFORE, Caller, Kind, LifeRules, Revoked, Token
+from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens
 
 # Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
 # one that ended meanwhile stays dead. A row that somebody else holds is passed over, so that this never waits in the
@@ -79,11 +79,13 @@ _ENDS_UNANNOUNCED = and_(
     _long_enough,
 )
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
-_caller_with = CompiledStatement(
+_with_digest = (
     select(*ACCOUNT_COLUMNS, *COLUMNS)
     .select_from(_with_account)
-    .where(tokens.c.digest == bindparam("digest", type_=LargeBinary), LIVES)
+    .where(tokens.c.digest == bindparam("digest", type_=LargeBinary))
 )
+_caller_with = CompiledStatement(_with_digest.where(LIVES))
+_holder_of = CompiledStatement(_with_digest.where(NOT_ENDED))
 
 
 _surplus = (
@@ -147,14 +149,18 @@ class Use:
 @dataclass(frozen=True)
 class TokenRows:
     connection: Connection
-    idle: timedelta
+    rules: LifeRules
 
     def _params(self, at: datetime) -> dict[str, object]:
-        """The parameters of `LIVES` and `ENDS_AT`."""
-        return {"at": at, "idle": self.idle}
+        return living(self.rules, at)
 
     async def caller_with(self, digest: bytes, at: datetime) -> Caller | None:
         row = await _caller_with.first(self.connection, self._params(at) | {"digest": digest})
+        return Caller(account_of(row), token_of(row)) if row else None
+
+    async def holder_of(self, digest: bytes, at: datetime) -> Caller | None:
+        """Of a token that has not ended, one that is suspended included: it can be revoked."""
+        row = await _holder_of.first(self.connection, self._params(at) | {"digest": digest})
         return Caller(account_of(row), token_of(row)) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
@@ -205,7 +211,7 @@ class TokenRows:
 
     async def count_outlived(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens lived until the epoch was bumped, which it did once in this transaction."""
-        ended = and_(tokens.c.epoch == accounts.c.credential_epoch - 1, NOT_OVER)
+        ended = and_(tokens.c.epoch == accounts.c.credential_epoch - 1, COUNTS)
         return await self._count(account_id, ended, at)
 
     async def _count(self, account_id: UUID, which: ColumnElement[bool], at: datetime) -> Revoked:
@@ -249,9 +255,10 @@ class TokenRows:
         return self._params(at) | {"soon": at + ANNOUNCED_BEFORE}
 
     async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
-        """None where the account has no such live token."""
-        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
-        statement = delete(tokens).where(tokens.c.id == id, tokens.c.account_id == account_id, tokens.c.id.in_(live))
+        """None where the account has no such token, or it has ended."""
+        not_ended = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(NOT_ENDED)
+        mine = (tokens.c.id == id) & (tokens.c.account_id == account_id)
+        statement = delete(tokens).where(mine, tokens.c.id.in_(not_ended))
         kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._params(at))
         return Kind(kind) if kind else None
 
@@ -271,7 +278,7 @@ class TokenRows:
     async def note_uses(self, uses: Mapping[UUID, Use], at: datetime) -> None:
         params = {
             "at": at,
-            "idle_since": at - self.idle,
+            "idle_since": at - self.rules.idle,
             "ids": list(uses),
             "ats": [use.at for use in uses.values()],
             "ips": [use.ip for use in uses.values()],
@@ -280,5 +287,5 @@ class TokenRows:
         await self.connection.execute(_NOTE_USES, params)
 
     async def delete_dead(self, at: datetime, *, most: int) -> int:
-        params = {"at": at, "idle_since": at - self.idle, "most": most}
+        params = {"at": at, "idle_since": at - self.rules.idle, "most": most}
         return (await self.connection.execute(_DELETE_DEAD, params)).rowcount

@@ -25,6 +25,7 @@ from app.tokens.domain import (
     Caller,
     IssuedToken,
     Kind,
+    LifeRules,
     LiveTokens,
     PersonalTokenRequest,
     Revoked,
@@ -53,7 +54,11 @@ class Tokens:
     """Uses not yet written: the newest of each token, for `note_uses`."""
 
     def rows(self, connection: Connection) -> TokenRows:
-        return TokenRows(connection, timedelta(seconds=self.settings.session_idle_seconds))
+        return TokenRows(connection, self.rules)
+
+    @property
+    def rules(self) -> LifeRules:
+        return LifeRules(timedelta(seconds=self.settings.session_idle_seconds), self.accounts.policy)
 
     async def check(self, secret: str, requester: Requester) -> Caller:
         """Who holds this token, by one statement, and notes the use. Raises InvalidToken, from elsewhere as well."""
@@ -277,12 +282,12 @@ class Tokens:
         return issued, Revoked(sessions=1)
 
     async def revoke_by_secret(self, secret: str, requester: Requester, *, client_id: str) -> None:
-        """RFC 7009: what is not a live token is as good as revoked."""
+        """RFC 7009: what is no token any more is as good as revoked. One that is suspended never comes back."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             return
         async with self.database.autocommit() as connection:
-            caller = await self.rows(connection).caller_with(found, self.clock.now())
+            caller = await self.rows(connection).holder_of(found, self.clock.now())
         if caller is None:
             return
         with suppress(NotFound):

@@ -1,6 +1,7 @@
 """The tokens table, its rows, and the one rule of their life."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -20,17 +21,20 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     and_,
+    any_,
     bindparam,
     case,
     func,
+    literal,
+    not_,
     or_,
     text,
 )
 
 from app.accounts.domain import Status
-from app.accounts.tables import accounts
+from app.accounts.tables import IS_OVERDUE, accounts, overdue
 from app.database.engine import Record, metadata
-from app.tokens.domain import Kind, Token
+from app.tokens.domain import Kind, LifeRules, Token
 
 tokens = Table(
     "tokens",
@@ -72,8 +76,23 @@ ENDS_AT = func.least(tokens.c.expires_at, _idle_end)
 """The earliest end. LEAST passes NULL over, so a personal token without an end has none."""
 
 NOT_OVER = or_(ENDS_AT.is_(None), bindparam("at", type_=DateTime(timezone=True)) < ENDS_AT)
-LIVES = and_(tokens.c.epoch == accounts.c.credential_epoch, accounts.c.status == Status.ACTIVE, NOT_OVER)
+# Turning two-factor authentication on or off bumps the epoch. So among tokens of the account's epoch those that were
+# proved by two factors say that it is on, and no check has to look for authenticators.
+_NOT_SUSPENDED = or_(not_(IS_OVERDUE), literal("mfa") == any_(tokens.c.amr))
+COUNTS = and_(NOT_OVER, _NOT_SUSPENDED)
+"""Of a token whose epoch and account are right."""
+
+NOT_ENDED = and_(tokens.c.epoch == accounts.c.credential_epoch, accounts.c.status == Status.ACTIVE, NOT_OVER)
+"""For a row joined to its account. It may be suspended, and can be revoked."""
+
+LIVES = and_(NOT_ENDED, _NOT_SUSPENDED)
 """The one rule of token life, for a row joined to its account."""
+
+
+def living(rules: LifeRules, at: datetime) -> dict[str, object]:
+    """The parameters of LIVES, and of ENDS_AT."""
+    return overdue(rules.policy, at) | {"idle": rules.idle}
+
 
 _named = (
     "id",

@@ -5,13 +5,15 @@ the account had. A further one ends the calling session alone, for nothing that 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from app.accounts.domain import EnrollmentPolicy
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
-from app.authentication.change import CredentialChange, Record
+from app.authentication.change import Change, CredentialChange, Record
 from app.authentication.domain import Changed, Grant
 from app.database.engine import Connection, Database
 from app.kernel.requester import Requester
@@ -27,7 +29,7 @@ from app.two_factor.domain import (
     NoPendingEnrollment,
     new_recovery_codes,
     recovery_code_digest,
-    state_of,
+    state_under,
 )
 from app.two_factor.repository import Authenticators, SecondFactors
 from app.two_factor.verifier import CodeVerifier
@@ -49,23 +51,32 @@ class Additions:
     database: Database
     tokens: Tokens
     changes: CredentialChange
+    policy: EnrollmentPolicy
     verifier: CodeVerifier
     audit_log: AuditLog
     outbox: Outbox
 
-    async def first(self, caller: Caller, store: Store, proved: Proved, requester: Requester, at: datetime) -> Added:
-        """Raises InvalidToken, and what `store` raises."""
+    async def first(
+        self,
+        beginning: AbstractAsyncContextManager[Change],
+        store: Store,
+        proved: Proved,
+        at: datetime,
+        **details: object,
+    ) -> Added:
+        """Raises what the beginning of the change and `store` raise. `details` go into the event."""
         recovery_codes = new_recovery_codes()
         digests = [recovery_code_digest(code) for code in recovery_codes]
-        async with self.changes.by_caller(caller, requester, at) as change:
+        async with beginning as change:
+            account_id = change.account.id
             id = await store(change.connection)
             rows = SecondFactors(change.connection)
-            await rows.turn_on(caller.account.id, at)
-            await rows.replace_recovery_codes(caller.account.id, digests)
-            await self.verifier.forgive(change.connection, caller.account.id)
-            state = state_of(await rows.of(caller.account.id), at)
-            authenticator = await Authenticators(change.connection).get(caller.account.id, id)
-            record = Record(EventType.TWO_FACTOR_ENABLED, MailKind.TWO_FACTOR_ENABLED)
+            await rows.turn_on(account_id, at)
+            await rows.replace_recovery_codes(account_id, digests)
+            await self.verifier.forgive(change.connection, account_id)
+            state = state_under(self.policy, change.account, await rows.of(account_id), at)
+            authenticator = await Authenticators(change.connection).get(account_id, id)
+            record = Record(EventType.TWO_FACTOR_ENABLED, MailKind.TWO_FACTOR_ENABLED, details)
             issued, revoked = await change.end_with_session(record, proved.amr, proved.authenticated_at)
         return Added(Changed(Grant(issued, change.account, state), revoked), authenticator, recovery_codes)
 
@@ -81,7 +92,8 @@ class Additions:
                 raise NoPendingEnrollment
             await SecondFactors(change.connection).note_use(account_id, at)
             await self.verifier.forgive(change.connection, account_id)
-            state = state_of(await SecondFactors(change.connection).of(account_id), at)
+            factor = await SecondFactors(change.connection).of(account_id)
+            state = state_under(self.policy, change.account, factor, at)
             authenticator = await rows.get(account_id, id)
             details = {"authenticator_id": str(id), "replaced": str(replaced), "kind": authenticator.kind.value}
             record = Record(EventType.AUTHENTICATOR_REPLACED, MailKind.AUTHENTICATOR_REPLACED, details)
@@ -102,7 +114,7 @@ class Additions:
             if kind is Kind.TOTP:
                 await SecondFactors(connection).note_use(account.id, at)
                 await self.verifier.forgive(connection, account.id)
-            state = state_of(await SecondFactors(connection).of(account.id), at)
+            state = state_under(self.policy, account, await SecondFactors(connection).of(account.id), at)
             authenticator = await rows.get(account.id, id)
             about, mail = EventType.AUTHENTICATOR_ADDED, MailKind.AUTHENTICATOR_ADDED
             await self.audit_log.record(

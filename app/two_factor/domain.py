@@ -4,12 +4,13 @@ import base64
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from app.accounts.domain import Account, EnrollmentPolicy
 from app.authentication.domain import TWO_FACTOR_OFF, Changed, TwoFactorState, TwoFactorStatus
 from app.kernel.randomness import random_bytes
 from app.kernel.refusal import Conflict, Gone, NotAllowed, NotAuthenticated
@@ -65,10 +66,10 @@ class Enrollment:
     additional: bool = False
     replaces: UUID | None = None
     begun_by: UUID | None = None
-    """The token that began it. It alone may go on, and the enrollment lives no longer than it does."""
+    """The token or ticket that began it. It alone may go on, and the enrollment lives no longer than it does."""
 
-    def is_open_to(self, token_id: UUID) -> bool:
-        return self.begun_by in {None, token_id}
+    def is_open_to(self, id: UUID) -> bool:
+        return self.begun_by in {None, id}
 
     def has_expired(self, at: datetime) -> bool:
         return self.expires_at <= at
@@ -134,6 +135,17 @@ def state_of(factor: SecondFactor | None, at: datetime) -> TwoFactorState:
         methods=factor.kinds,
         clears_at=factor.clears_at,
     )
+
+
+def state_under(
+    policy: EnrollmentPolicy, account: Account, factor: SecondFactor | None, at: datetime
+) -> TwoFactorState:
+    """As `state_of`, and whether the account must have a second factor, and from when on."""
+    state, required = state_of(factor, at), policy.applies_to(account)
+    if not required:
+        return state
+    is_on = state.status is TwoFactorStatus.ENABLED
+    return replace(state, required=True, required_from=None if is_on else account.two_factor_deadline)
 
 
 @dataclass(frozen=True)
@@ -260,6 +272,11 @@ class NotEnabled(Conflict):
 class NoPendingEnrollment(Conflict):
     code = "no_pending_enrollment"
     title = "There is no enrollment to confirm; begin one."
+
+
+class RequiredByPolicy(Conflict):
+    code = "two_factor_required_by_policy"
+    title = "This account must have two-factor authentication; it can't be turned off."
 
 
 class EnrollmentExpired(Gone):

@@ -20,6 +20,7 @@ from app.two_factor.domain import (
     EnrollmentExpired,
     NoPendingEnrollment,
     NotEnabled,
+    RequiredByPolicy,
     WrongCode,
 )
 from app.two_factor.service import TwoFactor
@@ -99,10 +100,13 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
     @router.post(
         "/disable",
         summary="Turn two-factor authentication off",
-        responses=refuses(*_ASKS_FOR_PASSWORD, WrongCode, NotEnabled),
+        responses=refuses(*_ASKS_FOR_PASSWORD, WrongCode, NotEnabled, RequiredByPolicy),
     )
     async def disable_two_factor(caller: Session, body: schemas.Disable, requester: FromRequester) -> schemas.Disabled:
-        """Everything that the account had is dead; go on with the grant. A code that is sent must be right."""
+        """Everything that the account had is dead; go on with the grant. A code that is sent must be right.
+
+        An account that must have it can replace its devices, and not turn it off.
+        """
         return schemas.Disabled.of(await two_factor.disable(caller, body.password, body.code, requester))
 
     @router.post(

@@ -87,10 +87,25 @@ enrollments = Table(
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("begun_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
-    # The token that began it, while that lives; none where no session is needed to enroll.
+    # The token or ticket that began it, while there is one; none where a release before 0013 began it.
     Column("begun_by", Uuid),
     Index("authenticator_enrollments_expires_at_idx", "expires_at"),
     Index("authenticator_enrollments_replaces_idx", "replaces", postgresql_where=text("replaces IS NOT NULL")),
+)
+tickets = Table(
+    "enrollment_tickets",
+    metadata,
+    # A log-in by password that is worth nothing until a second factor was enrolled.
+    Column("id", Uuid, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("digest"),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+    Index("enrollment_tickets_account_id_idx", "account_id"),
+    Index("enrollment_tickets_expires_at_idx", "expires_at"),
 )
 registrations = Table(
     "webauthn_registrations",
@@ -177,7 +192,9 @@ _remaining = (
     .scalar_subquery()
 )
 ENROLLMENT_LIVES = (enrollments.c.epoch == accounts.c.credential_epoch) & (
-    enrollments.c.begun_by.is_(None) | exists(select(tokens.c.id).where(tokens.c.id == enrollments.c.begun_by))
+    enrollments.c.begun_by.is_(None)
+    | exists(select(tokens.c.id).where(tokens.c.id == enrollments.c.begun_by))
+    | exists(select(tickets.c.id).where(tickets.c.id == enrollments.c.begun_by))
 )
 """For an enrollment joined to its account. Its end of time is another matter: one that has expired says so."""
 

@@ -85,7 +85,10 @@ async def test_an_account_with_a_password_can_log_in(api: httpx.AsyncClient, ope
             "recovery_codes_remaining": 0,
             "methods": [],
             "clears_at": None,
+            "required": False,
+            "required_from": None,
         },
+        "two_factor_policy": "inherit",
     }
     assert (await log_in(api)).status_code == 200
 

@@ -83,6 +83,8 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
             "recovery_codes_remaining": 0,
             "methods": [],
             "clears_at": None,
+            "required": False,
+            "required_from": None,
         },
     }
 

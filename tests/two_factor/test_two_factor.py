@@ -39,6 +39,8 @@ DISABLED: dict[str, Any] = {
     "recovery_codes_remaining": 0,
     "methods": [],
     "clears_at": None,
+    "required": False,
+    "required_from": None,
 }
 
 
@@ -200,6 +202,9 @@ async def test_a_confirmation_has_the_documented_shape(
         "enrollment_expires_at": None,
         "recovery_codes_remaining": 10,
         "methods": ["totp"],
+        "clears_at": None,
+        "required": False,
+        "required_from": None,
     }
     assert confirmed["two_factor"] == confirmed["grant"]["account"]["two_factor"] == enabled
     codes = confirmed["recovery_codes"]

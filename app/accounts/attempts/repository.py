@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.accounts.tables import COLUMNS, IS_UNCHANGED, accounts
+from app.accounts.tables import COLUMNS, DEADLINE, IS_OVERDUE, IS_UNCHANGED, MUST_ENROLL, accounts
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, metadata
 
@@ -167,24 +167,33 @@ def _remembered(once: str) -> CTE:
 
 FORGIVE = CompiledStatement(select(literal_column("1")).add_cte(*_forgiven("TRUE")))
 # The account is locked by the first part; what is counted about it is written once that part has a row.
-_noted = (
+_at = bindparam("at", type_=DateTime(timezone=True))
+_unchanged = (
     update(accounts)
     .where(IS_UNCHANGED)
     .values(
-        last_login_at=bindparam("at", type_=DateTime(timezone=True)),
         locale=case(
             (accounts.c.last_login_at.is_(None), func.coalesce(accounts.c.locale, bindparam("locale", type_=Text))),
             else_=accounts.c.locale,
-        ),
+        )
     )
-    .returning(*COLUMNS)
+)
+_noted = _unchanged.values(last_login_at=_at).returning(*COLUMNS).cte("noted")
+_ONCE_NOTED = "EXISTS (SELECT FROM noted)"
+NOTE_LOGIN = CompiledStatement(select(*_noted.c).add_cte(_noted, _remembered(_ONCE_NOTED)))
+# An account without a second factor is granted its deadline here, and logs in unless that is over.
+_by_password = (
+    _unchanged.values(
+        last_login_at=case((IS_OVERDUE, accounts.c.last_login_at), else_=_at),
+        two_factor_deadline=case((MUST_ENROLL, DEADLINE), else_=accounts.c.two_factor_deadline),
+    )
+    .returning(*COLUMNS, IS_OVERDUE.label("is_overdue"))
     .cte("noted")
 )
-_ONCE_NOTED = "EXISTS (SELECT FROM noted)"
-_note = select(*_noted.c).add_cte(_noted)
-NOTE_LOGIN = CompiledStatement(_note.add_cte(_remembered(_ONCE_NOTED)))
-_ONCE_FORGIVEN = f"(SELECT count(*) FROM ended_streak) >= 0 AND {_ONCE_NOTED}"  # noqa: S608
-NOTE_LOGIN_AND_FORGIVE = CompiledStatement(_note.add_cte(*_forgiven(_ONCE_NOTED), _remembered(_ONCE_FORGIVEN)))
+_ONCE_LOGGED_IN = "(SELECT count(*) FROM ended_streak) >= 0 AND EXISTS (SELECT FROM noted WHERE NOT is_overdue)"
+NOTE_PASSWORD = CompiledStatement(
+    select(*_by_password.c).add_cte(_by_password, *_forgiven(_ONCE_NOTED), _remembered(_ONCE_LOGGED_IN))
+)
 UNLOCK = text("""
     WITH attempts AS (DELETE FROM password_attempts WHERE subject = :subject RETURNING 1)
     DELETE FROM password_streaks WHERE subject = :subject AND (SELECT count(*) FROM attempts) >= 0

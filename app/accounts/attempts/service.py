@@ -17,7 +17,7 @@ from app.accounts.attempts.repository import (
     FORGIVE,
     KNOW_AS,
     NOTE_LOGIN,
-    NOTE_LOGIN_AND_FORGIVE,
+    NOTE_PASSWORD,
     OLDEST_REQUEST,
     PASSWORD_WAIT,
     SWEEP_ATTEMPTS,
@@ -30,8 +30,8 @@ from app.accounts.attempts.repository import (
     UNLOCK,
     Position,
 )
-from app.accounts.domain import Account
-from app.accounts.tables import account_of, unchanged
+from app.accounts.domain import Account, EnrollmentPolicy
+from app.accounts.tables import account_of, overdue, unchanged
 from app.database.engine import Connection, Database
 from app.kernel.refusal import RateLimited, TooManyAttempts
 from app.kernel.requester import Requester
@@ -142,17 +142,33 @@ class Attempts:
         await FORGIVE.all(connection, vars(attempt))
 
     async def note_login(
-        self, connection: Connection, account: Account, attempt: Attempt, locale: str | None, *, forgive: bool
+        self, connection: Connection, account: Account, attempt: Attempt, locale: str | None
     ) -> Account | None:
         """When and from where: for a month no stranger can shut this network out of this account.
 
         At the first log-in an account without a locale takes this one.
         Locks the account while it is as it was read; None where it is no longer so.
         """
-        statement = NOTE_LOGIN_AND_FORGIVE if forgive else NOTE_LOGIN
         params = unchanged(account.id, account.epoch) | vars(attempt) | {"locale": locale}
-        row = await statement.first(connection, params)
+        row = await NOTE_LOGIN.first(connection, params)
         return account_of(row) if row else None
+
+    async def note_password(
+        self,
+        connection: Connection,
+        account: Account,
+        attempt: Attempt,
+        locale: str | None,
+        policy: EnrollmentPolicy,
+    ) -> tuple[Account, bool] | None:
+        """As `note_login`, by the password alone, which is forgiven: nothing was guessed, and no streak goes on.
+
+        One that must enroll a second factor is granted its deadline. Also whether that is over: then it is not logged
+        in.
+        """
+        params = unchanged(account.id, account.epoch) | overdue(policy, attempt.at) | vars(attempt)
+        row = await NOTE_PASSWORD.first(connection, params | {"locale": locale})
+        return (account_of(row), row.is_overdue) if row else None
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""

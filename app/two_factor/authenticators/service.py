@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
 
+from app.accounts.domain import Account
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
@@ -23,7 +25,7 @@ from app.mail.domain import MailKind
 from app.tokens.domain import BY_PASSWORD_AND_CREDENTIAL, Caller, Revoked, require_fresh
 from app.tokens.service import Tokens
 from app.two_factor import webauthn
-from app.two_factor.additions import Additions, Proved
+from app.two_factor.additions import Additions, Proved, Store
 from app.two_factor.authenticators.domain import RegistrationRequest, Signal
 from app.two_factor.credentials import CredentialVerifier
 from app.two_factor.domain import (
@@ -40,8 +42,9 @@ from app.two_factor.domain import (
     Possessions,
     Registration,
     RegistrationExpired,
-    state_of,
+    state_under,
 )
+from app.two_factor.enrolling import Enroller
 from app.two_factor.repository import Authenticators, Credentials, Registrations, SecondFactors
 from app.two_factor.webauthn import CredentialRefused
 
@@ -101,7 +104,8 @@ class AuthenticatorService:
         await self.accounts.reauthenticate(account, password, requester, at)
         async with self.changes.by_caller(caller, requester, at) as change:
             record = await self._remove(change, id)
-            state = state_of(await SecondFactors(change.connection).of(account.id), at)
+            factor = await SecondFactors(change.connection).of(account.id)
+            state = state_under(self.accounts.policy, change.account, factor, at)
             token = caller.token
             issued, revoked = await change.end_with_session(record, token.amr, token.authenticated_at)
         return Changed(Grant(issued, change.account, state), revoked)
@@ -144,11 +148,17 @@ class AuthenticatorService:
         account, at = caller.account, self.clock.now()
         require_fresh(caller, at, within_seconds=self.fresh_seconds)
         await self.accounts.reauthenticate(account, password, requester, at)
+        by = Enroller(account, caller.token.id, at, partial(self.tokens.lock_caller, caller=caller))
+        return await self.begin(by, name, at, passkey=passkey)
+
+    async def begin(self, by: Enroller, name: str | None, at: datetime, *, passkey: bool) -> RegistrationRequest:
+        """Raises AuthenticatorLimitReached, and what the enroller's lock raises."""
+        account = by.account
         name = name or (PASSKEY_NAME if passkey else SECURITY_KEY_NAME)
         secret = new_secret(SecretKind.REGISTRATION)
-        registration = Registration(account.id, name, passkey, at)
+        registration = Registration(account.id, name, passkey, by.proved_at)
         async with self.database.transaction() as connection:
-            await self.tokens.lock_caller(connection, caller)
+            await by.lock(connection)
             existing = await Credentials(connection).known_of(account.id)
             if len(existing) >= MOST_OF[Kind.WEBAUTHN]:
                 raise AuthenticatorLimitReached
@@ -173,7 +183,21 @@ class AuthenticatorService:
         Also InvalidToken.
         """
         account, at = caller.account, self.clock.now()
-        registration = await self._spend_registration(caller, secret, at)
+        store, proved = await self.verify(account, secret, answer, requester, at)
+        async with self.database.autocommit() as connection:
+            factor = await SecondFactors(connection).of(account.id)
+        if factor.is_enabled:
+            return await self.additions.further(caller, Kind.WEBAUTHN, store, proved, requester, at)
+        return await self.additions.first(self.changes.by_caller(caller, requester, at), store, proved, at)
+
+    async def verify(
+        self, account: Account, secret: str, answer: Mapping[str, Any], requester: Requester, at: datetime
+    ) -> tuple[Store, Proved]:
+        """What stores the credential, and what it proves. The registration is spent whatever the answer is.
+
+        Raises RegistrationExpired, InvalidCredential.
+        """
+        registration = await self._spend_registration(account, secret, at)
         try:
             registered = webauthn.verify_registration(
                 self.credentials.party,
@@ -192,19 +216,13 @@ class AuthenticatorService:
                 raise AuthenticatorExists
             return id
 
-        proved = Proved(BY_PASSWORD_AND_CREDENTIAL, registration.begun_at)
-        async with self.database.autocommit() as connection:
-            factor = await SecondFactors(connection).of(account.id)
-        if factor.is_enabled:
-            return await self.additions.further(caller, Kind.WEBAUTHN, store, proved, requester, at)
-        return await self.additions.first(caller, store, proved, requester, at)
+        return store, Proved(BY_PASSWORD_AND_CREDENTIAL, registration.begun_at)
 
-    async def _spend_registration(self, caller: Caller, secret: str, at: datetime) -> Registration:
+    async def _spend_registration(self, account: Account, secret: str, at: datetime) -> Registration:
         """Before the answer is parsed: a registration is good for one try. Raises RegistrationExpired."""
         found = digest_if(secret, SecretKind.REGISTRATION)
         if found is None:
             raise RegistrationExpired
-        account = caller.account
         async with self.database.autocommit() as connection:
             registration = await Registrations(connection).spend(found, account.id, account.epoch, at)
         if registration is None:

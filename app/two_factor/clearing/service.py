@@ -158,6 +158,7 @@ class TwoFactorClearing:
                 if change is None or not await Clearings(change.connection).end_if_due(account.id, at):
                     raise _NotDue
                 await SecondFactors(change.connection).turn_off(account.id)
+                await self.accounts.end_grace(change.connection, account.id, at)
                 await CodeAttempts(change.connection).forgive(account.id)
                 await change.end(Record(EventType.TWO_FACTOR_CLEARED, MailKind.TWO_FACTOR_CLEARED))
                 return change.account

@@ -3,6 +3,7 @@
 from app.two_factor.repository.attempts import COUNT_ATTEMPT, CodeAttempts, CodeLimits
 from app.two_factor.repository.authenticators import Authenticators
 from app.two_factor.repository.credentials import Credentials, Registrations, SpentChallenges
+from app.two_factor.repository.deadlineless import Deadlineless
 from app.two_factor.repository.enrollments import Enrollments
 from app.two_factor.repository.seals import SealedSecrets
 from app.two_factor.repository.second_factors import SecondFactors, second_factor_of
@@ -15,6 +16,7 @@ __all__ = [
     "CodeAttempts",
     "CodeLimits",
     "Credentials",
+    "Deadlineless",
     "Enrollments",
     "Registrations",
     "SealedSecrets",
