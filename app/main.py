@@ -22,6 +22,7 @@ from app.imports.routes import PATH as IMPORTS_PATH
 from app.imports.routes import import_routes
 from app.kernel.clock import Clock, SystemClock
 from app.login.routes import login_routes
+from app.not_me.routes import not_me_routes
 from app.observability.metrics import mount_metrics
 from app.password_reset.routes import password_reset_routes
 from app.profile.routes import profile_routes
@@ -101,9 +102,11 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(password_reset_routes(services.password_reset))
     app.include_router(clearing_routes(services.two_factor.clearing))
     app.include_router(email_change_routes(services.email_change, guard))
+    app.include_router(not_me_routes(services.not_me))
     app.include_router(token_routes(services.tokens, guard))
     app.include_router(admin_routes(services.admin, services.clients))
     app.include_router(webhook_routes(services.webhooks, services.clients))
     app.include_router(import_routes(services.imports, services.clients))
-    app.include_router(frontend_config_routes(services.settings, services.accounts, services.clock))
+    languages = services.delivery.templates.languages
+    app.include_router(frontend_config_routes(services.settings, services.accounts, services.clock, languages))
     app.include_router(health_routes(services.database))

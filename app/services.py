@@ -21,10 +21,12 @@ from app.imports.export import Export
 from app.imports.service import Imports
 from app.kernel.clock import Clock
 from app.login.service import Login
+from app.mail.catalog import BrokenTemplate
 from app.mail.delivery import Delivery
 from app.mail.mailer import FolderMailer, Mailer, NoMailer, SmtpMailer
 from app.mail.rendering import MailTemplates
 from app.mail.service import Outbox
+from app.not_me.service import NotMe
 from app.password_reset.service import PasswordReset
 from app.profile.service import Profile
 from app.reauthentication.service import Reauthentication
@@ -78,6 +80,7 @@ class Services:
     login: Login
     password_reset: PasswordReset
     email_change: EmailChange
+    not_me: NotMe
     profile: Profile
     clients: Clients
     admin: Admin
@@ -103,6 +106,24 @@ def _mailer(settings: Settings, mail_folder: Path | None) -> Mailer:
     if settings.smtp_url is not None:
         return SmtpMailer(settings.smtp_url)
     return FolderMailer(mail_folder) if mail_folder else NoMailer()
+
+
+def _templates(settings: Settings) -> MailTemplates:
+    """Raises SettingsRefused for a template of the operator's that is broken."""
+    try:
+        return MailTemplates(
+            issuer=settings.issuer,
+            mail_from=settings.mail_from,
+            public_url=settings.public_url,
+            reset_link=settings.password_reset_link,
+            email_change_link=settings.email_change_link,
+            email_change_undo_link=settings.email_change_undo_link,
+            reset_policy=settings.password_reset_policy,
+            accent_color=settings.accent_color,
+            folder=settings.mail_templates,
+        )
+    except BrokenTemplate as error:
+        raise SettingsRefused(f"TWOKEYS_MAIL_TEMPLATES: {error}") from None
 
 
 def open_traces(settings: Settings) -> "Traces | None":
@@ -259,6 +280,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
     )
+    not_me = NotMe(database=database, clock=clock, changes=changes, password_reset=password_reset, outbox=outbox)
     profile = Profile(
         database=database,
         clock=clock,
@@ -295,14 +317,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         hashing=asyncio.Semaphore(1),
     )
-    templates = MailTemplates(
-        issuer=settings.issuer,
-        mail_from=settings.mail_from,
-        public_url=settings.public_url,
-        reset_link=settings.password_reset_link,
-        email_change_link=settings.email_change_link,
-        email_change_undo_link=settings.email_change_undo_link,
-    )
+    templates = _templates(settings)
     mailer = _mailer(settings, mail_folder)
     if traces := open_traces(settings):
         traces.watch(database)
@@ -359,6 +374,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         login=login,
         password_reset=password_reset,
         email_change=email_change,
+        not_me=not_me,
         profile=profile,
         clients=clients,
         admin=admin,

@@ -113,6 +113,8 @@ class Settings(BaseModel):
     """The sender of mails, with or without a name; needed where mail is sent. Without a name: the issuer's."""
 
     # What is served, and to whom
+    mail_templates: Path | None = None
+    """A folder with texts and looks of mails in place of ours, per language."""
     trusted_proxies: tuple[Network, ...] = ()
     """Comma-separated addresses or networks whose `X-Forwarded-For` counts."""
     cors_origins: tuple[str, ...] = ()

@@ -84,6 +84,7 @@ class Change:
                 record.mail,
                 account_id=self.account.id,
                 to=self.account.address,
+                locale=self.account.locale,
                 at=self.at,
                 requester=self.requester,
                 **record.facts,

@@ -232,6 +232,7 @@ class EmailChange:
             kind,
             account_id=account.id,
             to=to,
+            locale=account.locale,
             at=self.clock.now(),
             requester=requester,
             give_up_at=give_up_at,

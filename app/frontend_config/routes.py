@@ -23,9 +23,9 @@ _CACHING = "public, max-age=60"
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-def frontend_config_routes(settings: Settings, accounts: Accounts, clock: Clock) -> APIRouter:
+def frontend_config_routes(settings: Settings, accounts: Accounts, clock: Clock, locales: list[str]) -> APIRouter:
     router = APIRouter(tags=["For frontends"], route_class=StrictRoute)
-    config = FrontendConfig.of(settings)
+    config = FrontendConfig.of(settings, locales)
     logo: Logo | None = read_logo(settings.logo) if settings.logo else None
 
     @router.get("/v1/config", summary="See the settings that a frontend must know")

@@ -25,14 +25,14 @@ class FrontendConfig(ResponseModel):
     passkey_login: bool = Field(description="Whether `/v1/login/passkey` is there.", examples=[True])
     session_max_seconds: int = Field(examples=[86400])
     locales: list[str] = Field(
-        description="BCP 47 tags of the languages that the mails are written in.", examples=[["en"]]
+        description="BCP 47 tags of the languages that the mails are written in.", examples=[["en", "de"]]
     )
     support_url: str | None = Field(description="Where people get help.", examples=["https://example.com/support"])
     accent_color: str | None = Field(description="`#rrggbb`.", examples=["#0a7d5a"])
     logo_url: str | None = Field(examples=["https://login.example.com/v1/config/logo"])
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, locales: list[str]) -> Self:
         return cls(
             issuer=settings.issuer,
             password_min_length=settings.password_min_length,
@@ -42,7 +42,7 @@ class FrontendConfig(ResponseModel):
             two_factor_policy=settings.two_factor_policy,
             passkey_login=settings.passkey_login,
             session_max_seconds=settings.session_max_seconds,
-            locales=["en"],
+            locales=locales,
             support_url=settings.support_url,
             accent_color=settings.accent_color,
             logo_url=settings.public_url + LOGO_PATH if settings.logo else None,

@@ -1,6 +1,7 @@
 """Languages as BCP 47 names them (RFC 5646), and the one that a browser asks for first (RFC 9110 §12.5.4)."""
 
 import re
+from collections.abc import Iterator
 
 _LONGEST_HEADER = 256
 # RFC 5646 §4.4.1 recommends room for 35 characters. Language, script, region, variants, extensions of the two that are
@@ -34,6 +35,13 @@ def _cased(subtag: str) -> str:
     if len(subtag) == _REGION_LENGTH:
         return subtag.upper()
     return subtag.title() if len(subtag) == _SCRIPT_LENGTH and subtag.isalpha() else subtag
+
+
+def prefixes(locale: str | None) -> Iterator[str]:
+    """The tag and what is left of it, from the end, as RFC 4647 §3.4 looks up: `de-AT`, `de`."""
+    subtags = locale.split("-") if locale else []
+    for length in range(len(subtags), 0, -1):
+        yield "-".join(subtags[:length])
 
 
 def preferred_locale(accept_language: str | None) -> str | None:

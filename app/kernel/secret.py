@@ -23,6 +23,7 @@ class SecretKind(StrEnum):
     EMAIL_CHANGE = "tkm_"
     EMAIL_CHANGE_UNDO = "tku_"
     CLIENT = "tki_"
+    NOT_ME = "tkn_"
 
 
 def new_secret(kind: SecretKind) -> SecretStr:

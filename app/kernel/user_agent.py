@@ -1,5 +1,7 @@
 """What a user agent says, in words of ours. It is a stranger's text, so none of it is ever repeated."""
 
+from dataclasses import dataclass
+
 _READ = 256
 # The first that fits counts: most browsers also name those that they descend from.
 _BROWSERS: tuple[tuple[str, str], ...] = (
@@ -31,27 +33,35 @@ _SYSTEMS: tuple[tuple[str, str], ...] = (
 _PROGRAMS: tuple[tuple[str, str], ...] = (
     ("curl/", "curl"),
     ("Wget/", "Wget"),
-    ("python-httpx/", "a Python program"),
-    ("python-requests/", "a Python program"),
-    ("Python/", "a Python program"),
-    ("Java", "a Java program"),
-    ("okhttp/", "an app on Android or Java"),
-    ("Dart/", "a Dart or Flutter app"),
-    ("Go-http-client/", "a Go program"),
-    ("node", "a Node.js program"),
+    ("python-httpx/", "Python"),
+    ("python-requests/", "Python"),
+    ("Python/", "Python"),
+    ("Java", "Java"),
+    ("okhttp/", "okhttp"),
+    ("Dart/", "Dart"),
+    ("Go-http-client/", "Go"),
+    ("node", "Node.js"),
     ("PostmanRuntime/", "Postman"),
 )
 
 
-def describe(user_agent: str | None) -> str | None:
-    """A browser and its system, such as "Firefox on Windows", or a kind of program; None where neither is known."""
+@dataclass(frozen=True)
+class Device:
+    """A browser and its system, or a kind of program; either may be unknown of a browser."""
+
+    program: str
+    system: str
+    is_browser: bool
+
+
+def describe(user_agent: str | None) -> Device | None:
+    """None where nothing is known."""
     text = (user_agent or "")[:_READ]
     if not text.startswith("Mozilla/"):
-        return next((words for mark, words in _PROGRAMS if text.startswith(mark)), None)
+        program = next((words for mark, words in _PROGRAMS if text.startswith(mark)), None)
+        return Device(program, "", is_browser=False) if program else None
     browser, system = _first(_BROWSERS, text), _first(_SYSTEMS, text)
-    if browser and system:
-        return f"{browser} on {system}"
-    return browser or system
+    return Device(browser or "", system or "", is_browser=True) if browser or system else None
 
 
 def _first(known: tuple[tuple[str, str], ...], text: str) -> str | None:

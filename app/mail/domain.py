@@ -1,7 +1,7 @@
 """The kinds of mail, what each one tells, and when a failed one is tried again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from uuid import UUID
 from app.kernel.requester import Requester
 
 LONGEST_DELIVERY = timedelta(days=3)
+NOT_ME_LIFE = timedelta(days=7)
 _SHORTEST_WAIT = timedelta(seconds=2)
 _LONGEST_WAIT = timedelta(minutes=5)
 _WAITS_PER_AGE = 20
@@ -19,7 +20,7 @@ NOTICE_WINDOW = timedelta(minutes=10)
 
 
 class MailKind(StrEnum):
-    """The kinds of mail. Each names two templates."""
+    """The kinds of mail. Each names a template of every language."""
 
     PASSWORD_RESET = "password_reset"
     INVITATION = "invitation"
@@ -54,31 +55,47 @@ ABOUT_CLEARING = frozenset(
     {MailKind.TWO_FACTOR_CLEARING, MailKind.TWO_FACTOR_CLEARING_REMINDER, MailKind.TWO_FACTOR_CLEARING_DUE}
 )
 """Their link cancels a clearing."""
-_FACTS: Mapping[MailKind, frozenset[str]] = {
-    MailKind.PASSWORD_RESET: frozenset({"token", "minutes"}),
-    MailKind.INVITATION: frozenset({"token", "minutes"}),
-    **dict.fromkeys(ABOUT_CLEARING, frozenset({"token", "clears_at"})),
-    MailKind.TWO_FACTOR_CLEARING_CANCELLED: frozenset({"by"}),
-    MailKind.EMAIL_CHANGE: frozenset({"token", "hours", "current"}),
-    MailKind.EMAIL_CHANGED: frozenset({"token", "days", "new_address"}),
-    MailKind.EMAIL_CHANGE_UNDONE: frozenset({"restored"}),
-    MailKind.RECOVERY_CODE_USED: frozenset({"remaining"}),
+# With examples of each, by which the templates are tried.
+_FACTS: Mapping[MailKind, Mapping[str, Sequence[object]]] = {
+    MailKind.PASSWORD_RESET: {"token": ["tkr_example"], "minutes": [30, 1]},
+    MailKind.INVITATION: {"token": ["tkr_example"], "minutes": [4320]},
+    **{kind: {"token": ["tkx_example"], "clears_at": ["2026-02-28T12:00:00Z"]} for kind in ABOUT_CLEARING},
+    MailKind.TWO_FACTOR_CLEARING_CANCELLED: {"by": ["proof", "link", "operator"]},
+    MailKind.EMAIL_CHANGE: {"token": ["tkm_example"], "hours": [24, 1], "current": ["ada@example.com"]},
+    MailKind.EMAIL_CHANGED: {"token": ["tku_example"], "days": [7, 1], "new_address": ["new@example.com"]},
+    MailKind.EMAIL_CHANGE_UNDONE: {"restored": ["ada@example.com"]},
+    MailKind.RECOVERY_CODE_USED: {"remaining": [7, 1, 0]},
     # Not shown any more, since whoever holds a session chooses it; a worker of the release before still asks for it.
-    MailKind.PERSONAL_TOKEN_CREATED: frozenset({"description"}),
-    MailKind.PERSONAL_TOKEN_ENDS: frozenset({"created_at", "ends_at"}),
-    MailKind.WRONG_CODES: frozenset({"count"}),
-    MailKind.WRONG_CODES_AT_SET_UP: frozenset({"count"}),
+    MailKind.PERSONAL_TOKEN_CREATED: {"description": [""]},
+    MailKind.PERSONAL_TOKEN_ENDS: {
+        "created_at": ["2026-01-31T12:00:00+00:00"],
+        "ends_at": ["2026-02-28T12:00:00+00:00"],
+    },
+    MailKind.WRONG_CODES: {"count": [10]},
+    MailKind.WRONG_CODES_AT_SET_UP: {"count": [10]},
 }
 
 
 def facts_of(kind: MailKind) -> frozenset[str]:
     """What its text needs to be told, besides when it happened, to whom and from where."""
-    return _FACTS.get(kind, frozenset())
+    return frozenset(_FACTS.get(kind, ()))
+
+
+def examples_of(kind: MailKind) -> Iterator[Mapping[str, object]]:
+    """Facts as they may be: each example comes up once."""
+    facts = _FACTS.get(kind, {})
+    for index in range(max((len(examples) for examples in facts.values()), default=1)):
+        yield {name: examples[index % len(examples)] for name, examples in facts.items()}
 
 
 def is_notice(kind: MailKind) -> bool:
     """Whether it only tells what happened: several may become one. A link in a mail is for that mail alone."""
     return "token" not in facts_of(kind)
+
+
+def carries_not_me(kind: MailKind) -> bool:
+    """Whether it has a link "This wasn't me". One kind also goes to a mailbox that has just lost the account."""
+    return is_notice(kind) and kind is not MailKind.EMAIL_CHANGE_UNDONE
 
 
 @dataclass(frozen=True)
@@ -93,6 +110,7 @@ class MailContext:
     requester: Requester
     facts: Mapping[str, object] = field(repr=False)
     times: int = 1
+    locale: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,15 @@ class QueuedMail:
     attempts: int
     give_up_at: datetime
     times: int
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notice whose link "This wasn't me" is open."""
+
+    digest: bytes = field(repr=False)
+    account_id: UUID
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -130,11 +157,12 @@ def wait_before_retry(age: timedelta) -> timedelta:
 def pack(context: MailContext) -> bytes:
     """The part of a mail that is sealed: everything that says something about the person."""
     requester = context.requester
-    return json.dumps(
-        {"to": context.to, "ip": requester.address, "user_agent": requester.user_agent, "facts": dict(context.facts)}
-    ).encode()
+    content = {"to": context.to, "locale": context.locale, "facts": dict(context.facts)}
+    return json.dumps(content | {"ip": requester.address, "user_agent": requester.user_agent}).encode()
 
 
 def unpack(packed: bytes, *, at: datetime, times: int = 1) -> MailContext:
     content = json.loads(packed)
-    return MailContext(content["to"], at, Requester(content["ip"], content["user_agent"]), content["facts"], times)
+    requester = Requester(content["ip"], content["user_agent"])
+    # A mail of the release before has no locale.
+    return MailContext(content["to"], at, requester, content["facts"], times, content.get("locale"))

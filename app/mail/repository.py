@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     LargeBinary,
     Uuid,
+    and_,
     bindparam,
     delete,
     func,
@@ -40,7 +42,8 @@ _ADD_NOTICE = text("""
         SELECT created_at FROM outbox
         WHERE account_id = :account_id AND letter = :letter AND recipient = :recipient AND created_at > :since
     ), joined AS (
-        UPDATE outbox SET sealed = :sealed, created_at = :at, give_up_at = :give_up_at, times = times + 1
+        UPDATE outbox SET sealed = :sealed, created_at = :at, give_up_at = :give_up_at, times = times + 1,
+            not_me_digest = :not_me_digest
         WHERE id = (
             SELECT id FROM outbox
             WHERE account_id = :account_id AND letter = :letter AND recipient = :recipient
@@ -48,17 +51,19 @@ _ADD_NOTICE = text("""
             ORDER BY id LIMIT 1 FOR UPDATE)
         RETURNING id
     )
-    INSERT INTO outbox (id, account_id, letter, recipient, sealed, created_at, attempts, next_attempt_at, give_up_at)
+    INSERT INTO outbox (id, account_id, letter, recipient, sealed, created_at, attempts, next_attempt_at, give_up_at,
+                        not_me_digest)
     SELECT :id, :account_id, :letter, :recipient, :sealed, :at, 0,
         CASE WHEN (SELECT count(*) FROM recent) < :at_once THEN CAST(:at AS timestamptz)
              ELSE CAST(:at AS timestamptz) + make_interval(secs => :window) END,
-        :give_up_at
+        :give_up_at, :not_me_digest
     WHERE NOT EXISTS (SELECT FROM joined)
 """).bindparams(
     bindparam("id", type_=Uuid),
     bindparam("account_id", type_=Uuid),
     bindparam("recipient", type_=LargeBinary),
     bindparam("sealed", type_=LargeBinary),
+    bindparam("not_me_digest", type_=LargeBinary),
 )
 
 
@@ -100,6 +105,7 @@ class OutboxRows:
         sealed: bytes,
         at: datetime,
         give_up_at: datetime,
+        not_me_digest: bytes | None,
     ) -> None:
         """As `add`; after some of one kind to one recipient the next waits, and takes in those that follow it."""
         values = {
@@ -111,6 +117,7 @@ class OutboxRows:
             "at": at,
             "since": at - NOTICE_WINDOW,
             "give_up_at": give_up_at,
+            "not_me_digest": not_me_digest,
             "at_once": NOTICES_AT_ONCE,
             "window": NOTICE_WINDOW.total_seconds(),
         }
@@ -141,6 +148,20 @@ class OutboxRows:
         """Unless somebody else has claimed it meanwhile."""
         mine = (outbox.c.id == mail.id) & (outbox.c.attempts == mail.attempts)
         await self.connection.execute(update(outbox).where(mine).values(next_attempt_at=until))
+
+    async def open_not_me(self, digest: bytes, *, since: datetime) -> tuple[UUID, str] | None:
+        """Whose link it is and which kind of notice holds it; None for unknown, used and expired ones."""
+        query = select(outbox.c.account_id, outbox.c.letter).where(self._is_open(digest, since))
+        row = (await self.connection.execute(query)).first()
+        return (row[0], row[1]) if row else None
+
+    async def spend_not_me(self, digest: bytes, at: datetime, *, since: datetime) -> bool:
+        statement = update(outbox).where(self._is_open(digest, since)).values(not_me_spent_at=at)
+        return (await self.connection.execute(statement)).rowcount == 1
+
+    @staticmethod
+    def _is_open(digest: bytes, since: datetime) -> ColumnElement[bool]:
+        return and_(outbox.c.not_me_digest == digest, outbox.c.not_me_spent_at.is_(None), outbox.c.created_at > since)
 
     async def remove_all_of(self, account_id: UUID) -> None:
         await self.connection.execute(delete(outbox).where(outbox.c.account_id == account_id))

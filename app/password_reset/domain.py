@@ -33,6 +33,8 @@ class RequestedBy(StrEnum):
     PERSON = "person"
     OPERATOR = "operator"
     INVITATION = "invitation"
+    NOTICE = "notice"
+    """By the link "This wasn't me", which each notice has one of: that is budget enough."""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,12 @@ class PasswordReset:
             raise TooManyResetMails(retry_after=ceil((earlier[-most] + _HOUR - at).total_seconds()))
         await self._send_link(connection, account, RequestedBy.OPERATOR, requester, at, client_id=client_id, **why)
 
+    async def send_link_after_notice(
+        self, connection: Connection, account: Account, requester: Requester, at: datetime
+    ) -> None:
+        """For an owner who says that somebody else was at work: whoever that was must not have used up the budget."""
+        await self._send_link(connection, account, RequestedBy.NOTICE, requester, at, reason="not_me")
+
     async def _send_link(
         self,
         connection: Connection,
@@ -154,6 +160,7 @@ class PasswordReset:
             kind,
             account_id=account.id,
             to=account.address,
+            locale=account.locale,
             at=at,
             requester=requester,
             give_up_at=at + life,

@@ -44,6 +44,7 @@ class Announcements:
                 MailKind.PERSONAL_TOKEN_ENDS,
                 account_id=account_id,
                 to=account.address,
+                locale=account.locale,
                 at=at,
                 requester=_last_user(token),
                 created_at=rfc3339(token.created_at),

@@ -219,6 +219,7 @@ class Tokens:
                 MailKind.PERSONAL_TOKEN_CREATED,
                 account_id=account.id,
                 to=account.address,
+                locale=account.locale,
                 at=at,
                 requester=requester,
                 description=wanted.description,

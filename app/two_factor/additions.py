@@ -127,7 +127,13 @@ class Additions:
                 kind=kind.value,
             )
             await self.outbox.queue(
-                connection, mail, account_id=account.id, to=account.address, at=at, requester=requester
+                connection,
+                mail,
+                account_id=account.id,
+                to=account.address,
+                locale=account.locale,
+                at=at,
+                requester=requester,
             )
             issued, revoked = await self.tokens.replace_session(
                 connection, caller, proved.amr, proved.authenticated_at, requester, at, reason="authenticator_added"

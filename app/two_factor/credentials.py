@@ -251,7 +251,13 @@ class CredentialVerifier:
                 authenticator_id=str(authenticator_id),
             )
             await self.outbox.queue(
-                connection, kind, account_id=account.id, to=account.address, at=at, requester=requester
+                connection,
+                kind,
+                account_id=account.id,
+                to=account.address,
+                locale=account.locale,
+                at=at,
+                requester=requester,
             )
 
 

@@ -231,7 +231,13 @@ class TwoFactor:
             about, kind = EventType.RECOVERY_CODES_REPLACED, MailKind.RECOVERY_CODES_REPLACED
             await self.audit_log.record(connection, about, account_id=account.id, at=at, requester=requester)
             await self.outbox.queue(
-                connection, kind, account_id=account.id, to=account.address, at=at, requester=requester
+                connection,
+                kind,
+                account_id=account.id,
+                to=account.address,
+                locale=account.locale,
+                at=at,
+                requester=requester,
             )
         return fresh
 

@@ -11,8 +11,9 @@ from tests.support.processes import Person, Processes
 
 pytestmark = pytest.mark.anyio
 KINDS = [
-    "session", "personal", "challenge", "reset", "client", "recovery code", "totp code", "totp secret", "password",
-    "session in capitals", "session with a space", "session cut", "session as personal", "personal as session",
+    "session", "personal", "challenge", "reset", "notice", "client", "recovery code", "totp code", "totp secret",
+    "password", "session in capitals", "session with a space", "session cut", "session as personal",
+    "personal as session",
 ]  # fmt: skip
 READS = {"/v1/me", "/v1/me/2fa", "/v1/me/2fa/authenticators", "/v1/me/tokens", "/v1/me/events"}
 
@@ -28,6 +29,7 @@ async def everything(processes: Processes) -> tuple[Person, dict[str, str]]:
         "personal": personal,
         "challenge": await processes.challenge(person),
         "reset": await processes.reset_token(person),
+        "notice": await processes.not_me_link(person),
         "client": client.secret.get_secret_value(),
         "recovery code": person.recovery_codes[0],
         "totp code": processes.code(person),
@@ -106,6 +108,13 @@ async def test_only_a_reset_link_resets(processes: Processes, kind: str) -> None
     _, secrets = await everything(processes)
     answer = await processes.post("/v1/password-reset/confirm", {"token": secrets[kind], "new_password": NEW_PASSWORD})
     assert answer.status_code == (200 if kind == "reset" else 410)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_a_notice_says_that_it_was_somebody_else(processes: Processes, kind: str) -> None:
+    _, secrets = await everything(processes)
+    answer = await processes.post("/v1/not-me", {"token": secrets[kind]})
+    assert answer.status_code == (200 if kind == "notice" else 410)
 
 
 @pytest.mark.parametrize("kind", KINDS)

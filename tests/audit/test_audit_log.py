@@ -139,8 +139,9 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_mails(
     for account_id in (gone, stays):
         async with database.transaction() as connection:
             about = {"account_id": account_id, "at": clock.now(), "requester": BROWSER}
+            mail = {"to": "ann@example.com", "locale": None}
             await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, client_id="app", reason="x", **about)  # type: ignore[arg-type] # one bundle for two calls
-            await Outbox(secret_box).queue(connection, MailKind.PASSWORD_CHANGED, to="ann@example.com", **about)  # type: ignore[arg-type]
+            await Outbox(secret_box).queue(connection, MailKind.PASSWORD_CHANGED, **about, **mail)  # type: ignore[arg-type]
 
     async with database.transaction() as connection:
         await audit_log.forget(connection, gone)

@@ -61,6 +61,39 @@ def _recover(console: Console, person: Person, service: Service) -> Person:
     return Person(person.email, NEW_PASSWORD)
 
 
+def test_the_language_of_emails_is_chosen_and_kept(console: Console, person: Person, service: Service) -> None:
+    console.log_in(person).shows("User information")
+    picker = console.page.get_by_label("Language of emails")
+    expect(picker).to_have_value("en")
+    picker.select_option("Deutsch")
+    console.says("Saved.")
+    console.page.reload()
+    expect(picker).to_have_value("de")
+
+
+def test_an_owner_ends_what_somebody_else_began(console: Console, person: Person, service: Service) -> None:
+    console.log_in(person).shows("User information")
+    service.log_in_elsewhere(person)
+    console.go_to("Authentication methods").click("Change password")
+    console.fill("Current password", person.password).fill("New password", NEW_PASSWORD).click("Change password")
+    service.wait_for_mail(person, "your password was changed")
+
+    mailbox = console.page.context.new_page()
+    mailbox.goto(f"{service.address}/mailbox/")
+    mailbox.get_by_role("button", name=re.compile(f"changed.*{re.escape(person.email)}")).first.click()
+    with console.page.context.expect_page() as opened:
+        mailbox.frame_locator("iframe").get_by_role("link", name="This wasn't me").click()
+    page = Console(opened.value, service.address).shows("This wasn't me")
+    assert page.page.url == f"{service.address}/console/#/not-me"
+    page.click("End everything").shows("Everything has ended").says("1 session ended.")
+    page.assert_no_script_failed()
+    service.wait_for_mail(person, "Reset your Twokeys password")
+    mailbox.close()
+    console.page.bring_to_front()
+    console.page.reload()
+    console.says("Your session has ended.")
+
+
 def test_the_secret_can_be_typed_instead_of_scanned(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information")
     scanned = console.start_enrollment(person)

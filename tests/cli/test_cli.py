@@ -193,6 +193,14 @@ def test_whatever_goes_wrong_is_one_line(tmp_path: Path) -> None:
     assert done.stderr == "twokeys: Something went wrong (RuntimeError). TWOKEYS_LOG_LEVEL=debug shows where.\n"
 
 
+async def test_a_broken_template_of_a_mail_refuses_the_start(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "de").mkdir()
+    (tmp_path / "de" / "password_changed.txt").write_text("\n{% if %}")
+    for command in (("serve",), ("worker",), ("accounts", "show", EMAIL)):
+        line = await command_line.refusal(*command, TWOKEYS_MAIL_TEMPLATES=str(tmp_path))
+        assert line.startswith(f"TWOKEYS_MAIL_TEMPLATES: {tmp_path}/de/password_changed.txt, line 2: ")
+
+
 @pytest.mark.parametrize("command", [("create", EMAIL), ("reset-2fa", EMAIL, "--reason", "Lost her phone")])
 async def test_a_command_that_mails_needs_what_its_mails_say(
     command_line: CommandLine, command: tuple[str, ...]

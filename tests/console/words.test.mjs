@@ -23,6 +23,12 @@ test("a link gives its secret, whatever a mail client has left behind it", () =>
   }
 });
 
+test("each page takes a secret of its own kind", () => {
+  const notMe = SECRET.replace("tkr_", "tkn_");
+  assert.deepEqual(readLink(`#/not-me/${notMe}`), { path: "/not-me", secret: notMe, broken: false });
+  assert.deepEqual(readLink(`#/not-me/${SECRET}`), { path: "/not-me", secret: null, broken: true });
+});
+
 test("a link that is not whole is broken, never silently another page", () => {
   for (const rest of ["/", "/garbage$$", `/${SECRET.slice(0, -1)}`, `/${SECRET}x`, "/%", "?x", "/tkm_abc"]) {
     assert.deepEqual(readLink(`#/password-reset${rest}`), { path: "/password-reset", secret: null, broken: true }, rest);

@@ -28,7 +28,7 @@ async def test_it_says_the_defaults(api: httpx.AsyncClient) -> None:
         "two_factor_policy": "optional",
         "passkey_login": True,
         "session_max_seconds": 86400,
-        "locales": ["en"],
+        "locales": ["en", "de"],
         "support_url": None,
         "accent_color": None,
         "logo_url": None,

@@ -25,13 +25,18 @@ REAL = {
         "Safari on Mac"
     ),
     "curl/8.7.1": "curl",
-    "python-httpx/0.28.1": "a Python program",
+    "python-httpx/0.28.1": "Python",
 }
+
+
+def words(sent: str | None) -> str:
+    device = describe(sent)
+    return " on ".join(filter(None, (device.program, device.system))) if device else ""
 
 
 @pytest.mark.parametrize("sent", REAL)
 def test_the_usual_ones_are_understood(sent: str) -> None:
-    assert describe(sent) == REAL[sent]
+    assert words(sent) == REAL[sent]
 
 
 @pytest.mark.parametrize(
@@ -49,17 +54,16 @@ def test_what_is_neither_browser_nor_known_program_says_nothing(sent: str | None
 
 
 WORDS = {
-    *(words for _, words in user_agent._PROGRAMS),
-    *(words for _, words in user_agent._BROWSERS + user_agent._SYSTEMS),
+    *(name for _, name in user_agent._PROGRAMS + user_agent._BROWSERS + user_agent._SYSTEMS),
     *(f"{browser} on {system}" for _, browser in user_agent._BROWSERS for _, system in user_agent._SYSTEMS),
-    None,
+    "",
 }
 
 
 @given(st.text(), st.sampled_from(sorted(REAL)), st.integers(0, 200))
 def test_whatever_is_sent_only_our_words_come_out(text: str, real: str, at: int) -> None:
     for sent in (text, f"{text}{real}", f"{real[:at]}{text}{real[at:]}", f"{real} {text}"):
-        assert describe(sent) in WORDS
+        assert words(sent) in WORDS
 
 
 def test_only_the_beginning_is_read() -> None:

@@ -62,6 +62,7 @@ def post(database: Database, clock: SteppedClock, secret_box: SecretBox) -> Post
                 connection,
                 options.pop("kind", MailKind.PASSWORD_CHANGED),
                 to=to,
+                locale=None,
                 at=clock.now(),
                 requester=BROWSER,
                 **{"account_id": new_id()} | options,
@@ -109,7 +110,8 @@ async def test_a_queued_mail_can_not_be_read_in_the_database(post: Post, databas
 async def test_a_mail_of_a_transaction_that_fails_is_never_sent(
     delivery: Delivery, database: Database, clock: SteppedClock, secret_box: SecretBox
 ) -> None:
-    about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "at": clock.now(), "requester": BROWSER}
+    about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "locale": None}
+    about |= {"at": clock.now(), "requester": BROWSER}
 
     async def act_that_fails() -> None:
         async with database.transaction() as connection:

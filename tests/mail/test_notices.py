@@ -44,7 +44,14 @@ async def queue(services: Services, kind: MailKind, to: str = "ann@example.com",
         account = await services.accounts.with_address(connection, "ada@example.com")
         assert account is not None
         await services.outbox.queue(
-            connection, kind, account_id=account.id, to=to, at=services.clock.now(), requester=ORIGIN, **facts
+            connection,
+            kind,
+            account_id=account.id,
+            to=to,
+            locale=None,
+            at=services.clock.now(),
+            requester=ORIGIN,
+            **facts,
         )
 
 

@@ -188,14 +188,18 @@ class Processes:
         assert response.status_code == 200, response.text
         return (await self.mailed_tokens(person, "email_changed"))[-1]
 
-    async def mailed_tokens(self, person: Person, kind: str) -> list[str]:
+    async def not_me_link(self, person: Person) -> str:
+        """Out of the mail that tells of two-factor authentication."""
+        return (await self.mailed_tokens(person, "two_factor_enabled", fact="not_me"))[-1]
+
+    async def mailed_tokens(self, person: Person, kind: str, *, fact: str = "token") -> list[str]:
         rows = await self.rows(
             "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = $2 ORDER BY id",
             person.id,
             kind,
         )
         opened = [unpack(self.services.secret_box.open(row[0], owner=person.id), at=row[1]) for row in rows]
-        return [str(each.facts["token"]) for each in opened]
+        return [str(each.facts[fact]) for each in opened]
 
     async def client(self, *roles: Role) -> httpx.BasicAuth:
         made = await self.services.clients.create("attacker's view", roles)

@@ -164,9 +164,13 @@ export const api = {
   confirmEmailChange: (token) => call("POST", "/email-change/confirm", { body: { token }, token: null }),
   /** @param {string} token @returns {Promise<import("./types.js").EmailChangeUndone>} */
   undoEmailChange: (token) => call("POST", "/email-change/undo", { body: { token }, token: null }),
+  /** @param {string} token @returns {Promise<import("./types.js").NotMeReported>} */
+  reportNotMe: (token) => call("POST", "/not-me", { body: { token }, token: null }),
 
   /** @returns {Promise<import("./types.js").Account>} */
   account: () => call("GET", "/me"),
+  /** @param {string} locale @returns {Promise<import("./types.js").Account>} */
+  changeLocale: (locale) => call("PATCH", "/me", { body: { locale } }),
   /** @param {string} currentPassword @param {string} newPassword
    * @returns {Promise<import("./types.js").PasswordChanged>} */
   changePassword: async (currentPassword, newPassword) => holding(

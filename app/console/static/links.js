@@ -4,7 +4,7 @@
 /** The pages that such links lead to, and the prefix of the secret that each takes. @type {[string, string][]} */
 const PAGES = [
   ["/password-reset", "tkr_"], ["/two-factor-clearing", "tkx_"],
-  ["/email-change/undo", "tku_"], ["/email-change", "tkm_"],
+  ["/email-change/undo", "tku_"], ["/email-change", "tkm_"], ["/not-me", "tkn_"],
 ];
 
 /**

@@ -25,6 +25,7 @@ import * as enableTwoFactor from "./views/enable-two-factor.js";
 import * as forgotPassword from "./views/forgot-password.js";
 import * as keepTwoFactor from "./views/keep-two-factor.js";
 import * as logIn from "./views/log-in.js";
+import * as notMe from "./views/not-me.js";
 import * as passwordReset from "./views/password-reset.js";
 import * as recoveryCodes from "./views/recovery-codes.js";
 import * as replaceApp from "./views/replace-app.js";
@@ -40,6 +41,7 @@ const OPEN = new Map(Object.entries({
   "/two-factor-clearing": keepTwoFactor,
   "/email-change": emailChange,
   "/email-change/undo": emailChangeUndo,
+  "/not-me": notMe,
 }));
 /** @type {Map<string, View>} */
 const SIGNED_IN = new Map(Object.entries({

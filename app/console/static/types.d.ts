@@ -24,6 +24,7 @@ export type EventPage = { items: Event[]; next_cursor: string | null };
 export type Grant = Schemas["Grant"];
 export type LogInAnswer = Grant | TwoFactorRequired;
 export type NewRecoveryCodes = Schemas["NewRecoveryCodes"];
+export type NotMeReported = Schemas["NotMeReported"];
 export type PasswordChanged = Schemas["PasswordChanged"];
 export type ProblemBody = Partial<Schemas["Problem"]>;
 export type Reauthenticated = Schemas["Reauthenticated"];

@@ -188,6 +188,7 @@ class TwoFactorClearing:
                 MailKind.TWO_FACTOR_CLEARING_DUE if over else MailKind.TWO_FACTOR_CLEARING_REMINDER,
                 account_id=account_id,
                 to=account.address,
+                locale=account.locale,
                 at=at,
                 requester=clearing.requester,
                 token=await self.new_link(connection, account_id),
@@ -218,5 +219,12 @@ class TwoFactorClearing:
             **details,
         )
         await self.outbox.queue(
-            connection, kind, account_id=account.id, to=account.address, at=at, requester=requester, by=by.value
+            connection,
+            kind,
+            account_id=account.id,
+            to=account.address,
+            locale=account.locale,
+            at=at,
+            requester=requester,
+            by=by.value,
         )

@@ -4,6 +4,7 @@
 import { api } from "../api.js";
 import { badge, element, notice } from "../dom.js";
 import { form } from "../form.js";
+import { languagePicker } from "../language-picker.js";
 import { dateOf } from "../times.js";
 import { words } from "../words.js";
 
@@ -26,6 +27,7 @@ export function show({ main, account, go }) {
           element("a", { href: "#/user-information/email" }, TEXT.change)),
         account.pending_email && pending(account.pending_email, go),
         fact(TEXT.memberSince, dateOf(account.created_at)),
+        fact(TEXT.language, languagePicker(account)),
         fact(TEXT.status, account.status === "active" ? badge("good", TEXT.active) : badge("bad", TEXT.disabled)),
         fact(TEXT.twoFactor, on ? badge("good", TEXT.on) : badge("plain", TEXT.off),
           on && since && element("span", { class: "hint" }, TEXT.since(dateOf(since)))),

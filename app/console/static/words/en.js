@@ -114,6 +114,7 @@ export const en = {
       + " you get a new code to scan.",
     two_factor_already_enabled: "Two-factor authentication is already on for this account.",
     two_factor_not_enabled: "Two-factor authentication is already off for this account.",
+    not_me_link_invalid: "This link is no longer valid. It works once, for 7 days. Reset your password instead.",
     reset_token_invalid: "This link is no longer valid. It works once, for a short time. Request a new one.",
     cancel_link_invalid: "This link is no longer valid: it was used, or what it would cancel has ended.",
     email_token_invalid: "This link is no longer valid. It may have been used, cancelled, or have run out.",
@@ -364,6 +365,28 @@ export const en = {
     reset: "Choose a new password",
   },
 
+  notMeView: {
+    title: "This wasn't me",
+    consequences: [
+      "Did somebody else do what the email tells of? This ends every session and token of your account, theirs and"
+        + " yours.",
+      "You then get an email with a link to choose a new password. Use one that you use nowhere else.",
+    ],
+    end: "End everything",
+    doneTitle: "Everything has ended",
+    /** @param {string} what */
+    ended: (what) => `${what} ended. Nobody is logged in to your account now.`,
+    nothingEnded: "Nobody was logged in to your account.",
+    next: "An email with a link to choose a new password is on its way. Whoever knows the old one can still log in"
+      + " until you do.",
+    unusableTitle: "This link can't be used",
+    afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
+      + " email again.",
+    broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email, or reset"
+      + " your password.",
+    reset: "Reset your password",
+  },
+
   userView: {
     title: "User information",
     account: "Account",
@@ -373,6 +396,8 @@ export const en = {
     cancelChange: "Cancel the change",
     changeCancelled: "The change is cancelled. Your address stays as it is.",
     memberSince: "Member since",
+    language: "Language of emails",
+    languageSaved: "Saved.",
     status: "Status",
     active: "Active",
     disabled: "Disabled",

@@ -1,0 +1,52 @@
+// @ts-check
+// The language of the emails, chosen where the account is shown.
+
+import { api } from "./api.js";
+import { config } from "./config.js";
+import { announce, element } from "./dom.js";
+import { explain } from "./explain.js";
+import { Problem } from "./problem.js";
+import { words } from "./words.js";
+
+const TEXT = words.userView;
+
+/** @param {import("./types.js").Account} account */
+export function languagePicker({ locale }) {
+  let saved = nearest(locale);
+  const status = element("span", { class: "hint" });
+  const picker = element("select", { "aria-label": TEXT.language, onchange: save },
+    config.locales.map((tag) => element("option", { value: tag, lang: tag, selected: tag === saved }, nameOf(tag))));
+  return [picker, status];
+
+  async function save() {
+    try {
+      await api.changeLocale(picker.value);
+      saved = picker.value;
+      say(TEXT.languageSaved);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      picker.value = saved;
+      say(explain(problem));
+    }
+  }
+
+  /** @param {string} sentence */
+  function say(sentence) {
+    status.textContent = sentence;
+    announce(sentence);
+  }
+}
+
+/** The language that emails are in for somebody who reads this one. @param {string | null} locale */
+export function nearest(locale, locales = config.locales) {
+  for (let tag = locale ?? ""; tag; tag = tag.slice(0, Math.max(0, tag.lastIndexOf("-")))) {
+    const found = locales.find((one) => one.toLowerCase() === tag.toLowerCase());
+    if (found) return found;
+  }
+  return locales[0] ?? "en";
+}
+
+/** In that language itself: whoever looks for it may read no other. @param {string} tag */
+function nameOf(tag) {
+  return new Intl.DisplayNames([tag], { type: "language" }).of(tag) ?? tag;
+}

@@ -1,0 +1,1 @@
+"""The link "This wasn't me" of every notice."""
