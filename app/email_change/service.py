@@ -203,7 +203,7 @@ class EmailChange:
         # The networks that the account was known by may be a stranger's.
         await self.accounts.attempts.forget(connection, undo.address.folded)
         await self.accounts.void_password(connection, account.id)
-        await self.authenticators.remove_all_since(connection, account.id, undo.possessions)
+        await self.authenticators.remove_all_since(connection, account.id, undo.possessions, change.at)
         await self.clearing.cancel_by_undo(change)
         await change.end(Record(EventType.EMAIL_CHANGE_UNDONE))
         for mailbox in dict.fromkeys((undo.address.text, account.address)):

@@ -120,6 +120,20 @@ export const api = {
     if (answer.status === "authenticated") session.begin(answer);
     return answer;
   },
+  /** @param {string} ticket @returns {Promise<import("./types.js").Enrollment>} */
+  startEnrollmentByTicket: (ticket) => call("POST", "/login/enrollment", { body: { ticket }, token: null }),
+  /** @param {string} ticket @param {string} code @returns {Promise<import("./types.js").Confirmed>} */
+  confirmByTicket: async (ticket, code) =>
+    holding(await call("POST", "/login/enrollment/confirm", { body: { ticket, code }, token: null })),
+  /** @param {string} ticket @param {boolean} passkey @returns {Promise<import("./types.js").RegistrationRequest>} */
+  startRegistrationByTicket: (ticket, passkey) =>
+    call("POST", "/login/enrollment/webauthn/options", { body: { ticket, passkey }, token: null }),
+  /** @param {string} ticket @param {string} registration @param {object} credential
+   * @returns {Promise<import("./types.js").Confirmed>} */
+  registerByTicket: async (ticket, registration, credential) =>
+    holding(await call("POST", "/login/enrollment/webauthn", {
+      body: { ticket, registration, credential }, token: null,
+    })),
   /** @param {string} challenge @param {string} code @returns {Promise<import("./types.js").Grant>} */
   async logInWithCode(challenge, code) {
     return begun(await call("POST", "/login/two-factor", { body: { challenge, code }, token: null }));

@@ -102,7 +102,7 @@ function stepOf(label, number, current) {
 }
 
 /** @param {Enrollment} enrollment */
-function whatToScan(enrollment) {
+export function whatToScan(enrollment) {
   const key = element("code", { class: "totp-secret" }, (enrollment.secret.match(/.{1,4}/g) ?? []).join(" "));
   const left = Math.max(60, Math.round((Date.parse(enrollment.expires_at) - Date.now()) / 60_000) * 60);
   return element("div", { class: "scan" },

@@ -42,6 +42,7 @@ const LOOKS = {
   "tokens.revoked": ["key", "plain"],
   "account.created": ["person", "plain"],
   "account.updated": ["person", "plain"],
+  "account.policy_changed": ["shield", "odd"],
   "account.disabled": ["stop", "odd"],
   "account.enabled": ["person", "good"],
   "account.unlocked": ["person", "good"],

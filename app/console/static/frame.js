@@ -4,6 +4,7 @@
 import { config, logoPath } from "./config.js";
 import { element } from "./dom.js";
 import { icon, mark } from "./icons.js";
+import { policyBanner } from "./must-enroll.js";
 import { words } from "./words.js";
 
 /** @type {[string, string, string][]} */
@@ -49,5 +50,5 @@ export function inside({ main, path, account, logOut }) {
       element("button", { type: "button", class: "quiet", onclick: logOut }, icon("leave"), words.logOut)),
     element("div", { class: "columns" },
       element("nav", { "aria-label": words.account }, element("ul", {}, links)),
-      element("div", {}, main, help())));
+      element("div", {}, policyBanner(account), main, help())));
 }

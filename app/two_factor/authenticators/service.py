@@ -130,7 +130,9 @@ class AuthenticatorService:
         digests = await SecondFactors(connection).recovery_code_digests(account_id)
         return Possessions(tuple(each.id for each in items), tuple(digests))
 
-    async def remove_all_since(self, connection: Connection, account_id: UUID, before: Possessions) -> None:
+    async def remove_all_since(
+        self, connection: Connection, account_id: UUID, before: Possessions, at: datetime
+    ) -> None:
         """In a change that takes others back: what is still there of `before` stays, and nothing else.
 
         What an account had is compared, not when it came: a clock may have been set back.
@@ -138,8 +140,8 @@ class AuthenticatorService:
         await Authenticators(connection).remove_all_but(account_id, before.authenticator_ids)
         if await Authenticators(connection).count(account_id):
             await SecondFactors(connection).remove_recovery_codes_but(account_id, before.recovery_code_digests)
-        else:
-            await SecondFactors(connection).turn_off(account_id)
+        elif await SecondFactors(connection).turn_off(account_id):
+            await self.accounts.end_grace(connection, account_id, at)
 
     async def begin_registration(
         self, caller: Caller, password: SecretStr, name: str | None, requester: Requester, *, passkey: bool

@@ -8,6 +8,7 @@ import { element, linkTo, notice, stressing } from "../dom.js";
 import { explain } from "../explain.js";
 import { emailField, passwordField, usernameFor } from "../fields.js";
 import { form } from "../form.js";
+import { mustEnroll } from "../must-enroll.js";
 import { Problem } from "../problem.js";
 import { askForSecondFactor } from "../second-factor.js";
 import { remembered } from "../session.js";
@@ -26,7 +27,8 @@ const RENEWAL_IN_MILLISECONDS = 240_000;
 export const title = TEXT.title;
 
 /** @param {Context} context */
-export function show({ main, arrive, retitle, step }) {
+export function show(context) {
+  const { main, arrive, retitle, step } = context;
   const place = element("div", { class: "card" });
   main.append(place);
   /** @type {import("../types.js").TwoFactorRequired | null} What the second step needs. */
@@ -105,6 +107,9 @@ export function show({ main, arrive, retitle, step }) {
         main.querySelector(".parting")?.remove();
         const answer = await api.logIn(remembered.address, password.value);
         if (answer.status === "authenticated") return arrive();
+        if (answer.status === "enrollment_required") {
+          return mustEnroll(context, answer.ticket, { draw, expired: askForPassword });
+        }
         second = answer;
         attemptsLeft = null;
         step.push({ name: "code", address: remembered.address });

@@ -113,6 +113,9 @@ export const en = {
     no_pending_enrollment: "This setup is no longer open. It may have been replaced in another window. Start again;"
       + " you get a new code to scan.",
     two_factor_already_enabled: "Two-factor authentication is already on for this account.",
+    two_factor_required_by_policy: "This account must have two-factor authentication, so it can't be turned off. You"
+      + " can replace your device instead.",
+    ticket_expired: "This log-in took too long. Enter your password again.",
     two_factor_not_enabled: "Two-factor authentication is already off for this account.",
     not_me_link_invalid: "This link is no longer valid. It works once, for 7 days. Reset your password instead.",
     reset_token_invalid: "This link is no longer valid. It works once, for a short time. Request a new one.",
@@ -528,6 +531,21 @@ export const en = {
     done: "Your password is changed.",
   },
 
+  mustEnroll: {
+    /** @param {string} moment */
+    until: (moment) => `Your account must have two-factor authentication from ${moment}. Until then you can set it up`
+      + " whenever it suits you:",
+    soon: "Your account must have two-factor authentication soon:",
+    setUp: "set it up now",
+    title: "Set up two-factor authentication",
+    why: "Your account must have two-factor authentication before you can go on. Your password was right; setting this"
+      + " up takes two minutes, and then you are logged in.",
+    app: "Use an authenticator app",
+    key: "Use a security key",
+    passkey: "Use a passkey",
+    otherWay: "Choose another way",
+  },
+
   enableView: {
     title: "Set up two-factor authentication",
     codesTitle: "Save your recovery codes",
@@ -723,6 +741,7 @@ export const en = {
     "tokens.revoked": (details) => `Tokens revoked${byAdministrator(details)}`,
     "account.created": () => "Account created",
     "account.updated": (details) => (details.imported ? "Account updated by an import" : "Language changed"),
+    "account.policy_changed": () => "Two-factor policy changed by an administrator",
     "account.disabled": () => "Account disabled",
     "account.enabled": () => "Account enabled",
     "account.unlocked": () => "Account unlocked by an administrator",
