@@ -18,14 +18,14 @@ from app.http.openapi import VERSION
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "openapi" / "openapi.json"
 MISSING = 77
-_LEFT_OUT = shutil.ignore_patterns("node_modules", "dist", "env", "wire", "wire.ts", "__pycache__")
+_LEFT_OUT = shutil.ignore_patterns("node_modules", "dist", ".venv", "wire", "wire.ts", "__pycache__")
 
 
 def make_python(folder: Path) -> None:
-    """`twokeys_client/wire`, and the environment `env` that has what it needs."""
-    uv, python = Path(sys.executable).with_name("uv"), folder / "env" / "bin" / "python"
+    """`twokeys_client/wire`, and the environment `.venv` that has what it needs."""
+    uv, python = Path(sys.executable).with_name("uv"), folder / ".venv" / "bin" / "python"
     if not python.exists():
-        _fetch(uv, "venv", "--quiet", "--python", sys.executable, folder / "env", cwd=folder)
+        _fetch(uv, "venv", "--quiet", "--python", sys.executable, folder / ".venv", cwd=folder)
     locked = folder / "requirements.txt"
     _fetch(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, locked, cwd=folder)
     wire = folder / "twokeys_client" / "wire"

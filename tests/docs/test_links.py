@@ -12,7 +12,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 def _pages() -> Iterator[Path]:
     yield from ROOT.glob("*.md")
     for folder in ("docs", "openapi", "clients", "deploy", ".github"):
-        yield from (path for path in (ROOT / folder).rglob("*.md") if "node_modules" not in path.parts)
+        yield from (path for path in (ROOT / folder).rglob("*.md") if not {"node_modules", ".venv"} & {*path.parts})
 
 
 def _anchors(page: Path) -> set[str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from app.clients.domain import Role
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
+from scripts.clients import MISSING
 from tests.integrations.clients import Known, a_client
 from tests.support.mail_sink import MailSink
 from tests.support.marks import PATIENCE
@@ -23,6 +26,7 @@ from tests.support.people import KEY
 from tests.support.postgres import Server
 from tests.support.service import free_port, over, running, wait_until_ready
 
+ROOT = Path(__file__).resolve().parents[2]
 _RESET_LINK = re.compile(r"#/password-reset/(tkr_\S+)")
 _MAIL_WITHIN = PATIENCE
 
@@ -78,3 +82,19 @@ async def served(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service that runs."""
     async with httpx.AsyncClient(base_url=service.address) as client:
         yield client
+
+
+def make_package(which: str, folder: Path) -> Path:
+    """The package in a folder of its own; skips where the generators can't be had."""
+    command = [sys.executable, "-m", "scripts.clients", which, "--into", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode == MISSING:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / which
+
+
+@pytest.fixture(scope="session")
+def python_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """clients/python with what is generated, and the environment `.venv` that has what it needs."""
+    return make_package("python", tmp_path_factory.mktemp("python-package"))

@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from app.http.openapi import VERSION
-from scripts.clients import MISSING
-from tests.integrations.conftest import Service
+from tests.integrations.conftest import Service, make_package
 from tests.support.keys import Held, a_key
 from tests.support.people import PASSWORD, a_session, an_account
 
@@ -26,26 +25,9 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 _STORY_WITHIN = 60
 
 
-def make(which: str, folder: Path) -> Path:
-    """The package in a folder of its own; skips where the generators can't be had."""
-    command = [sys.executable, "-m", "scripts.clients", which, "--into", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode == MISSING:
-        pytest.skip(done.stdout.strip())
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / which
-
-
-@pytest.fixture(scope="module")
-def python_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    package = make("python", tmp_path_factory.mktemp("python-package"))
-    shutil.copy(STORIES / "story.py", package)
-    return package
-
-
 @pytest.fixture(scope="module")
 def typescript_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    package = make("typescript", tmp_path_factory.mktemp("typescript-package"))
+    package = make_package("typescript", tmp_path_factory.mktemp("typescript-package"))
     shutil.copy(STORIES / "story.mjs", package)
     return package
 
@@ -113,7 +95,8 @@ async def test_the_python_package_logs_in_guards_and_is_told(
 ) -> None:
     email = "python-package@example.com"
     held = await someone(service, served, email)
-    python = python_package / "env" / "bin" / "python"
+    shutil.copy(STORIES / "story.py", python_package)
+    python = python_package / ".venv" / "bin" / "python"
     assert await live(service, held, email, python, "story.py", cwd=python_package) == SEEN
 
 
@@ -129,7 +112,7 @@ async def test_the_typescript_package_logs_in_guards_and_is_told(
 
 @pytest.mark.system
 def test_the_python_package_is_typed(python_package: Path) -> None:
-    environment = python_package / "env" / "bin" / "python"
+    environment = python_package / ".venv" / "bin" / "python"
     written = [str(path.relative_to(python_package)) for path in python_package.glob("twokeys_client/*.py")]
     options = ("--strict", "--config-file=", "--follow-imports=silent", "--cache-dir=.mypy_cache")
     command = [sys.executable, "-m", "mypy", *options, "--python-executable", str(environment), *written]
