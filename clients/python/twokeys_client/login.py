@@ -29,10 +29,12 @@ class LogIn:
     def at(cls, address: str) -> Self:
         return cls(Client(base_url=address))
 
-    async def by_password(self, email: str, password: str) -> wire.Grant | wire.TwoFactorRequired:
-        """A grant, or a `challenge` for the second factor; its `methods` are what the account has."""
+    async def by_password(
+        self, email: str, password: str
+    ) -> wire.Grant | wire.TwoFactorRequired | wire.EnrollmentRequired:
+        """A grant, a `challenge` for the second factor, or a `ticket` to set one up where a policy requires it."""
         answer = await log_in.asyncio(client=self.client, body=wire.LogIn(email=email, password=password))
-        return answer if isinstance(answer, wire.TwoFactorRequired) else expect(answer)
+        return answer if isinstance(answer, (wire.TwoFactorRequired, wire.EnrollmentRequired)) else expect(answer)
 
     async def by_code(self, challenge: str, code: str) -> wire.Grant:
         """`code` is six digits of the app, or a recovery code."""

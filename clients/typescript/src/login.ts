@@ -16,7 +16,7 @@ export class LogIn {
     this.client = createClient<paths>({ baseUrl: address });
   }
 
-  /** A grant, or a `challenge` for the second factor; its `methods` are what the account has. */
+  /** A grant, a `challenge` for the second factor, or a `ticket` to set one up where a policy requires it. */
   byPassword(email: string, password: string) {
     return expect(this.client.POST("/v1/login", { body: { email, password } }));
   }
