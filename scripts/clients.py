@@ -63,15 +63,16 @@ def _run(*command: str | Path, cwd: Path, **environment: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", choices=("python", "typescript"), nargs="*")
+    parser.add_argument("which", choices=("python", "typescript"), nargs="?")
     parser.add_argument("--into", type=Path)
     params = parser.parse_args()
     folder = ROOT / "clients"
     if params.into:
         shutil.copytree(folder, params.into, ignore=_LEFT_OUT, dirs_exist_ok=True)
         folder = params.into.resolve()
-    for which in params.which or ("python", "typescript"):
-        {"python": make_python, "typescript": make_typescript}[which](folder / which)
+    for which, make in {"python": make_python, "typescript": make_typescript}.items():
+        if params.which in {None, which}:
+            make(folder / which)
 
 
 if __name__ == "__main__":
