@@ -1,0 +1,99 @@
+"""Policies, deadlines and tickets against what happens at the same moment, over two processes."""
+
+import httpx
+import pytest
+
+from app.clients.domain import Role
+from tests.support.people import PASSWORD, totp_code
+from tests.support.processes import Person, Processes, no_fault, statuses, winners
+
+pytestmark = pytest.mark.anyio
+EXEMPT = {"two_factor_policy": "exempt", "reason": "A kiosk."}
+REQUIRED = {"two_factor_policy": "required"}
+
+
+async def set_policy(processes: Processes, person: Person, body: dict[str, str]) -> httpx.Response:
+    auth = await processes.client(Role.ADMIN)
+    return await processes.call("PATCH", f"/v1/admin/accounts/{person.id}", body, auth=auth)
+
+
+async def begun(processes: Processes, person: Person) -> dict[str, str]:
+    """The body that confirms what a ticket has begun."""
+    secret = (await processes.log_in(person)).json()["ticket"]
+    answer = await processes.post("/v1/login/enrollment", {"ticket": secret})
+    assert answer.status_code == 201, answer.text
+    return {"ticket": secret, "code": totp_code(answer.json()["secret"], processes.clock.at)}
+
+
+async def test_a_ticket_used_twice_logs_in_once(processes: Processes) -> None:
+    person = await processes.someone()
+    await set_policy(processes, person, REQUIRED)
+    body = await begun(processes, person)
+    tries = [processes.post("/v1/login/enrollment/confirm", body, at=number) for number in range(2)]
+    answers = await processes.race(tries, hold=person)
+    no_fault(answers)
+    assert len(winners(answers)) == 1
+    assert statuses(answers) in ({200: 1, 401: 1}, {200: 1, 409: 1})
+    assert await processes.alive(winners(answers)[0].json()["grant"]["access_token"])
+
+
+async def test_a_ticket_against_a_reset_by_an_operator(processes: Processes) -> None:
+    person = await processes.someone()
+    await set_policy(processes, person, REQUIRED)
+    body = await begun(processes, person)
+    auth = await processes.client(Role.ADMIN)
+    reset = processes.post(f"/v1/admin/accounts/{person.id}/2fa/reset", {"reason": "Lost."}, auth=auth)
+    answers = await processes.race([processes.post("/v1/login/enrollment/confirm", body), reset], hold=person)
+    no_fault(answers)
+    assert answers[0].status_code in {200, 401, 409}
+    assert answers[1].status_code == 200
+    # Whichever came first, the operator has the last word, and the account is overdue.
+    assert (await processes.log_in(person)).json()["status"] == "enrollment_required"
+    if answers[0].is_success:
+        assert not await processes.alive(answers[0].json()["grant"]["access_token"])
+
+
+async def test_an_exemption_against_a_log_in(processes: Processes) -> None:
+    person = await processes.someone(session=False)
+    await set_policy(processes, person, REQUIRED)
+    answers = await processes.race([processes.log_in(person), set_policy(processes, person, EXEMPT)])
+    no_fault(answers)
+    assert statuses(answers) == {200: 2}
+    if answers[0].json()["status"] == "authenticated":
+        assert await processes.alive(answers[0].json()["access_token"])
+    else:
+        assert answers[0].json()["status"] == "enrollment_required"
+    assert (await processes.log_in(person)).json()["status"] == "authenticated"
+
+
+async def test_a_deadline_against_a_log_in(processes: Processes) -> None:
+    person = await processes.someone(session=False)
+    answers = await processes.race([processes.log_in(person), set_policy(processes, person, REQUIRED)])
+    no_fault(answers)
+    assert statuses(answers) == {200: 2}
+    if answers[0].json()["status"] == "authenticated":
+        assert not await processes.alive(answers[0].json()["access_token"])
+
+
+async def test_a_deadline_against_an_enrollment(processes: Processes) -> None:
+    person = await processes.someone()
+    began = await processes.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
+    code = {"code": totp_code(began.json()["secret"], processes.clock.at)}
+    confirming = processes.post("/v1/me/2fa/confirm", code, token=person.token)
+    answers = await processes.race([confirming, set_policy(processes, person, REQUIRED)])
+    no_fault(answers)
+    assert answers[0].status_code in {200, 401}
+    if answers[0].is_success:
+        assert await processes.alive(answers[0].json()["grant"]["access_token"])
+    else:
+        assert (await processes.log_in(person)).json()["status"] == "enrollment_required"
+
+
+async def test_a_policy_against_a_disabling(processes: Processes) -> None:
+    person = await processes.someone(two_factor=True)
+    disabling = processes.post("/v1/me/2fa/disable", {"password": PASSWORD}, token=person.token)
+    answers = await processes.race([disabling, set_policy(processes, person, REQUIRED)])
+    no_fault(answers)
+    assert answers[0].status_code in {200, 409}
+    status = (await processes.log_in(person)).json()["status"]
+    assert status == ("enrollment_required" if answers[0].is_success else "two_factor_required")
