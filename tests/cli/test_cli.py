@@ -196,7 +196,7 @@ def test_whatever_goes_wrong_is_one_line(tmp_path: Path) -> None:
 async def test_a_broken_template_of_a_mail_refuses_the_start(command_line: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "de").mkdir()
     (tmp_path / "de" / "password_changed.txt").write_text("\n{% if %}")
-    for command in (("serve",), ("worker",), ("accounts", "show", EMAIL)):
+    for command in (("worker",), ("accounts", "show", EMAIL)):
         line = await command_line.refusal(*command, TWOKEYS_MAIL_TEMPLATES=str(tmp_path))
         assert line.startswith(f"TWOKEYS_MAIL_TEMPLATES: {tmp_path}/de/password_changed.txt, line 2: ")
 
