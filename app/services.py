@@ -247,6 +247,16 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         two_factor=two_factor,
         credentials=credentials,
     )
+    password_reset = PasswordReset(
+        database=database,
+        clock=clock,
+        settings=settings,
+        accounts=accounts,
+        changes=changes,
+        two_factor=two_factor,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
     login = Login(
         database=database,
         clock=clock,
@@ -257,16 +267,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         tickets=tickets,
         credentials=credentials,
         audit_log=audit_log,
-    )
-    password_reset = PasswordReset(
-        database=database,
-        clock=clock,
-        settings=settings,
-        accounts=accounts,
-        changes=changes,
-        two_factor=two_factor,
-        audit_log=audit_log,
         outbox=outbox,
+        send_reset_link=password_reset.send_requested_link,
     )
     email_change = EmailChange(
         database=database,

@@ -48,6 +48,12 @@ class TwoFactorPolicy(StrEnum):
     REQUIRED = "required"
 
 
+class BreachedAtLogin(StrEnum):
+    OFF = "off"
+    WARN = "warn"
+    BLOCK = "block"
+
+
 class Mail(StrEnum):
     ON = "on"
     OFF = "off"
@@ -186,6 +192,10 @@ class Settings(BaseModel):
     """Characters."""
     breached_passwords: bool = False
     """Ask Have I Been Pwned about new passwords; five characters of a SHA-1 leave the service."""
+    breached_passwords_at_login: BreachedAtLogin = BreachedAtLogin.OFF
+    """Ask it about right passwords at log-in as well: tell the frontend, or refuse them and mail a reset link."""
+    breached_passwords_url: str = Field(default="https://api.pwnedpasswords.com/range/", pattern="^https?://[!-~]+/$")
+    """The range service that is asked: the first five characters of the SHA-1 are put behind it."""
     argon2_memory_kib: int = Field(default=19456, ge=1024, le=4194304)
     """Memory of a hash. OWASP's least is 7168 with five passes; lower costs are for tests."""
     argon2_time_cost: int = Field(default=2, ge=1, le=100)
@@ -229,7 +239,9 @@ class Settings(BaseModel):
     wrong_passwords_lock_max_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
     """How long it lasts at most."""
     known_address_days: int = Field(default=30, ge=1, le=_LONGEST_DAYS)
-    """How long an address that logged in is not shut out by strangers."""
+    """How long an address that logged in is not shut out by strangers, and is no news to the owner."""
+    new_sign_in_mail: bool = True
+    """Mail people when somebody logs in from an address that is not known so."""
     reset_links_open: int = Field(default=3, ge=1, le=_LARGEST_COUNT)
     """Open reset links of one account."""
     reset_mails_per_hour: int = Field(default=5, ge=1, le=_LARGEST_COUNT)

@@ -163,6 +163,10 @@ class Accounts:
         if weakness is not None:
             raise WeakPassword(weakness)
 
+    async def is_breached(self, password: SecretStr) -> bool:
+        """Whether it is known from a data breach. Asks another service: not within a transaction."""
+        return await self.rules.breached.contain(password)
+
     @staticmethod
     def refuse_same(new: SecretStr, current: SecretStr) -> None:
         """For a current password that was verified. Raises WeakPassword."""
@@ -213,16 +217,17 @@ class Accounts:
 
     async def note_login(
         self, connection: Connection, account: Account, attempt: Attempt, requester: Requester
-    ) -> Account | None:
+    ) -> tuple[Account, bool] | None:
         """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not.
 
-        The first log-in also settles the locale, by what the browser asks for, unless it is known.
+        Also returns whether the account has logged in from this network lately. The first log-in also settles the
+        locale, by what the browser asks for, unless it is known.
         """
         return await self.attempts.note_login(connection, account, attempt, _locale_for(account, requester))
 
     async def note_password(
         self, connection: Connection, account: Account, attempt: Attempt, requester: Requester
-    ) -> tuple[Account, bool] | None:
+    ) -> tuple[Account, bool, bool] | None:
         """As `note_login`, by the password alone; also whether the account is overdue, and so is not logged in."""
         locale = _locale_for(account, requester)
         return await self.attempts.note_password(connection, account, attempt, locale, self.policy)

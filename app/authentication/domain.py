@@ -40,6 +40,7 @@ class Grant:
     issued: IssuedToken
     account: Account
     two_factor: TwoFactorState
+    password_breached: bool = False
 
 
 @dataclass(frozen=True)

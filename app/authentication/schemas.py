@@ -5,6 +5,7 @@ from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app.accounts import domain as accounts
 from app.authentication import domain
@@ -84,6 +85,12 @@ class Grant(ResponseModel):
     expires_in: int = Field(description="Seconds to the absolute end; idleness may end it earlier.", examples=[86400])
     token: Token
     account: Account
+    password_breached: bool | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=lambda breached: breached is None,
+        description="True where the password of this log-in is known from a data breach: ask for another one.",
+        examples=[True],
+    )
 
     @classmethod
     def of(cls, grant: domain.Grant) -> Self:
@@ -93,6 +100,7 @@ class Grant(ResponseModel):
             expires_in=_seconds(token.created_at, token.expires_at),
             token=Token.of(token, current=token.id),
             account=Account.of(grant.account.as_of(token.created_at), grant.two_factor),
+            password_breached=grant.password_breached or None,
         )
 
 

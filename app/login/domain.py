@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from app.kernel.refusal import NotAuthenticated
+from app.kernel.refusal import NotAllowed, NotAuthenticated
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class ChallengeIssued:
     methods: tuple[str, ...]
     clears_at: datetime | None
     """When a password reset clears the second factor, unless a right code comes first."""
+
+
+class PasswordResetRequired(NotAllowed):
+    code = "password_reset_required"
+    title = "The password is known from a data breach. A link to choose another one was mailed to you."
 
 
 class InvalidCredentials(NotAuthenticated):

@@ -11,7 +11,7 @@ from app.http.problems import refuses
 from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded, RateLimited, TooManyAttempts
-from app.login.domain import InvalidCredentials
+from app.login.domain import InvalidCredentials, PasswordResetRequired
 from app.login.schemas import (
     EnrollmentRequired,
     LogIn,
@@ -37,7 +37,9 @@ def login_routes(login: Login) -> APIRouter:
         "",
         summary="Log in with address and password",
         response_model=LoginAnswer,
-        responses=refuses(InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded),
+        responses=refuses(
+            InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded
+        ),
     )
     async def log_in(body: LogIn, requester: FromRequester) -> Grant | TwoFactorRequired | EnrollmentRequired:
         """A grant; or a challenge, where two-factor authentication is on and no code came along; or a ticket.

@@ -1,7 +1,7 @@
 """Logging in, in one step or two."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,11 @@ from app.kernel.clock import Clock
 from app.kernel.refusal import NotFound
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest_if
-from app.login.domain import ChallengeIssued, InvalidCredentials
+from app.login.domain import ChallengeIssued, InvalidCredentials, PasswordResetRequired
+from app.mail.domain import MailKind
+from app.mail.service import Outbox
 from app.observability.metrics import Counter
-from app.settings import Settings
+from app.settings import BreachedAtLogin, Settings
 from app.tokens.domain import BY_PASSKEY, BY_PASSWORD, BY_PASSWORD_AND_CREDENTIAL, AccountChanged, IssuedToken
 from app.tokens.service import Tokens
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
@@ -53,39 +55,56 @@ class Login:
     tickets: TicketService
     credentials: CredentialVerifier
     audit_log: AuditLog
+    outbox: Outbox
+    send_reset_link: Callable[[Connection, Account, Requester], Awaitable[bool]]
 
     async def by_password(
         self, address: Address, password: SecretStr, code: str | None, requester: Requester
     ) -> Grant | ChallengeIssued | TicketIssued:
         """The first step, or both in one call; a ticket where the account must enroll a second factor first.
 
-        Raises InvalidCredentials, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
+        Raises InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
         at, find = self.clock.now(), self.two_factor.holder_with
         try:
             async with self.accounts.verifying(address.folded, password, requester, at, find) as verification:
-                return await self._decide(verification, code, requester, at)
+                breached = verification.right and await self._is_breached(password)
+                return await self._decide(verification, code, requester, at, breached=breached)
         except AccountChanged:
             raise InvalidCredentials from None
 
+    async def _is_breached(self, password: SecretStr) -> bool:
+        """Asked about right passwords alone, so that the time of an answer tells nothing about wrong ones."""
+        asked = self.settings.breached_passwords_at_login is not BreachedAtLogin.OFF
+        return asked and await self.accounts.is_breached(password)
+
     async def _decide(
-        self, verification: Verification[SecondFactor | None], code: str | None, requester: Requester, at: datetime
+        self,
+        verification: Verification[SecondFactor | None],
+        code: str | None,
+        requester: Requester,
+        at: datetime,
+        *,
+        breached: bool,
     ) -> Grant | ChallengeIssued | TicketIssued:
         account, factor = verification.account, verification.found
         if account is None or not verification.right:
             raise await self._refuse(account, requester, at)
+        if breached and self.settings.breached_passwords_at_login is BreachedAtLogin.BLOCK:
+            raise await self._require_reset(account, verification.attempt, requester, at)
         while factor is not None and factor.is_due_to_clear(at):
             account, factor = await self._clear(account, requester, at)
         if factor is None or not factor.is_enabled:
-            return await self._grant_by_password(account, factor, verification.attempt, requester, at)
+            grant = await self._grant_by_password(account, factor, verification.attempt, requester, at)
+            return replace(grant, password_breached=breached) if isinstance(grant, Grant) else grant
         if code is None:
-            return await self._ask_for_second_factor(account, factor, verification.attempt, at)
+            return await self._ask_for_second_factor(account, factor, verification.attempt, at, breached=breached)
         async with self.database.autocommit() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, verification.attempt)
         try:
             proof = await self.two_factor.verifier.verify(account, factor, code, requester, at)
-            return await self._grant_by_code(account, proof, None, requester, at)
+            return replace(await self._grant_by_code(account, proof, None, requester, at), password_breached=breached)
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
             raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
@@ -98,11 +117,13 @@ class Login:
             noted = await self.accounts.note_password(connection, account, attempt, requester)
             if noted is None:
                 raise AccountChanged
-            account, is_overdue = noted
+            before = account
+            account, was_known, is_overdue = noted
             if is_overdue:
                 ticket = await self.tickets.issue(connection, account, at)
                 _logins.labels("enrollment_asked", "password").inc()
                 return ticket
+            await self._tell_of_sign_in(connection, before, requester, at, was_known=was_known)
             issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
             await self._record_success(connection, account, issued, requester, at)
         _logins.labels("granted", "password").inc()
@@ -121,7 +142,8 @@ class Login:
         try:
             if proof is None:
                 raise await verifier.record_wrong_code(challenge.account, in_a_row, requester, at)
-            return await self._grant_by_code(challenge.account, proof, challenge, requester, at)
+            grant = await self._grant_by_code(challenge.account, proof, challenge, requester, at)
+            return replace(grant, password_breached=challenge.password_breached)
         except AccountChanged:
             raise ChallengeExpired from None
         except WrongCode as wrong:
@@ -145,11 +167,12 @@ class Login:
         return current, factor
 
     async def _ask_for_second_factor(
-        self, account: Account, factor: SecondFactor, attempt: Attempt, at: datetime
+        self, account: Account, factor: SecondFactor, attempt: Attempt, at: datetime, *, breached: bool
     ) -> ChallengeIssued:
         life = self.settings.challenge_seconds
         async with self.database.transaction() as connection:
-            secret = await self.two_factor.challenge(connection, account, at, at + timedelta(seconds=life))
+            ends_at = at + timedelta(seconds=life)
+            secret = await self.two_factor.challenge(connection, account, at, ends_at, password_breached=breached)
             await self.accounts.attempts.forgive(connection, attempt)
         _logins.labels("second_factor_asked", "password").inc()
         methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else []))
@@ -180,7 +203,26 @@ class Login:
         noted = await self.accounts.note_login(connection, account, attempt, requester)
         if noted is None:
             raise AccountChanged
-        return noted
+        current, was_known = noted
+        await self._tell_of_sign_in(connection, account, requester, at, was_known=was_known)
+        return current
+
+    async def _tell_of_sign_in(
+        self, connection: Connection, account: Account, requester: Requester, at: datetime, *, was_known: bool
+    ) -> None:
+        """From an address that is new, as that of an account's first log-in is by nature; `account` as it was read."""
+        if was_known or account.last_login_at is None or not self.settings.new_sign_in_mail:
+            return
+        kind = MailKind.NEW_SIGN_IN
+        await self.outbox.queue(
+            connection,
+            kind,
+            account_id=account.id,
+            to=account.address,
+            locale=account.locale,
+            at=at,
+            requester=requester,
+        )
 
     async def second_step_options(self, challenge_secret: str, requester: Requester) -> Mapping[str, Any]:
         """Raises ChallengeExpired, MethodNotAvailable, RateLimited."""
@@ -202,7 +244,8 @@ class Login:
             ):
                 account = await self._note(connection, account, requester, at)
                 await self.two_factor.spend_challenge(connection, challenge, at)
-                return await self._grant_by_credential(connection, account, proof, challenge.created_at, requester, at)
+                grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, requester, at)
+                return replace(grant, password_breached=challenge.password_breached)
         except AccountChanged:
             raise ChallengeExpired from None
         except CredentialRefused as refused:
@@ -273,6 +316,20 @@ class Login:
             requester=requester,
             amr=list(issued.token.amr),
         )
+
+    async def _require_reset(
+        self, account: Account, attempt: Attempt, requester: Requester, at: datetime
+    ) -> PasswordResetRequired:
+        """The password is right, and others know it: it opens nothing any more. Mails a link, within the limits."""
+        async with self.database.transaction() as connection:
+            await self.send_reset_link(connection, account, requester)
+            await self.accounts.attempts.forgive(connection, attempt)
+            about, id = EventType.LOGIN_FAILED, account.id
+            await self.audit_log.record(
+                connection, about, account_id=id, at=at, requester=requester, reason="password_breached"
+            )
+        _logins.labels("refused", "password").inc()
+        return PasswordResetRequired()
 
     async def _refuse(self, account: Account | None, requester: Requester, at: datetime) -> InvalidCredentials:
         """Recorded for an unknown address too, under no account: the same work tells nothing."""

@@ -47,6 +47,7 @@ class MailKind(StrEnum):
     RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     PERSONAL_TOKEN_CREATED = "personal_token_created"
     PERSONAL_TOKEN_ENDS = "personal_token_ends"
+    NEW_SIGN_IN = "new_sign_in"
     WRONG_CODES = "wrong_codes"
     WRONG_CODES_AT_SET_UP = "wrong_codes_at_set_up"
 

@@ -1,27 +1,17 @@
 """How guessable a new password is."""
 
-import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
 
-import httpx
-import structlog
 from pydantic import SecretStr
 
-from app.observability.metrics import Counter
+from app.security.breached_passwords import BreachedPasswords
 from app.security.hasher import LONGEST_PASSWORD, prepared
 from app.security.strength import StrengthEstimator
 from app.settings import Settings
 
 _LEAST_SCORE = 3
-_BREACH_API = "https://api.pwnedpasswords.com/range/"
-_BREACH_SECONDS = 1.0
-_breach_failures = Counter(
-    "twokeys_breach_check_failures", "Breached-password look-ups that failed and were passed over."
-)
-_log = structlog.get_logger(__name__)
-
 
 _FEWEST_OF_ONES_OWN = 6
 _SHORTEST_WORD = 3
@@ -43,6 +33,7 @@ class PasswordRules:
         self._shortest = settings.password_min_length
         self._issuer = settings.issuer
         self._ask_for_breaches = settings.breached_passwords
+        self.breached = BreachedPasswords(settings.breached_passwords_url)
         self._strength = StrengthEstimator()
 
     async def weakness(self, password: SecretStr, *, address: str) -> str | None:
@@ -69,26 +60,12 @@ class PasswordRules:
             )
         if score < _LEAST_SCORE:
             return Judgement(score, f"This password is too easy to guess. {warning or 'Use a few unrelated words.'}")
-        if self._ask_for_breaches and await self._is_breached(text):
+        if self._ask_for_breaches and await self.breached.contain(password):
             return Judgement(score, "This password is known from a data breach. Choose another.")
         return Judgement(score, None)
 
     def close(self) -> None:
         self._strength.close()
-
-    async def _is_breached(self, text: str) -> bool:
-        """Have I Been Pwned's range API: five characters of a SHA-1 leave the service. Fails open, and is counted."""
-        sha1 = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().upper()
-        try:
-            async with httpx.AsyncClient(timeout=_BREACH_SECONDS) as client:
-                answer = await client.get(_BREACH_API + sha1[:5], headers={"Add-Padding": "true"})
-                answer.raise_for_status()
-        except httpx.HTTPError:
-            _breach_failures.inc()
-            _log.warning("breach_check_failed")
-            return False
-        lines = (line.partition(":") for line in answer.text.splitlines())
-        return any(suffix == sha1[5:] and count.strip() not in {"", "0"} for suffix, _, count in lines)
 
 
 def is_little_more_than(password: str, address: str, issuer: str) -> bool:

@@ -82,11 +82,18 @@ class TwoFactor:
             return await SecondFactors(connection).holder_with(folded_address) or (None, None)
 
     async def challenge(
-        self, connection: Connection, account: Account, at: datetime, expires_at: datetime
+        self,
+        connection: Connection,
+        account: Account,
+        at: datetime,
+        expires_at: datetime,
+        *,
+        password_breached: bool = False,
     ) -> SecretStr:
         """A log-in that waits for its second factor; locks the account first. Raises AccountChanged."""
         secret = new_secret(SecretKind.CHALLENGE)
-        if not await Challenges(connection).add(digest(secret), account, at, expires_at):
+        rows = Challenges(connection)
+        if not await rows.add(digest(secret), account, at, expires_at, password_breached=password_breached):
             raise AccountChanged
         return secret
 

@@ -51,3 +51,16 @@ async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactor
     async with start_processes(url, folder, settings, **strict) as started:
         yield started
     await postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+async def later_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
+    """The same where a reset waits for three days before it clears the second factor."""
+    name = "attacks_later"
+    url = await postgres.clone(name)
+    folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "later")
+    later = {"TWOKEYS_PASSWORD_RESET_POLICY": "clears_two_factor_later"}
+    settings = _settings(url, PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER)
+    async with start_processes(url, folder, settings, **later) as started:
+        yield started
+    await postgres.drop(name)

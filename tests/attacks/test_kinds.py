@@ -118,6 +118,13 @@ async def test_only_a_notice_says_that_it_was_somebody_else(processes: Processes
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_only_a_cancel_link_cancels(processes: Processes, kind: str) -> None:
+    _, secrets = await everything(processes)
+    answer = await processes.post("/v1/two-factor-clearing/cancel", {"token": secrets[kind]})
+    assert (answer.status_code, answer.json()["code"]) == (410, "cancel_link_invalid")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_only_codes_are_codes_and_passwords_passwords(processes: Processes, kind: str) -> None:
     person, secrets = await everything(processes)
     answer = await processes.log_in(person, code=secrets[kind])

@@ -1,16 +1,16 @@
 """A real Chromium before a real `twokeys dev`. Skipped, with the reason, where there is no Chromium."""
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.console import Console, Person
-from tests.browser.service import Service
+from tests.browser.service import Service, aside
 from tests.browser.virtual_key import VirtualKey
 from tests.support.marks import PATIENCE, missing
 from tests.support.postgres import Server
@@ -30,13 +30,12 @@ _SWITCHES = [
 expect.set_options(timeout=PATIENCE * 1000)
 
 
-@pytest.fixture(scope="package")
-def service(postgres: Server) -> Iterator[Service]:
+@contextmanager
+def serving(postgres: Server, name: str, **more: str) -> Iterator[Service]:
     home = Path(tempfile.mkdtemp(prefix="twokeys-browser-"))
-    name = "browser"
-    url = asyncio.run(postgres.clone(name))
+    url = aside(postgres.clone(name))
     # Every test comes from the same address, and together they log in more often than one person would.
-    settings = {"TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "10000", "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1"}
+    settings = {"TWOKEYS_REQUESTS_PER_CLIENT_MINUTE": "10000", "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1", **more}
     # Nobody must have two-factor authentication but those of whom an operator says so.
     settings["TWOKEYS_TWO_FACTOR_GRACE_SECONDS"] = "86400"
     port = free_port()
@@ -49,8 +48,14 @@ def service(postgres: Server) -> Iterator[Service]:
         wait_until_ready(address, process, home)
         yield Service(address, home, env)
         assert "Traceback" not in output_of(home), output_of(home)
-    asyncio.run(postgres.drop(name))
+    aside(postgres.drop(name))
     shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
+def service(postgres: Server) -> Iterator[Service]:
+    with serving(postgres, "browser") as started:
+        yield started
 
 
 @pytest.fixture(scope="package")

@@ -1,10 +1,13 @@
 """The service under test, and the people who have an account there."""
 
+import asyncio
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 
@@ -12,6 +15,14 @@ from tests.browser.console import Person
 from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD
 from tests.support.service import twokeys
+
+T = TypeVar("T")
+
+
+def aside(work: Coroutine[Any, Any, T]) -> T:
+    """Runs it in another thread: Playwright keeps an event loop in this one, in which nobody else may start one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,12 @@ async def test_a_grant_has_the_documented_shape(api: httpx.AsyncClient, services
         "expires_at",
         "last_used_at",
         "last_used_ip",
+        "last_used_user_agent",
         "user_agent",
         "extend_when_used",
         "amr",
+        "scopes",
+        "ip_allowlist",
         "current",
     }
     assert (token["kind"], token["description"], token["amr"]) == ("session", None, ["pwd"])

@@ -1,9 +1,6 @@
 """Passwords: how they are kept, what a wrong one costs, which new ones will not do."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -12,11 +9,12 @@ from pydantic import SecretStr
 
 from app.admin.domain import Operator
 from app.kernel.requester import NO_REQUESTER
-from app.security import password_rules
 from app.security.hasher import LONGEST_PASSWORD, Hasher
+from app.security.password_rules import PasswordRules
 from app.services import Services
 from app.settings import Settings
 from tests.support.answers import granted, refused
+from tests.support.breaches import breaches
 from tests.support.marks import given_settings
 from tests.support.people import EMAIL, PASSWORD, an_account, log_in
 
@@ -78,27 +76,9 @@ async def test_a_password_counts_to_its_last_character(api: httpx.AsyncClient, s
     granted(await log_in(api, password=LONG))
 
 
-@asynccontextmanager
-async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]]]:
-    """Have I Been Pwned on this machine: its address, and the prefixes that were asked for."""
-    response: list[str] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
-        response.append(request.split(b" ", 2)[1].decode().rpartition("/")[2])
-        head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write((head + body).encode())
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/range/", response
-
-
 @given_settings(breached_passwords=True)
 async def test_a_breached_password_will_not_do_where_that_is_asked(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
 ) -> None:
     digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
     result = {
@@ -109,7 +89,8 @@ async def test_a_breached_password_will_not_do_where_that_is_asked(
     }
     for case, (status, body) in result.items():
         async with breaches(status, body) as (address, response):
-            monkeypatch.setattr(password_rules, "_BREACH_API", address)
-            weakness = await services.rules.weakness(SecretStr(PASSWORD), address=EMAIL)
+            rules = PasswordRules(settings.model_copy(update={"breached_passwords_url": address}))
+            weakness = await rules.weakness(SecretStr(PASSWORD), address=EMAIL)
+            rules.close()
             assert (weakness is not None) == (case == "known"), case
             assert response == [digest[:5]], "five characters leave the service"

@@ -178,9 +178,12 @@ _unchanged = (
         )
     )
 )
+# As it was before this log-in: what a statement writes it does not see.
+_KNEW = text("""EXISTS (SELECT FROM known_clients
+    WHERE subject = :subject AND client = :network AND last_login_at > :known_since) AS was_known""")
 _noted = _unchanged.values(last_login_at=_at).returning(*COLUMNS).cte("noted")
 _ONCE_NOTED = "EXISTS (SELECT FROM noted)"
-NOTE_LOGIN = CompiledStatement(select(*_noted.c).add_cte(_noted, _remembered(_ONCE_NOTED)))
+NOTE_LOGIN = CompiledStatement(select(*_noted.c, _KNEW).add_cte(_noted, _remembered(_ONCE_NOTED)))
 # An account without a second factor is granted its deadline here, and logs in unless that is over.
 _by_password = (
     _unchanged.values(
@@ -192,7 +195,7 @@ _by_password = (
 )
 _ONCE_LOGGED_IN = "(SELECT count(*) FROM ended_streak) >= 0 AND EXISTS (SELECT FROM noted WHERE NOT is_overdue)"
 NOTE_PASSWORD = CompiledStatement(
-    select(*_by_password.c).add_cte(_by_password, *_forgiven(_ONCE_NOTED), _remembered(_ONCE_LOGGED_IN))
+    select(*_by_password.c, _KNEW).add_cte(_by_password, *_forgiven(_ONCE_NOTED), _remembered(_ONCE_LOGGED_IN))
 )
 UNLOCK = text("""
     WITH attempts AS (DELETE FROM password_attempts WHERE subject = :subject RETURNING 1)

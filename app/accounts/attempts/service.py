@@ -143,15 +143,17 @@ class Attempts:
 
     async def note_login(
         self, connection: Connection, account: Account, attempt: Attempt, locale: str | None
-    ) -> Account | None:
+    ) -> tuple[Account, bool] | None:
         """When and from where: for a month no stranger can shut this network out of this account.
+
+        Also returns whether the network was known before.
 
         At the first log-in an account without a locale takes this one.
         Locks the account while it is as it was read; None where it is no longer so.
         """
-        params = unchanged(account.id, account.epoch) | vars(attempt) | {"locale": locale}
+        params = unchanged(account.id, account.epoch) | vars(attempt) | self._known(attempt) | {"locale": locale}
         row = await NOTE_LOGIN.first(connection, params)
-        return account_of(row) if row else None
+        return (account_of(row), row.was_known) if row else None
 
     async def note_password(
         self,
@@ -160,15 +162,18 @@ class Attempts:
         attempt: Attempt,
         locale: str | None,
         policy: EnrollmentPolicy,
-    ) -> tuple[Account, bool] | None:
+    ) -> tuple[Account, bool, bool] | None:
         """As `note_login`, by the password alone, which is forgiven: nothing was guessed, and no streak goes on.
 
-        One that must enroll a second factor is granted its deadline. Also whether that is over: then it is not logged
-        in.
+        One that must enroll a second factor is granted its deadline. Also whether the network was known before, and
+        whether the deadline is over: then it is not logged in.
         """
         params = unchanged(account.id, account.epoch) | overdue(policy, attempt.at) | vars(attempt)
-        row = await NOTE_PASSWORD.first(connection, params | {"locale": locale})
-        return (account_of(row), row.is_overdue) if row else None
+        row = await NOTE_PASSWORD.first(connection, params | self._known(attempt) | {"locale": locale})
+        return (account_of(row), row.was_known, row.is_overdue) if row else None
+
+    def _known(self, attempt: Attempt) -> dict[str, object]:
+        return {"known_since": attempt.at - self._known_for}
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""

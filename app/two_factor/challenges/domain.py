@@ -20,6 +20,7 @@ class Challenge:
     created_at: datetime
     account: Account
     factor: SecondFactor
+    password_breached: bool = False
 
 
 class ChallengeExpired(NotAuthenticated):

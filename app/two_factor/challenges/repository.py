@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    false,
     insert,
     literal_column,
     select,
@@ -28,7 +30,7 @@ from app.accounts.domain import Account, Status
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, metadata
+from app.database.engine import Connection, Record, metadata
 from app.two_factor.challenges.domain import Challenge
 from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, second_factor_of
 from app.two_factor.tables import SECOND_FACTOR, WITH_SECOND_FACTOR, factor_accounts
@@ -45,6 +47,8 @@ challenges = Table(
     Column("spent_at", DateTime(timezone=True)),
     # How many of the wrong codes were credentials: each answers a WebAuthn challenge of its own.
     Column("credentials", Integer, nullable=False, server_default=text("0")),
+    # What the first step learned of the password, for the grant of the second.
+    Column("password_breached", Boolean, nullable=False, server_default=false()),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
     Index("login_challenges_account_id_idx", "account_id"),
     Index("login_challenges_expires_at_idx", "expires_at"),
@@ -57,7 +61,7 @@ _locked = LOCK_IF_UNCHANGED.cte("locked")
 _add = CompiledStatement(
     insert(challenges)
     .from_select(
-        ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at"],
+        ["account_id", "digest", "epoch", "wrong_codes", "created_at", "expires_at", "password_breached"],
         select(
             _locked.c.id,
             _digest,
@@ -65,6 +69,7 @@ _add = CompiledStatement(
             literal_column("0"),
             _at,
             bindparam("until", type_=DateTime(timezone=True)),
+            bindparam("breached", type_=Boolean),
         ),
     )
     .returning(challenges.c.account_id)
@@ -100,7 +105,12 @@ _counted = (
     update(challenges)
     .where(_waits, challenges.c.account_id == select(_kept.c.id).scalar_subquery())
     .values(wrong_codes=challenges.c.wrong_codes + 1)
-    .returning(challenges.c.account_id.label("id"), challenges.c.wrong_codes, challenges.c.created_at)
+    .returning(
+        challenges.c.account_id.label("id"),
+        challenges.c.wrong_codes,
+        challenges.c.created_at,
+        challenges.c.password_breached,
+    )
     .cte("challenge")
 )
 _attempt = text(COUNT_ATTEMPT.format(whose="id", source="FROM challenge")).columns(in_a_row=Integer).cte("attempt")
@@ -110,6 +120,7 @@ _count_attempt = CompiledStatement(
         *SECOND_FACTOR,
         _counted.c.wrong_codes,
         _counted.c.created_at.label("challenged_at"),
+        _counted.c.password_breached,
         _attempt.c.in_a_row,
     ).select_from(WITH_SECOND_FACTOR.join(_counted, _counted.c.id == accounts.c.id).outerjoin(_attempt, true()))
 )
@@ -123,6 +134,7 @@ _credential_counted = (
         challenges.c.wrong_codes,
         challenges.c.created_at,
         challenges.c.credentials,
+        challenges.c.password_breached,
     )
     .cte("challenge")
 )
@@ -132,6 +144,7 @@ _count_credential = CompiledStatement(
         *SECOND_FACTOR,
         _credential_counted.c.wrong_codes,
         _credential_counted.c.created_at.label("challenged_at"),
+        _credential_counted.c.password_breached,
         _credential_counted.c.credentials.label("answered"),
     ).select_from(WITH_SECOND_FACTOR.join(_credential_counted, _credential_counted.c.id == accounts.c.id))
 )
@@ -144,10 +157,12 @@ _find = CompiledStatement(
 class Challenges:
     connection: Connection
 
-    async def add(self, digest: bytes, account: Account, at: datetime, expires_at: datetime) -> bool:
+    async def add(
+        self, digest: bytes, account: Account, at: datetime, expires_at: datetime, *, password_breached: bool
+    ) -> bool:
         """Locks the account first; False, and nothing done, where it is no longer as it was read."""
-        values = {"presented": digest, "at": at, "until": expires_at, **unchanged(account.id, account.epoch)}
-        return await _add.first(self.connection, values) is not None
+        values = {"presented": digest, "at": at, "until": expires_at, "breached": password_breached}
+        return await _add.first(self.connection, values | unchanged(account.id, account.epoch)) is not None
 
     async def count_attempt(
         self, digest: bytes, at: datetime, *, most: int, limits: CodeLimits
@@ -161,7 +176,7 @@ class Challenges:
         row = await _count_attempt.first(self.connection, values)
         if row is None:
             return None
-        challenge = Challenge(digest, row.wrong_codes, row.challenged_at, account_of(row), second_factor_of(row))
+        challenge = _challenge_of(digest, row)
         return challenge, row.in_a_row
 
     async def count_credential(self, digest: bytes, at: datetime, *, most: int) -> tuple[Challenge, int] | None:
@@ -172,7 +187,7 @@ class Challenges:
         row = await _count_credential.first(self.connection, {"presented": digest, "at": at, "most_here": most})
         if row is None:
             return None
-        challenge = Challenge(digest, row.wrong_codes, row.challenged_at, account_of(row), second_factor_of(row))
+        challenge = _challenge_of(digest, row)
         return challenge, row.answered - 1
 
     async def find(self, digest: bytes, at: datetime, *, most: int) -> tuple[Account, int, datetime] | None:
@@ -187,3 +202,8 @@ class Challenges:
 
     async def delete_old(self, before: datetime) -> None:
         await self.connection.execute(delete(challenges).where(challenges.c.expires_at <= before))
+
+
+def _challenge_of(digest: bytes, row: Record) -> Challenge:
+    account, factor = account_of(row), second_factor_of(row)
+    return Challenge(digest, row.wrong_codes, row.challenged_at, account, factor, row.password_breached)

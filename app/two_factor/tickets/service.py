@@ -101,8 +101,8 @@ class TicketService:
             if change is None or not await Tickets(change.connection).spend(ticket.id, at):
                 raise TicketExpired
             attempt = attempt_at(change.account.folded_address, requester, at)
-            account = await self.accounts.note_login(change.connection, change.account, attempt, requester)
-            yield replace(change, account=account or change.account)
+            noted = await self.accounts.note_login(change.connection, change.account, attempt, requester)
+            yield replace(change, account=noted[0] if noted else change.account)
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await Tickets(connection).delete_old(at)

@@ -106,7 +106,7 @@ export function show(context) {
       act: async () => {
         main.querySelector(".parting")?.remove();
         const answer = await api.logIn(remembered.address, password.value);
-        if (answer.status === "authenticated") return arrive();
+        if (answer.status === "authenticated") return arrive(afterBreach(answer));
         if (answer.status === "enrollment_required") {
           return mustEnroll(context, answer.ticket, { draw, expired: askForPassword });
         }
@@ -140,12 +140,11 @@ export function show(context) {
       refused: expired,
       byCode: async (code) => {
         const grant = await api.logInWithCode(challenge, code);
-        arrive(grant.token.amr.includes("recovery_code") ? afterRecoveryCode(grant.account) : null);
+        arrive(grant.token.amr.includes("recovery_code") ? afterRecoveryCode(grant.account) : afterBreach(grant));
       },
       byKey: async () => {
         const { public_key: publicKey } = await api.secondStepOptions(challenge);
-        await api.logInWithCredential(challenge, await askForCredential(publicKey));
-        arrive();
+        arrive(afterBreach(await api.logInWithCredential(challenge, await askForCredential(publicKey))));
       },
     });
   }
@@ -204,6 +203,12 @@ function aboutToClear(clearsAt) {
 function wayOut() {
   if (config.password_reset_policy === "requires_second_factor") return TEXT.lostBothAsk(config.issuer);
   return [linkTo(FORGOT)(TEXT.lostBothReset), "."];
+}
+
+/** @param {import("../types.js").Grant} grant */
+function afterBreach({ password_breached: breached }) {
+  if (!breached) return null;
+  return stressing("warning", TEXT.breached, " ", TEXT.breachedRest(linkTo("#/authentication-methods/password")));
 }
 
 /** @param {import("../types.js").Account} account */

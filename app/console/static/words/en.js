@@ -119,6 +119,8 @@ export const en = {
     two_factor_not_enabled: "Two-factor authentication is already off for this account.",
     not_me_link_invalid: "This link is no longer valid. It works once, for 7 days. Reset your password instead.",
     reset_token_invalid: "This link is no longer valid. It works once, for a short time. Request a new one.",
+    password_reset_required: "This password is known from a data breach, so it opens nothing here. An email with a link"
+      + " to choose another one is on its way to you.",
     cancel_link_invalid: "This link is no longer valid: it was used, or what it would cancel has ended.",
     email_token_invalid: "This link is no longer valid. It may have been used, cancelled, or have run out.",
     token_limit_reached: "You have as many personal tokens as one account may have. Revoke one that you no longer use,"
@@ -215,6 +217,9 @@ export const en = {
     clears: (when, date) => `A password reset turns two-factor authentication off ${when}, on ${date}.`,
     clearsRest: " Log in with a code to cancel that and keep it on. Without your device, wait until then and log in"
       + " with your password. If you did not reset the password, use the link in the email about it.",
+    breached: "Your password is known from a data breach.",
+    /** @param {Link} link */
+    breachedRest: (link) => ["Others may try it. ", link("Choose another one"), "."],
     afterRecoveryCode: "You logged in with a recovery code.",
     /** @param {number} number */
     codesLeft: (number) => ` ${count(number, "recovery code")} left.`,
@@ -705,7 +710,9 @@ export const en = {
   events: {
     "login.succeeded": (details) => `Logged in with ${proof(details.amr)}`,
     "login.failed": (details) => (details.reason === "invalid_code" || details.reason === "wrong_code"
-      ? "Log-in refused: the code was wrong" : "Log-in refused: the password was wrong"),
+      ? "Log-in refused: the code was wrong"
+      : details.reason === "password_breached"
+        ? "Log-in refused: the password is known from a data breach" : "Log-in refused: the password was wrong"),
     "two_factor.enrollment_started": () => "Started to set up two-factor authentication",
     "two_factor.enrollment_cancelled": () => "Stopped setting up two-factor authentication",
     "two_factor.enabled": () => "Two-factor authentication turned on",
