@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from app.accounts.domain import AddressTaken, Status, WeakPassword
 from app.admin.domain import AccountFilter, Operator
@@ -35,7 +34,7 @@ from app.clients.service import Clients
 from app.http.ndjson import NDJSON, accepts, write_line
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
-from app.http.schemas import AddressIn, FromRequester, IdIn
+from app.http.schemas import AddressIn, FromRequester, IdIn, TimestampIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
@@ -97,8 +96,8 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         ] = None,
         status: Annotated[Status | None, Query()] = None,
         two_factor: Annotated[TwoFactorStatus | None, Query()] = None,
-        created_after: Annotated[AwareDatetime | None, Query(examples=["2026-01-31T00:00:00Z"])] = None,
-        created_before: Annotated[AwareDatetime | None, Query(examples=["2026-12-31T00:00:00Z"])] = None,
+        created_after: Annotated[TimestampIn | None, Query(examples=["2026-01-31T00:00:00Z"])] = None,
+        created_before: Annotated[TimestampIn | None, Query(examples=["2026-12-31T00:00:00Z"])] = None,
         policy: Annotated[
             Literal["overdue"] | None, Query(description="Only those that must have two-factor authentication by now.")
         ] = None,
@@ -237,11 +236,11 @@ def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
         account_id: Annotated[IdIn | None, Query()] = None,
         type: Annotated[EventType | None, Query()] = None,
         since: Annotated[
-            AwareDatetime | None,
+            TimestampIn | None,
             Query(alias="from", description="Only from this time on.", examples=["2026-01-31T00:00:00Z"]),
         ] = None,
         before: Annotated[
-            AwareDatetime | None,
+            TimestampIn | None,
             Query(alias="to", description="Only before this time.", examples=["2026-12-31T00:00:00Z"]),
         ] = None,
     ) -> Any:

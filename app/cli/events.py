@@ -7,18 +7,19 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from app.admin.event_schema import event_schema
 from app.admin.schemas import AnyEvent
 from app.audit.domain import Event, EventFilter, Position
 from app.cli.context import open_services
 from app.http.ndjson import write_line
+from app.kernel.clock import read_rfc3339
 from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
 
@@ -27,10 +28,10 @@ _LOOKED_FOR_EVERY_SECONDS = 1.0
 events = typer.Typer(help="Write what happened, as lines of JSON.", no_args_is_help=True)
 
 
-def _read_time(text: str | AwareDatetime) -> AwareDatetime:
+def _read_time(text: str) -> datetime:
     try:
-        return TypeAdapter(AwareDatetime).validate_strings(text)
-    except ValidationError:
+        return read_rfc3339(text)
+    except ValueError:
         raise typer.BadParameter("Must be an RFC 3339 time, such as 2026-01-31T00:00:00Z.") from None
 
 
@@ -48,11 +49,11 @@ def _write(batch: Sequence[Event]) -> None:
 def export(
     *,
     since: Annotated[
-        AwareDatetime | None,
+        datetime | None,
         typer.Option("--from", parser=_read_time, metavar="TIME", help="Only from this time on.", show_default=False),
     ] = None,
     before: Annotated[
-        AwareDatetime | None,
+        datetime | None,
         typer.Option("--to", parser=_read_time, metavar="TIME", help="Only before this time.", show_default=False),
     ] = None,
 ) -> None:

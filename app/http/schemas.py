@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.http.middleware import requester_of
-from app.kernel.clock import rfc3339
+from app.kernel.clock import read_rfc3339, rfc3339
 from app.kernel.locale import read_locale
 from app.kernel.requester import Requester
 
@@ -44,6 +44,8 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """RFC 3339, UTC, to the millisecond."""
+
+TimestampIn = Annotated[datetime, BeforeValidator(read_rfc3339)]
 
 
 class FieldProblem(BaseModel):

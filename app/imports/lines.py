@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -28,6 +28,7 @@ from app.imports.domain import (
     Password,
     PlainPassword,
 )
+from app.kernel.clock import read_rfc3339
 from app.kernel.locale import read_locale
 from app.kernel.refusal import FieldError
 from app.security.foreign_hashes.bounds import HashRefused
@@ -41,23 +42,8 @@ from app.two_factor.otpauth import OtpauthMalformed, OtpauthUnsupported, read_se
 
 LONGEST_LINE = 64 * 1024
 
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 _FIELD_NAME = re.compile(r"(?:base64_)?[a-z_]{1,40}")
 _Shape = TypeVar("_Shape", bound=BaseModel)
-
-
-def _moment(value: object) -> datetime:
-    """Raises ValueError."""
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        message = "Must be a time as RFC 3339 writes it, with its offset from UTC."
-        raise ValueError(message)
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = "There is no such time."
-        raise ValueError(message) from None
 
 
 def _printable(text: str) -> str:
@@ -93,7 +79,7 @@ class LineIn(_In):
     external_id: _ExternalId | None = None
     email: Annotated[str, StringConstraints(min_length=1, max_length=320)]
     email_verified: bool | None = None
-    created_at: Annotated[datetime, BeforeValidator(_moment)] | None = None
+    created_at: Annotated[datetime, BeforeValidator(read_rfc3339)] | None = None
     status: Literal["active", "disabled"] = "active"
     locale: Annotated[str, AfterValidator(read_locale)] | None = None
     password: dict[str, Any] | None = None
