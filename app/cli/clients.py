@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import typer
@@ -28,7 +28,8 @@ def create(
     *,
     role: Annotated[list[Role], typer.Option(help="What it may do; may be given more than once.", show_default=False)],
     require: Annotated[
-        Assurance | None, typer.Option(help="Tokens that are proved by less are not alive to it.", show_default=False)
+        Literal["aal2"] | None,
+        typer.Option(help="Tokens that are proved by less are not alive to it.", show_default=False),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -38,7 +39,7 @@ def create(
 
     async def run() -> MadeClient:
         async with open_services(seals=False) as services:
-            return await services.clients.create(name, role, required_acr=require)
+            return await services.clients.create(name, role, required_acr=Assurance(require) if require else None)
 
     _print_secret(asyncio.run(run()), as_json=json)
 

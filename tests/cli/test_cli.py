@@ -119,6 +119,7 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
         ("accounts", "revoke-tokens", EMAIL, "--all", "--reason", "x"),
         ("clients", "create", "Shop"),
         ("clients", "create", "Shop", "--role", "king"),
+        ("clients", "create", "Shop", "--role", "introspect", "--require", "aal1"),
         ("clients", "rotate-secret", "not-an-id"),
         ("clients", "delete", "not-an-id"),
     ],
