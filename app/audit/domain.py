@@ -58,6 +58,10 @@ class EventType(StrEnum):
     ACCOUNT_EPOCH_TURNED = "account.epoch_turned"
 
 
+PAST_EVERY_EPOCH = 2**31 - 1
+"""So that whoever drops tokens with a smaller epoch drops all of a deleted account's."""
+
+
 @dataclass(frozen=True)
 class Event:
     """`details` says how and why, never a secret. `client_id` is that of the operator's client that asked for it."""
@@ -87,8 +91,10 @@ def turn_id(id: UUID) -> UUID:
 
 
 def turn_details(account_id: UUID | None, details: Mapping[str, object], *, reason: str) -> Mapping[str, object]:
-    """`epoch` is null where no token is left at all; `account_id` is null where that goes for every account."""
-    return {"account_id": str(account_id) if account_id else None, "epoch": details.get("epoch"), "reason": reason}
+    """Both are null where no token of any account is left. A deleted account's events say no epoch: it is past all."""
+    if account_id is None:
+        return {"account_id": None, "epoch": None, "reason": reason}
+    return {"account_id": str(account_id), "epoch": details.get("epoch", PAST_EVERY_EPOCH), "reason": reason}
 
 
 @dataclass(frozen=True)
