@@ -355,13 +355,7 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _lives_fit(self) -> Self:
-        if self.session_idle_seconds > self.session_max_seconds:
-            message = "TWOKEYS_SESSION_IDLE_SECONDS must not be over TWOKEYS_SESSION_MAX_SECONDS"
-            raise ValueError(message)
-        if self.wrong_passwords_lock_seconds > self.wrong_passwords_lock_max_seconds:
-            message = "TWOKEYS_WRONG_PASSWORDS_LOCK_SECONDS must not be over TWOKEYS_WRONG_PASSWORDS_LOCK_MAX_SECONDS"
-            raise ValueError(message)
+    def _limits_fit(self) -> Self:
         if self.wrong_codes_per_account > self.wrong_codes_until_reset:
             message = "TWOKEYS_WRONG_CODES_PER_ACCOUNT must not be over TWOKEYS_WRONG_CODES_UNTIL_RESET"
             raise ValueError(message)

@@ -38,7 +38,6 @@ def refusal() -> str:
         ("SESSION_MAX_SECONDS", "999999999999"),
         ("EVENT_RETENTION_DAYS", "999999999"),
         ("SESSIONS_PER_ACCOUNT", "99999999999"),
-        ("WRONG_PASSWORDS_LOCK_SECONDS", "901"),
         ("WRONG_CODES_PER_ACCOUNT", "101"),
         ("ISSUER", " "),
         ("SMTP_URL", "smtp://ann:s3cret\n@mail.example.com"),
@@ -54,9 +53,6 @@ def test_a_setting_that_can_only_yield_something_dead_is_refused(
 @pytest.mark.parametrize("name", SECONDS)
 def test_every_setting_in_seconds_takes_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"TWOKEYS_{name.upper()}", "1")
-    # An idle time must not be over the longest life.
-    monkeypatch.setenv("TWOKEYS_SESSION_IDLE_SECONDS", "1")
-    monkeypatch.setenv("TWOKEYS_WRONG_PASSWORDS_LOCK_SECONDS", "1")
     assert getattr(load_settings(), name) == 1
 
 
