@@ -88,6 +88,10 @@ SLOW: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "pbkdf2 by Werkzeug": ("werkzeug_pbkdf2_sha512", lambda: generate_password_hash(PASSWORD, "pbkdf2:sha512:9")),
     "pbkdf2 as PHC, SHA-1": ("pbkdf2_sha1", lambda: _phc_pbkdf2("sha1", 9, 64)),
+    "pbkdf2 as PHC, SHA-1 unnamed": (
+        "pbkdf2_sha1",
+        lambda: _phc_pbkdf2("sha1", 9, 20).replace("$pbkdf2-sha1$", "$pbkdf2$"),
+    ),
     "pbkdf2 as PHC, SHA-384": ("pbkdf2_sha384", lambda: _phc_pbkdf2("sha384", 9, 48)),
     "pbkdf2 as PHC, SHA-512": ("pbkdf2_sha512", lambda: _phc_pbkdf2("sha512", 9, 32)),
     "sha256-crypt": ("sha256_crypt", lambda: _passlib("sha256_crypt", rounds=1000)),

@@ -16,7 +16,10 @@ _ITERATIONS_IN_A_DEFAULT_HASH = {
     "sha384": 48_000,
     "sha512": 48_000,
 }
-_PHC = re.compile(r"\$pbkdf2-(sha1|sha224|sha256|sha384|sha512)\$i=([0-9]{1,10})(?:,l=([0-9]{1,3}))?\$([^$]*)\$([^$]+)")
+# Without a function, RustCrypto and passlib mean SHA-1.
+_PHC = re.compile(
+    r"\$pbkdf2(?:-(sha1|sha224|sha256|sha384|sha512))?\$i=([0-9]{1,10})(?:,l=([0-9]{1,3}))?\$([^$]*)\$([^$]+)"
+)
 _PASSLIB = re.compile(r"\$pbkdf2(?:-(sha256|sha512))?\$([0-9]{1,10})\$([^$]*)\$([^$]+)")
 _DJANGO = re.compile(r"pbkdf2_(sha1|sha256)\$([0-9]{1,10})\$([^$]+)\$([^$]+)")
 _WERKZEUG = re.compile(r"pbkdf2:(sha1|sha224|sha256|sha384|sha512):([0-9]{1,10})\$([^$]+)\$([0-9a-f]+)")
@@ -58,7 +61,8 @@ class Pbkdf2:
 def parse_pbkdf2(text: str) -> Pbkdf2:
     """Raises HashRefused."""
     if matched := _PHC.fullmatch(text):
-        function, salt, digest = matched[1], decode_base64(matched[4], "PBKDF2"), decode_base64(matched[5], "PBKDF2")
+        function = matched[1] or "sha1"
+        salt, digest = (decode_base64(each, "PBKDF2") for each in matched.group(4, 5))
         if matched[3] is not None and int(matched[3]) != len(digest):
             raise malformed("PBKDF2")
         return Pbkdf2(f"pbkdf2_{function}", int(matched[2]), text, function, salt, digest)
