@@ -39,7 +39,7 @@ CodeIn = Annotated[str, StringConstraints(max_length=64), AfterValidator(_is_cod
 
 TurnedOff = Annotated[
     TwoFactor,
-    Field(examples=[{"status": "disabled", "recovery_codes_remaining": 0, "methods": []}]),
+    Field(examples=[{"status": "disabled", "recovery_codes_remaining": 0, "methods": [], "required": False}]),
 ]
 
 

@@ -27,7 +27,7 @@ _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # A release after ours that keeps the rules of docs/how-to/upgrade.md: it adds, and one table a revision.
 _REVISIONS = {
     "next_1": """
-    op.add_column("accounts", sa.Column("locale", sa.Text(), nullable=True))
+    op.add_column("accounts", sa.Column("nickname", sa.Text(), nullable=True))
 """,
     "next_2": """
     op.add_column("tokens", sa.Column("region", sa.Text(), server_default="here", nullable=False))
@@ -42,7 +42,7 @@ _REVISIONS = {
 """,
 }
 _BACK = {
-    "next_1": 'op.drop_column("accounts", "locale")',
+    "next_1": 'op.drop_column("accounts", "nickname")',
     "next_2": 'op.drop_column("tokens", "region")',
     "next_3": 'op.drop_table("devices")',
     "next_4": 'op.drop_index("tokens_region_idx")',

@@ -95,11 +95,13 @@ def test_a_secret_is_its_kind_and_256_bits() -> None:
         SecretKind.PERSONAL: "tkp_",
         SecretKind.CHALLENGE: "tkc_",
         SecretKind.REGISTRATION: "tkw_",
+        SecretKind.TICKET: "tke_",
         SecretKind.RESET: "tkr_",
         SecretKind.CLEARING: "tkx_",
         SecretKind.EMAIL_CHANGE: "tkm_",
         SecretKind.EMAIL_CHANGE_UNDO: "tku_",
         SecretKind.CLIENT: "tki_",
+        SecretKind.NOT_ME: "tkn_",
     }
     for kind in SecretKind:
         assert re.fullmatch(kind + "[A-Za-z0-9_-]{43}", new_secret(kind).get_secret_value())

@@ -7,7 +7,7 @@ from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import RateLimited
 from app.two_factor.clearing.domain import CancelLinkInvalid
-from app.two_factor.clearing.schemas import CancelClearing, ClearingCancelled
+from app.two_factor.clearing.schemas import CancelClearing, TwoFactorKept
 from app.two_factor.clearing.service import TwoFactorClearing
 
 
@@ -19,11 +19,11 @@ def clearing_routes(clearing: TwoFactorClearing) -> APIRouter:
         summary="Keep two-factor authentication on, by the link of a mail",
         responses=refuses(CancelLinkInvalid, RateLimited),
     )
-    async def cancel_clearing(body: CancelClearing, requester: FromRequester) -> ClearingCancelled:
+    async def cancel_clearing(body: CancelClearing, requester: FromRequester) -> TwoFactorKept:
         """The password that the reset set is void, everything that the account had is dead, and for a week no reset
         begins to clear two-factor authentication.
         """
         await clearing.cancel_by_link(body.token, requester)
-        return ClearingCancelled()
+        return TwoFactorKept()
 
     return router

@@ -11,7 +11,7 @@ class CancelClearing(RequestModel):
     token: Annotated[str, StringConstraints(min_length=1, max_length=256), Field(examples=["tkx_…"])]
 
 
-class ClearingCancelled(ResponseModel):
+class TwoFactorKept(ResponseModel):
     """Two-factor authentication stays on. Log-in needs another password reset."""
 
     two_factor: Literal["kept"] = "kept"
