@@ -115,7 +115,10 @@ class Admin:
 
     async def change(self, id: UUID, wanted: AccountChange, operator: Operator, requester: Requester) -> KnownAccount:
         """Each change is an act of its own, with its own event. Raises FieldError, NotFound, AddressTaken."""
-        # First, since nothing else can be refused.
+        reason = wanted.reason
+        if reason is not None or wanted.policy is AccountPolicy.EXEMPT:
+            reason = read_reason(reason or "")
+        # Then this, since nothing else can be refused.
         if wanted.email is not None:
             await self._change_address(id, wanted.email, operator, requester)
         if wanted.changes_locale:
@@ -123,7 +126,7 @@ class Admin:
         if wanted.status is not None:
             await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, operator, requester)
         if wanted.policy is not None:
-            await self._set_policy(id, wanted.policy, wanted.reason, operator, requester)
+            await self._set_policy(id, wanted.policy, reason, operator, requester)
         return await self.account(id)
 
     async def _change_address(self, id: UUID, email: str, operator: Operator, requester: Requester) -> None:
@@ -149,12 +152,9 @@ class Admin:
     ) -> None:
         """Whether this account must have two-factor authentication; one that must and has none gets its deadline.
 
-        An exemption brings back to life what was suspended. Raises FieldError where an exemption has no reason;
-        NotFound.
+        An exemption brings back to life what was suspended. Raises NotFound.
         """
         at = self.clock.now()
-        if reason is not None or policy is AccountPolicy.EXEMPT:
-            reason = read_reason(reason or "")
         async with self.database.transaction() as connection:
             account = await self._lock(connection, id)
             if await self.accounts.set_policy(connection, id, policy):

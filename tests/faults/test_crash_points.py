@@ -119,9 +119,11 @@ class Outcome:
     alive: list[bool]
 
     def chosen(self) -> list[int]:
-        """All steps, or those around the moment in which it happens: the last three before the answer."""
-        whole = range(1, len(self.steps) + 1)
-        return list(whole if EVERY_STEP else whole[-4:-1])
+        """All steps, or the three around the moment in which it happens."""
+        if EVERY_STEP:
+            return list(range(1, len(self.steps) + 1))
+        commit = len(self.steps) - self.steps[::-1].index("COMMIT in flight")
+        return [commit - 1, commit, commit + 1]
 
 
 async def alive(processes: Processes, scene: Scene) -> list[bool]:

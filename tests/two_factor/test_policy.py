@@ -280,6 +280,7 @@ async def test_each_change_of_policy_is_one_event(
         {"reason": "Nothing to do."},
         {"two_factor_policy": "exempt"},
         {"two_factor_policy": "exempt", "reason": " "},
+        {"two_factor_policy": "exempt", "reason": " ", "status": "disabled"},
         {"two_factor_policy": "exempt", "reason": "a\u0000b"},
         {"two_factor_policy": "off"},
         {"two_factor_policy": None},
@@ -290,6 +291,7 @@ async def test_a_policy_that_says_nothing_or_not_why_is_refused(
 ) -> None:
     account = await an_account(services)
     refused(await api.patch(f"/v1/admin/accounts/{account.id}", json=body, auth=admin), 422, "invalid_request")
+    assert (await services.admin.account(account.id)).account.is_active, "nothing else of it was done"
 
 
 # --- What an overdue account may do ---

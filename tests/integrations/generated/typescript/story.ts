@@ -60,6 +60,8 @@ async function logIn(secret: string): Promise<Schemas["Grant"]> {
           body: { challenge: answer.challenge, code: code(secret, 1) },
         }),
       );
+    case "enrollment_required":
+      throw new Error("No policy requires a second factor here.");
   }
 }
 
