@@ -23,7 +23,7 @@ from app.http.problems import (
 from app.http.schemas import Problem
 from app.kernel.refusal import InvalidToken, Unavailable
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 _DESCRIPTION = """Log-in, TOTP two-factor authentication and password reset as a service.
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`. Times are RFC 3339 UTC strings, lifetimes whole
