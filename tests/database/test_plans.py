@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 ACCOUNTS = 5_000
 WITH_DEVICE, WITHOUT_DEVICE = 7, 8
 # A handful of rows on one page, of which a plan may as well read all.
-HANDFUL = {"clients", "authenticator_enrollments", "enrollment_tickets"}
+HANDFUL = {"clients", "authenticator_enrollments", "enrollment_tickets", "two_factor_clearings"}
 BASIC = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
 
 

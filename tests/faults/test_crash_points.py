@@ -122,8 +122,10 @@ class Outcome:
         """All steps, or the three around the moment in which it happens."""
         if EVERY_STEP:
             return list(range(1, len(self.steps) + 1))
-        commit = len(self.steps) - self.steps[::-1].index("COMMIT in flight")
-        return [commit - 1, commit, commit + 1]
+        # What is one statement has no COMMIT; then it is the last statement but the answer.
+        commits = [number for number, step in enumerate(self.steps, 1) if step == "COMMIT in flight"]
+        moment = commits[-1] if commits else len(self.steps) - 2
+        return [moment - 1, moment, moment + 1]
 
 
 async def alive(processes: Processes, scene: Scene) -> list[bool]:

@@ -35,6 +35,7 @@ class Receiver:
     hanging: bool = False
     """Whether it reads and answers nothing."""
     received: list[Received] = field(default_factory=list)
+    _serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -45,6 +46,9 @@ class Receiver:
         return [each.event["type"] for each in self.received]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[task] = writer
         try:
             head = (await reader.readuntil(_HEAD_END)).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
@@ -71,3 +75,12 @@ class Receiver:
             yield self
         finally:
             server.close()
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """A connection that the end of the loop leaves open is a warning in the middle of some later test."""
+        for task, writer in self._serving.items():
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        self._serving.clear()
