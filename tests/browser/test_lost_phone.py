@@ -31,7 +31,9 @@ def test_a_lost_phone_is_a_wait_that_time_ends_or_a_link(waiting_service: Servic
     service.wait_for_mail(waiting, "a log-in after a password reset turned two-factor authentication off")
 
     attacked = _who_lost_the_phone(service, window)
-    page = _follow(window, attacked, service, "is about to turn two-factor authentication off", "Keep it on")
+    page = _follow(
+        window, attacked, service, "is about to turn two-factor authentication off", "Keep two-factor authentication on"
+    )
     page.shows("Keep two-factor authentication on").click("Keep it on").shows("Two-factor authentication stays on")
     page.assert_no_script_failed()
     _log_in(window, service, attacked).says("That address and password don't match.")

@@ -12,6 +12,7 @@ from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
+from tests.support.overtaking import WAITING
 from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
@@ -58,8 +59,7 @@ async def test_a_code_with_a_challenge_locks_the_account_before_the_challenge(
     async with deletion.transaction():
         await deletion.execute("SELECT FROM accounts WHERE id = $1 FOR UPDATE", account.id)
         counting = asyncio.create_task(answer_challenge(api, challenge, "A" * 24))
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        while not counting.done() and not await watcher.fetchval(waiting):  # noqa: ASYNC110 - of another program
+        while not counting.done() and not await watcher.fetchval(WAITING):  # noqa: ASYNC110 - of another program
             await asyncio.sleep(0.01)
         await deletion.execute("SELECT FROM login_challenges FOR UPDATE NOWAIT")
     # Whoever waited more than three seconds for the account was told to ask again.

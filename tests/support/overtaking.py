@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 T = TypeVar("T")
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+# Of this database alone: other tests wait on the same server.
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 _END = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name = 'twokeys'"
@@ -28,7 +29,7 @@ class ConcurrentWriter:
         self._watcher = watcher
 
     async def until_waiting(self, act: asyncio.Future[Any]) -> None:
-        while not await self._watcher.fetchval(_WAITING):
+        while not await self._watcher.fetchval(WAITING):
             assert not act.done(), "It never waited for the other transaction."
             await asyncio.sleep(0.01)
 

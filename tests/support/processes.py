@@ -22,6 +22,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
 from tests.support.marks import PATIENCE
+from tests.support.overtaking import WAITING
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
 from tests.support.replica import FileClock
 from tests.support.service import free_port, over, wait_until_ready
@@ -248,9 +249,8 @@ class Processes:
         watcher = await asyncpg.connect(self.database_url)
 
         async def until_waiting(number: int) -> None:
-            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             async with asyncio.timeout(2.5):
-                while await watcher.fetchval(waiting) < number:  # noqa: ASYNC110 - another process has no event
+                while await watcher.fetchval(WAITING) < number:  # noqa: ASYNC110 - another process has no event
                     await asyncio.sleep(0)
 
         try:
