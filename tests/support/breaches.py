@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.listening import listening
+
 
 @asynccontextmanager
 async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]]]:
@@ -16,8 +18,6 @@ async def breaches(status: int, body: str) -> AsyncIterator[tuple[str, list[str]
         head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         writer.write((head + body).encode())
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/range/", response
+    async with listening(serve) as port:
+        yield f"http://127.0.0.1:{port}/range/", response

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.support.listening import listening
+
 STEPS = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "the end of the mail")
 _ANSWERS = {
     "greeting": b"220 faltering.example\r\n",
@@ -48,10 +50,5 @@ class FalteringSmtp:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["FalteringSmtp"]:
-        server = await asyncio.start_server(self._converse, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._converse, self.port) as self.port:
             yield self
-        finally:
-            server.close()
-            await server.wait_closed()

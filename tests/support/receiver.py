@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.listening import listening
+
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -35,7 +37,6 @@ class Receiver:
     hanging: bool = False
     """Whether it reads and answers nothing."""
     received: list[Received] = field(default_factory=list)
-    _serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -46,41 +47,20 @@ class Receiver:
         return [each.event["type"] for each in self.received]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving[task] = writer
-        try:
-            head = (await reader.readuntil(_HEAD_END)).decode().split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-            named = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in head[1:] if line}
-            body = await reader.readexactly(int(headers["content-length"]))
-            request = Received(named, body)
-            self.received.append(request)
-            if self.hanging:
-                await reader.read()
-                return
-            location = f"Location: {self.url}/elsewhere\r\n"
-            writer.write(f"HTTP/1.1 {self.answer(request)} Told\r\n{location}Content-Length: 6\r\n\r\nsecret".encode())
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        head = (await reader.readuntil(_HEAD_END)).decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+        named = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in head[1:] if line}
+        body = await reader.readexactly(int(headers["content-length"]))
+        request = Received(named, body)
+        self.received.append(request)
+        if self.hanging:
+            await reader.read()
             return
-        finally:
-            writer.close()
+        location = f"Location: {self.url}/elsewhere\r\n"
+        writer.write(f"HTTP/1.1 {self.answer(request)} Told\r\n{location}Content-Length: 6\r\n\r\nsecret".encode())
+        await writer.drain()
 
     @asynccontextmanager
     async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Receiver"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._serve, self.port, tls=tls) as self.port:
             yield self
-        finally:
-            server.close()
-            await self._hang_up()
-
-    async def _hang_up(self) -> None:
-        """A connection that the end of the loop leaves open is a warning in the middle of some later test."""
-        for task, writer in self._serving.items():
-            task.cancel()
-            writer.transport.abort()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-        self._serving.clear()
