@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def _operator(service: Service) -> httpx.Client:
-    made = twokeys("clients", "create", "desk", "--role", "admin", "--json", env=service.env, cwd=service.home)
+    made = twokeys("clients", "create", "support", "--role", "admin", "--json", env=service.env, cwd=service.home)
     client = json.loads(made.stdout)
     return httpx.Client(base_url=service.address, auth=(client["client_id"], client["client_secret"]))
 

@@ -341,7 +341,7 @@ async def test_a_deleted_account_leaves_ids_in_what_waits(
     account = await an_account(services)
     await unlock(services, account.id)
     await deliver(services, receiver, 1)
-    await services.admin.delete(account.id, Operator(client_id="desk"))
+    await services.admin.delete(account.id, Operator(client_id="support"))
     receiver.answer = lambda _: 200
     clock.advance(timedelta(seconds=5))
     _, late, deleted = await deliver(services, receiver, 3)

@@ -1,4 +1,5 @@
-// The development mailbox: asks for the list every two seconds, shows the newest first, opens one in a frame that may run nothing.
+// The development mailbox: asks for the list every two seconds, shows the newest first, opens one in a frame that may
+// run nothing.
 
 import { announce, element } from "/console/dom.js";
 import { fromNow, momentOf } from "/console/times.js";
@@ -27,7 +28,8 @@ function list(mails) {
   at("none").hidden = mails.length > 0;
   const focused = document.activeElement?.dataset?.mail;
   at("mails").replaceChildren(...mails.map((mail) => element("li", {}, element("button", {
-    type: "button", class: "mail-row", "data-mail": mail.id, "aria-current": mail.id === opened && "true", onclick: () => pick(mail),
+    type: "button", class: "mail-row", "data-mail": mail.id,
+    "aria-current": mail.id === opened && "true", onclick: () => pick(mail),
   }, element("span", { class: "mail-subject" }, mail.subject), element("span", { class: "hint" }, `to ${mail.to}`),
   mail.date && element("span", { class: "hint" }, fromNow(mail.date))))));
   if (focused) at("mails").querySelector(`[data-mail="${CSS.escape(focused)}"]`)?.focus();
@@ -59,7 +61,8 @@ function withLinks(text) {
   const pieces = [];
   let end = 0;
   for (const { 0: address, index } of text.matchAll(LINK)) {
-    pieces.push(text.slice(end, index), element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, address));
+    const link = element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, address);
+    pieces.push(text.slice(end, index), link);
     end = index + address.length;
   }
   return [...pieces, text.slice(end)];
