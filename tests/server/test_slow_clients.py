@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from app.server.protocol import BoundedProtocol
+from tests.support.listening import accepting
 from tests.support.marks import PATIENCE, only_long
 from tests.support.service import free_port, over, running, wait_until_ready
 
@@ -45,9 +46,8 @@ async def serving(protocol: type[BoundedProtocol], **state: bool) -> AsyncIterat
     config = uvicorn.Config(say_hello, http=protocol, ws="none", log_config=None, server_header=False)
     config.load()
     shared, loop = ServerState(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(config, shared, state, loop), "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with accepting(lambda: protocol(config, shared, state, loop)) as port:
+        yield port
 
 
 async def is_cut_off(reader: asyncio.StreamReader) -> bool:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from tests.support.listening import listening
 
 # As asyncpg sends it, or as we do.
 # The whole command: BEGIN ISOLATION LEVEL READ COMMITTED holds the word too.
@@ -21,19 +23,10 @@ class CuttingProxy:
     cuts: int = 0
     connections: int = 0
     _silent: int = 0
-    _serving: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def fall_silent(self) -> None:
         """Every connection there is stays open and carries nothing any more, as behind a firewall that forgot it."""
         self._silent = self.connections
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._serving.add(task)
-        with suppress(asyncio.CancelledError):
-            await self._carry(reader, writer)
-        self._serving.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -69,13 +62,5 @@ class CuttingProxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["CuttingProxy"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._carry) as self.port:
             yield self
-        finally:
-            server.close()
-            for task in self._serving:
-                task.cancel()
-            if self._serving:
-                await asyncio.wait(self._serving)

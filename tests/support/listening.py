@@ -1,4 +1,4 @@
-"""A TCP server within a test that lets go of every connection at its end.
+"""TCP servers within a test that let go of every connection at their end.
 
 A connection that the end of the loop leaves open is a warning in the middle of some later test.
 """
@@ -10,32 +10,60 @@ from contextlib import asynccontextmanager, suppress
 
 
 @asynccontextmanager
+async def accepting(
+    protocol: Callable[[], asyncio.Protocol], port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Yields the port; each connection gets a protocol of its own."""
+    transports: list[asyncio.Transport] = []
+
+    def accepted() -> asyncio.Protocol:
+        made = protocol()
+        connected = made.connection_made
+
+        def note(transport: asyncio.Transport) -> None:
+            transports.append(transport)
+            connected(transport)
+
+        made.connection_made = note  # type: ignore[method-assign,assignment]
+        return made
+
+    server = await asyncio.get_running_loop().create_server(accepted, "127.0.0.1", port, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        # What the loop has accepted by now is told to its protocol within three rounds.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for transport in transports:
+            transport.abort()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
 async def listening(
     converse: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     port: int = 0,
     *,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
-    """Yields the port."""
-    conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+    """Yields the port; each connection gets a conversation, which the end breaks off."""
+    conversations: set[asyncio.Task[None]] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        conversations[task] = writer
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await converse(reader, writer)
         finally:
             writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", port, ssl=tls)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task, writer in conversations.items():
-            task.cancel()
-            writer.transport.abort()
-        await asyncio.gather(*conversations, return_exceptions=True)
-        await asyncio.sleep(0)
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversations.add(asyncio.create_task(one(reader, writer)))
+
+    async with accepting(lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(), begin), port, tls=tls) as found:
+        try:
+            yield found
+        finally:
+            for conversation in conversations:
+                conversation.cancel()
+            await asyncio.gather(*conversations, return_exceptions=True)

@@ -12,6 +12,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from tests.support.listening import accepting
+
 
 @dataclass
 class MailSink:
@@ -75,7 +77,6 @@ class MailSink:
         self, *, tls: ssl.SSLContext | None = None, implicit_tls: bool = False
     ) -> AsyncIterator["MailSink"]:
         """Listens on `port`, or on a free one that is then kept over restarts."""
-        connections: list[SMTP] = []
 
         def connected() -> SMTP:
             options: dict[str, Any] = {
@@ -83,18 +84,7 @@ class MailSink:
                 "authenticator": self.log_in,
                 "auth_require_tls": False,
             }
-            connections.append(SMTP(self, hostname="sink.example", **options))
-            return connections[-1]
+            return SMTP(self, hostname="sink.example", **options)
 
-        server = await asyncio.get_running_loop().create_server(
-            connected, "127.0.0.1", self.port, ssl=tls if implicit_tls else None
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with accepting(connected, self.port, tls=tls if implicit_tls else None) as self.port:
             yield self
-        finally:
-            server.close()
-            for connection in connections:
-                if connection.transport is not None:
-                    connection.transport.close()
-            await server.wait_closed()

@@ -9,6 +9,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from app.server.protocol import BoundedProtocol
+from tests.support.listening import accepting
 
 
 class Recorded(NamedTuple):
@@ -70,15 +71,8 @@ async def recording(protocol: type[asyncio.Protocol] = BoundedProtocol) -> Async
     config = uvicorn.Config(recorder, http=Watched, ws="none", log_config=None, server_header=False)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Watched(config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
-    )
-    async with server:
-        yield recorder, server.sockets[0].getsockname()[1]
-        # Proxies keep theirs: one that the end of the loop leaves open is a warning in the middle of some later test.
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
+    async with accepting(lambda: Watched(config=config, server_state=state, app_state={}, _loop=loop)) as port:
+        yield recorder, port
 
 
 async def answer_on(reader: asyncio.StreamReader) -> tuple[int, bytes]:
