@@ -11,10 +11,10 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from app.database.engine import Database
-from app.main import create_app
 from app.security.secret_box import SecretBox
 from app.services import Services
 from app.settings import Settings
+from tests.support.application import as_local, running_application
 from tests.support.documented import must_be_documented
 from tests.support.events import events_must_fit
 from tests.support.people import quick_settings
@@ -100,13 +100,10 @@ def settings(database_url: str, changes: dict[str, Any]) -> Settings:
 @pytest.fixture
 async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
     """The service in this process, each answer held against the document; `services` leads to its services."""
-    app = create_app(settings, clock)
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
     async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://test", event_hooks={"response": [must_be_documented]}
-        ) as client,
+        running_application(settings, clock) as app,
+        httpx.AsyncClient(transport=as_local(app), base_url="http://test", event_hooks=hooks) as client,
     ):
         client.services = app.state.services  # type: ignore[attr-defined]
         yield client

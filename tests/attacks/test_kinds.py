@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.clients.domain import Role
-from app.main import create_app
+from tests.support.documented import document
 from tests.support.people import NEW_PASSWORD, PASSWORD
 from tests.support.processes import Person, Processes
 
@@ -43,9 +43,9 @@ async def everything(processes: Processes) -> tuple[Person, dict[str, str]]:
     }
 
 
-def bearer_calls(processes: Processes) -> list[tuple[str, str]]:
+def bearer_calls() -> list[tuple[str, str]]:
     """Every call of the service that is made under a bearer token, out of its own description."""
-    paths = create_app(processes.services.settings).openapi()["paths"]
+    paths = document()["paths"]
     found = [
         (method.upper(), path)
         for path, item in paths.items()
@@ -79,7 +79,7 @@ BODIES: dict[str, Any] = {
 @pytest.mark.parametrize("kind", KINDS)
 async def test_only_tokens_bear_a_request(processes: Processes, kind: str) -> None:
     person, secrets = await everything(processes)
-    for method, path in bearer_calls(processes):
+    for method, path in bearer_calls():
         body = BODIES.get(path) if method in {"POST", "PATCH"} else None
         url = path.replace("{id}", str(person.id))
         answer = await processes.call(method, url, body, token=secrets[kind])
@@ -212,7 +212,7 @@ async def test_a_pending_login_is_told_nothing(processes: Processes) -> None:
     """FileRise handed the live secret to whoever held the first step; CoPilot took the first step for a session."""
     person = await processes.someone(two_factor=True)
     challenge = await processes.challenge(person)
-    for method, path in bearer_calls(processes):
+    for method, path in bearer_calls():
         answer = await processes.call(method, path.replace("{id}", str(person.id)), {}, token=challenge)
         assert answer.status_code == 401
         assert person.secret not in answer.text

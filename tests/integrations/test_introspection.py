@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
-from app.main import create_app
 from app.services import Services
 from app.settings import Settings
 from tests.conftest import SetClock
 from tests.integrations.clients import Known, a_client, introspect
 from tests.support.answers import granted, has_common_headers, refused
+from tests.support.application import running_application
 from tests.support.people import (
     EMAIL,
     PASSWORD,
@@ -42,9 +42,8 @@ async def shop(services: Services) -> Known:
 @pytest.fixture
 async def other(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
     """Another process of the service, as far as memory goes: nothing is shared but the database."""
-    app = create_app(settings, clock)
     async with (
-        app.router.lifespan_context(app),
+        running_application(settings, clock) as app,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://other") as client,
     ):
         yield client

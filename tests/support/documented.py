@@ -21,7 +21,7 @@ _ANYWHERE = {
 
 
 @cache
-def _document() -> dict[str, Any]:
+def document() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
     return found
 
@@ -29,7 +29,7 @@ def _document() -> dict[str, Any]:
 @cache
 def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     """Those without a parameter first: `revoke-all` is no id."""
-    paths = sorted(_document()["paths"].items(), key=lambda item: "{" in item[0])
+    paths = sorted(document()["paths"].items(), key=lambda item: "{" in item[0])
     return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), methods) for path, methods in paths]
 
 
@@ -43,7 +43,7 @@ def _operation(request: httpx.Request) -> dict[str, Any] | None:
 
 @cache
 def _validator(schema: str) -> OAS31Validator:
-    return OAS31Validator({**json.loads(schema), "components": _document()["components"]})
+    return OAS31Validator({**json.loads(schema), "components": document()["components"]})
 
 
 async def must_be_documented(answer: httpx.Response) -> None:

@@ -3,6 +3,7 @@
 `make test` starts the workers (pytest-xdist's `-n`); pytest by itself runs everything in one process.
 """
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +30,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps the order that chance gave to modules of one weight."""
     items.sort(key=lambda item: -_SLOW.get(item.nodeid.partition("::")[0], 0))
+
+
+def pytest_collection_finish() -> None:
+    """What is here now stays to the end; the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

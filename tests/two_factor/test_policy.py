@@ -11,13 +11,13 @@ from sqlalchemy import text
 
 from app.clients.domain import Role
 from app.kernel.secret import SecretKind, new_secret
-from app.main import create_app
 from app.services import Services
 from app.settings import Settings, TwoFactorPolicy
 from app.tokens.domain import Assurance
 from tests.conftest import SetClock
 from tests.password_reset.test_password_reset import ask
 from tests.support.answers import granted, moment, refused
+from tests.support.application import as_local, running_application
 from tests.support.keys import a_key, log_in_with_passkey
 from tests.support.marks import given_settings
 from tests.support.people import (
@@ -52,11 +52,9 @@ async def admin(services: Services) -> httpx.BasicAuth:
 @asynccontextmanager
 async def serving(settings: Settings, clock: SetClock, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The same service over the same database, after its operator has changed these settings."""
-    app = create_app(settings.model_copy(update=changes), clock)
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        running_application(settings.model_copy(update=changes), clock) as app,
+        httpx.AsyncClient(transport=as_local(app), base_url="http://test") as client,
     ):
         client.services = app.state.services  # type: ignore[attr-defined]
         yield client
