@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -21,10 +20,11 @@ from app.server.start import check
 from app.services import build_services
 from app.settings import new_key, read_key
 from app.two_factor import totp
+from tests.support import service
 from tests.support.marks import PATIENCE
 from tests.support.people import KEY, NEW_PASSWORD, an_account, quick_settings
 from tests.support.processes import STEP, Person, Processes, SteppedClock, processes
-from tests.support.service import TWOKEYS, over, twokeys
+from tests.support.service import Process, over, twokeys
 
 pytestmark = pytest.mark.anyio
 OLD, NEW = KEY, new_key()
@@ -117,17 +117,19 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
 
 
 @asynccontextmanager
-async def rotation(sealed: Sealed, folder: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def rotation(sealed: Sealed, folder: Path) -> AsyncIterator[Process]:
     """`keys rotate`, standing in the middle: it waits for a row that is held until the block ends, and then goes on."""
     holder = await asyncpg.connect(sealed.url)
     watcher = await asyncpg.connect(sealed.url)
-    process = None
     ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(watcher.close)
+        stack.push_async_callback(holder.close)
         async with holder.transaction():
             query = "SELECT FROM authenticators WHERE account_id = $1 FOR UPDATE"
             await holder.execute(query, sealed.in_the_middle)
-            process = await asyncio.to_thread(start_rotation, over(sealed.url, TWOKEYS_SECRET_KEYS=BOTH), folder)
+            env = over(sealed.url, TWOKEYS_SECRET_KEYS=BOTH)
+            process = stack.enter_context(service.running("keys", "rotate", env=env, cwd=folder))
             async with asyncio.timeout(SOON):
                 # Where it waits too long for the row, it gives up with a refusal, and stands in the middle as well.
                 waiting = f"{ours} AND wait_event_type = 'Lock'"
@@ -135,18 +137,6 @@ async def rotation(sealed: Sealed, folder: Path) -> AsyncIterator[subprocess.Pop
                     await asyncio.sleep(0.02)
             yield process
         await asyncio.to_thread(process.wait, SOON)
-    finally:
-        if process is not None:
-            process.kill()
-            process.wait()
-        await holder.close()
-        await watcher.close()
-
-
-def start_rotation(env: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    nowhere = subprocess.DEVNULL
-    command = [*TWOKEYS, "keys", "rotate"]
-    return subprocess.Popen(command, env=env, cwd=folder, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
 def both_run(sealed: Sealed, folder: Path, keys: str) -> AbstractAsyncContextManager[Processes]:

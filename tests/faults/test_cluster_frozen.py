@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, recovered
 from tests.support.marks import PATIENCE, only_long, within
 from tests.support.people import an_account, bearer, log_in, quick_settings
-from tests.support.service import free_port, output_of, over, running, wait_until_ready
+from tests.support.service import Process, free_port, output_of, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 5 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
@@ -35,7 +34,7 @@ def node() -> Iterator[Node]:
 
 
 @asynccontextmanager
-async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services, subprocess.Popen[str]]]:
+async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Services, Process]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
     services = build_services(
         quick_settings(url),

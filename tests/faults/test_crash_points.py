@@ -4,10 +4,8 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
@@ -27,7 +25,7 @@ from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import Person, Processes, SteppedClock
-from tests.support.service import free_port, over, wait_until_ready
+from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 EVERY_STEP = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
@@ -58,25 +56,6 @@ class KillableService:
                 await asyncio.sleep(0.002)
 
 
-@contextmanager
-def _serving(port: int, env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    with (folder / "output.log").open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.killable", str(port), str(folder / "clock")],
-            env=env,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            text=True,
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KillableService]:
     name = "crashes"
@@ -102,7 +81,8 @@ async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -
             limits=httpx.Limits(max_keepalive_connections=0),
             event_hooks={"response": [must_be_documented]},
         )
-        with _serving(port, env, folder) as process:
+        command, module = (str(port), str(folder / "clock")), "tests.support.killable"
+        with running(*command, env=env, cwd=folder, module=module) as process:
             await asyncio.to_thread(wait_until_ready, address, process, folder)
             async with client:
                 yield KillableService(Processes((address,), (client,), clock, services, url, folder), sink)

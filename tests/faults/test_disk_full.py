@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -26,6 +25,7 @@ from tests.support.ledger import at_work, check, recovered
 from tests.support.marks import PATIENCE
 from tests.support.people import KEY, a_session, an_account, bearer, log_in
 from tests.support.service import (
+    Process,
     environment,
     free_port,
     output_of,
@@ -160,7 +160,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIN
 
 
 @contextmanager
-def two_workers(database_url: str, counters: Path, cwd: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+def two_workers(database_url: str, counters: Path, cwd: Path) -> Iterator[tuple[httpx.Client, Process]]:
     address = f"http://127.0.0.1:{(port := free_port())}"
     env = over(database_url, TWOKEYS_METRICS="true", TMPDIR=str(counters))
     with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=cwd) as process:

@@ -22,7 +22,7 @@ from tests.support.cutting_proxy import CuttingProxy
 from tests.support.ledger import at_work, check, somewhere
 from tests.support.marks import PATIENCE, needs
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll
-from tests.support.service import free_port, over, running, twokeys, wait_until_ready
+from tests.support.service import Process, free_port, over, running, twokeys, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 10 if os.environ.get("TWOKEYS_TEST_FAULTS") else 2
@@ -37,7 +37,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 
 
 @asynccontextmanager
-async def served(env: dict[str, str], folder: Path, port: int) -> AsyncIterator[subprocess.Popen[str]]:
+async def served(env: dict[str, str], folder: Path, port: int) -> AsyncIterator[Process]:
     with running("serve", "--port", str(port), env=env, cwd=folder) as process:
         await asyncio.to_thread(wait_until_ready, f"http://127.0.0.1:{port}", process, folder)
         yield process

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.marks import PATIENCE, within
-from tests.support.service import free_port, output_of, running, wait_until_ready
+from tests.support.service import Process, free_port, output_of, running, wait_until_ready
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 _WITHIN = PATIENCE
@@ -30,7 +30,7 @@ class Replica:
     workers: int = 1
     port: int = field(default_factory=free_port)
     _running: ExitStack = field(default_factory=ExitStack)
-    _process: subprocess.Popen[str] | None = None
+    _process: Process | None = None
 
     @property
     def address(self) -> str:

@@ -1,14 +1,16 @@
-"""`twokeys` commands that begin where the imports have ended: the importing costs seconds, and a suite runs hundreds.
+"""Programs of ours that begin where the imports have ended: the importing costs seconds, and a suite starts hundreds.
 
-A process with everything imported forks one for each command. The command has its own environment, folder and standard
+A process with everything imported forks one for each program. It has its own environment, folder, session and standard
 streams, and ends as any other. Only what Python itself reads from the environment at its start makes no difference.
 """
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -26,6 +28,42 @@ from tests.support.marks import PATIENCE
 _ROOT = Path(__file__).resolve().parents[2]
 # What Python and its libraries read once, when they start.
 _READ_AT_THE_START = ("PYTHON", "LC_", "LANG", "TZ", "PROMETHEUS_", "LD_", "OPENSSL_", "SSL_")
+_NUMBER = 4
+
+
+class ForkedProcess:
+    """As much of `subprocess.Popen` as tests use."""
+
+    def __init__(self, command: Sequence[str], connection: socket.socket) -> None:
+        self.args = command
+        self.returncode: int | None = None
+        self._connection = connection
+        connection.settimeout(PATIENCE)
+        self.pid = _number(connection)
+
+    def poll(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        if self.returncode is None:
+            readable, _, _ = select.select([self._connection], [], [], timeout)
+            if not readable:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            self.returncode = _number(self._connection)
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def can_be_forked(env: Mapping[str, str]) -> bool:
@@ -35,25 +73,38 @@ def can_be_forked(env: Mapping[str, str]) -> bool:
     )
 
 
-def run(command: Sequence[str], env: Mapping[str, str], cwd: Path, stdin: str) -> subprocess.CompletedProcess[str]:
+def start(
+    module: str, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, streams: Sequence[IO[Any]]
+) -> ForkedProcess:
+    """`python -m module …`; `streams` are the three standard ones."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(_imported())
+    params = {"module": module, "arguments": list(arguments), "env": dict(env), "cwd": str(cwd)}
+    request = json.dumps(params).encode()
+    length = len(request).to_bytes(_NUMBER, "big")
+    socket.send_fds(connection, [length], [stream.fileno() for stream in streams])
+    connection.sendall(request)
+    return ForkedProcess([module, *arguments], connection)
+
+
+def run(
+    module: str, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: str
+) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` with captured text."""
     with contextlib.ExitStack() as stack:
         files: list[IO[str]] = [stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
         files[0].write(stdin)
         files[0].seek(0)
-        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
-        connection.settimeout(PATIENCE)
-        connection.connect(_imported())
-        request = json.dumps({"arguments": list(command), "env": dict(env), "cwd": str(cwd)}).encode()
-        socket.send_fds(connection, [len(request).to_bytes(4, "big")], [file.fileno() for file in files])
-        connection.sendall(request)
-        status = connection.recv(4)
-        if not status:
-            raise AssertionError(f"{command} left no status")
+        code = start(module, arguments, env=env, cwd=cwd, streams=files).wait()
         for file in files[1:]:
             file.seek(0)
-        code = int.from_bytes(status, "big", signed=True)
-        return subprocess.CompletedProcess(command, code, files[1].read(), files[2].read())
+        return subprocess.CompletedProcess(arguments, code, files[1].read(), files[2].read())
+
+
+def _number(connection: socket.socket) -> int:
+    found = connection.recv(_NUMBER, socket.MSG_WAITALL)
+    assert len(found) == _NUMBER, "the process left no status"
+    return int.from_bytes(found, "big", signed=True)
 
 
 @cache
@@ -86,9 +137,11 @@ def _imported() -> str:
 
 
 def _serve(address: str) -> None:
-    # So that no command has to.
+    # So that no program has to.
     for module in ("app.cli.main", "app.server.start", "app.development.start", "app.worker"):
         importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
     listener = socket.create_server(address, family=socket.AF_UNIX, backlog=64)
     # The system reaps the children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -105,21 +158,27 @@ def _serve(address: str) -> None:
 
 
 def _answer(connection: socket.socket) -> None:
-    """Runs the command in a process of its own and tells how it ended."""
+    """Runs the program in a process of its own; tells its number, and how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    length, files, _, _ = socket.recv_fds(connection, 4, 3)
+    length, files, _, _ = socket.recv_fds(connection, _NUMBER, 3)
     with connection.makefile("rb") as stream:
         request = json.loads(stream.read(int.from_bytes(length, "big")))
-    command = os.fork()
-    if command == 0:
+    program = os.fork()
+    if program == 0:
         connection.close()
         _become(request, files)
-    _, status = os.waitpid(command, 0)
-    connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+    for file in files:
+        os.close(file)
+    # Whoever started it may have ended meanwhile.
+    with contextlib.suppress(BrokenPipeError):
+        connection.sendall(program.to_bytes(_NUMBER, "big"))
+        _, status = os.waitpid(program, 0)
+        connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(_NUMBER, "big", signed=True))
     os._exit(0)
 
 
 def _become(request: Mapping[str, Any], files: Sequence[int]) -> None:
+    os.setsid()
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
@@ -127,10 +186,10 @@ def _become(request: Mapping[str, Any], files: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate(("r", "w", "w")))  # noqa: PTH123, SIM115
-    sys.argv = ["twokeys", *request["arguments"]]
+    sys.argv = [request["module"], *request["arguments"]]
     code = 1
     try:
-        importlib.import_module("app.cli.main").main()
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -1,7 +1,6 @@
 """Two processes that can be ended and started again while a test walks through them; the worker's part is done here."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from tests.support.documented import must_be_documented
 from tests.support.marks import PATIENCE
 from tests.support.people import bearer, quick_settings
 from tests.support.processes import SteppedClock, replica
-from tests.support.service import over
+from tests.support.service import Process, over
 
 _WRITTEN_WITHIN = PATIENCE
 
@@ -31,7 +30,7 @@ _WRITTEN_WITHIN = PATIENCE
 @dataclass(frozen=True)
 class _Running:
     stack: ExitStack
-    process: subprocess.Popen[str]
+    process: Process
     api: httpx.AsyncClient
     bare: httpx.AsyncClient
     """Knows the client's secret, and holds nothing against the document: the same few answers, thousands of times."""

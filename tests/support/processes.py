@@ -3,9 +3,8 @@
 import asyncio
 import re
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -25,7 +24,7 @@ from tests.support.marks import PATIENCE
 from tests.support.overtaking import WAITING
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
 from tests.support.replica import FileClock
-from tests.support.service import free_port, over, wait_until_ready
+from tests.support.service import Process, free_port, over, running, wait_until_ready
 
 STEP = timedelta(seconds=30)
 BEGIN = datetime(2026, 3, 14, 15, 9, 30, tzinfo=UTC)
@@ -83,6 +82,7 @@ class Processes:
     services: Services
     database_url: str
     logs: Path
+    pids: tuple[int, ...] = ()
     seen: set[str] = field(default_factory=set)
     """Every secret that any answer of the run showed."""
 
@@ -276,33 +276,19 @@ class Processes:
 
 
 @contextmanager
-def replica(
-    number: int, clock_file: Path, env: Mapping[str, str], logs: Path
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def replica(number: int, clock_file: Path, env: Mapping[str, str], logs: Path) -> Iterator[tuple[str, Process]]:
     """One process and its address; `number` names the folder of its log."""
     port = free_port()
     folder = logs / str(number)
     folder.mkdir()
-    with (folder / "output.log").open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.replica", str(port), str(clock_file)],
-            env=dict(env),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            text=True,
-        )
+    with running(str(port), str(clock_file), env=env, cwd=folder, module="tests.support.replica") as process:
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", process, folder)
             yield f"http://127.0.0.1:{port}", process
         finally:
             process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(12)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 @asynccontextmanager
@@ -320,14 +306,16 @@ async def processes(database_url: str, folder: Path, settings: Settings, **chang
     )
     services = build_services(settings, clock)
     with ExitStack() as stack:
-        found = [stack.enter_context(replica(each, folder / "clock", env, folder))[0] for each in range(2)]
+        started = [stack.enter_context(replica(each, folder / "clock", env, folder)) for each in range(2)]
+        found = [address for address, _ in started]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(
             httpx.AsyncClient(base_url=each, timeout=PATIENCE, limits=limits, event_hooks=hooks) for each in found
         )
         try:
-            yield Processes(tuple(found), clients, clock, services, database_url, folder)
+            pids = tuple(process.pid for _, process in started)
+            yield Processes(tuple(found), clients, clock, services, database_url, folder, pids)
         finally:
             for client in clients:
                 await client.aclose()

@@ -15,6 +15,7 @@ from tests.support import forked
 from tests.support.marks import PATIENCE
 from tests.support.people import KEY
 
+Process = subprocess.Popen[str] | forked.ForkedProcess
 TWOKEYS = [sys.executable, "-m", "app"]
 _ROOT = Path(__file__).resolve().parents[2]
 _READY_WITHIN = PATIENCE
@@ -40,7 +41,7 @@ def over(database_url: str, **settings: str) -> dict[str, str]:
 def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     if forked.can_be_forked(env):
-        return forked.run(arguments, env, cwd, stdin)
+        return forked.run("app", arguments, env=env, cwd=cwd, stdin=stdin)
     return subprocess.run(
         [*TWOKEYS, *arguments],
         env=dict(env),
@@ -55,20 +56,24 @@ def twokeys(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "")
 
 @contextmanager
 def running(
-    *arguments: str, env: Mapping[str, str], cwd: Path, program: Sequence[str] = TWOKEYS
-) -> Iterator[subprocess.Popen[str]]:
+    *arguments: str, env: Mapping[str, str], cwd: Path, module: str = "app", program: Sequence[str] = ()
+) -> Iterator[Process]:
     """A command that goes on until it is told to end; killed at the end of the block if nobody did."""
-    with (cwd / "output.log").open("w+") as output:
-        process = subprocess.Popen(
-            [*program, *arguments],
-            env=dict(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            text=True,
-            start_new_session=True,
-        )
+    with (cwd / "output.log").open("w+") as output, Path(os.devnull).open() as nothing:
+        process: Process
+        if program or not forked.can_be_forked(env):
+            process = subprocess.Popen(
+                [*(program or (sys.executable, "-m", module)), *arguments],
+                env=dict(env),
+                cwd=cwd,
+                stdin=nothing,
+                stdout=output,
+                stderr=output,
+                text=True,
+                start_new_session=True,
+            )
+        else:
+            process = forked.start(module, arguments, env=env, cwd=cwd, streams=(nothing, output, output))
         try:
             yield process
         finally:
@@ -89,15 +94,17 @@ def free_port() -> int:
     return int(keeper.getsockname()[1])
 
 
-def wait_until_ready(address: str, process: subprocess.Popen[str], cwd: Path) -> None:
+def wait_until_ready(address: str, process: Process, cwd: Path) -> None:
     deadline = time.monotonic() + _READY_WITHIN
-    while time.monotonic() < deadline:
-        assert process.poll() is None, output_of(cwd)
-        try:
-            if httpx.get(f"{address}/readyz").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
+    # Each client would read the certificates of the whole world anew.
+    with httpx.Client(base_url=address) as client:
+        while time.monotonic() < deadline:
+            assert process.poll() is None, output_of(cwd)
+            try:
+                if client.get("/readyz").status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
     raise AssertionError(f"not ready: {output_of(cwd)}")
 
 
@@ -115,7 +122,7 @@ def processes_of(group: int) -> list[int]:
     return found
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[int]:
+def workers_of(process: Process) -> list[int]:
     """The children that serve: not the one of multiprocessing's that looks after leaks."""
     found = []
     for pid in processes_of(process.pid):
