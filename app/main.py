@@ -68,6 +68,7 @@ def create_app(
         openapi_url="/openapi.json" if settings.docs else None,
     )
     app.state.services = services
+    app.state.clock = services.clock
     answer_with_problems(app)
     _add_routes(app, services)
     describe(app)
@@ -108,5 +109,5 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     app.include_router(webhook_routes(services.webhooks, services.clients))
     app.include_router(import_routes(services.imports, services.clients))
     languages = services.delivery.templates.languages
-    app.include_router(frontend_config_routes(services.settings, services.accounts, services.clock, languages))
+    app.include_router(frontend_config_routes(services.settings, services.accounts, languages))
     app.include_router(health_routes(services.database))

@@ -207,7 +207,6 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     )
     authenticators = AuthenticatorService(
         database=database,
-        clock=clock,
         fresh_seconds=settings.fresh_seconds,
         accounts=accounts,
         tokens=tokens,
@@ -232,7 +231,6 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     )
     tickets = TicketService(
         database=database,
-        clock=clock,
         accounts=accounts,
         changes=changes,
         enrolling=enrolling,
@@ -259,7 +257,6 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     )
     login = Login(
         database=database,
-        clock=clock,
         settings=settings,
         accounts=accounts,
         tokens=tokens,
@@ -282,10 +279,9 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
     )
-    not_me = NotMe(database=database, clock=clock, changes=changes, password_reset=password_reset, outbox=outbox)
+    not_me = NotMe(database=database, changes=changes, password_reset=password_reset, outbox=outbox)
     profile = Profile(
         database=database,
-        clock=clock,
         accounts=accounts,
         tokens=tokens,
         two_factor=two_factor,

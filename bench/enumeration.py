@@ -21,11 +21,9 @@ from pathlib import Path
 import bcrypt
 from pydantic import SecretStr
 
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Settings
-from tests.support.people import KEY, PASSWORD, an_account
+from tests.support.people import KEY, PASSWORD, an_account, an_operator
 from tests.support.postgres import start_server
 from tests.support.processes import Processes, new_address, processes
 
@@ -49,7 +47,7 @@ async def _populate(services: Services, *, mixed: bool) -> tuple[list[str], list
     for number in range(POOL):
         known.append((await an_account(services, f"known{number}@example.com")).address)
         account = await an_account(services, f"disabled{number}@example.com")
-        await services.admin.disable(account.id, Operator(name="bench"), NO_REQUESTER)
+        await services.admin.disable(account.id, an_operator(services))
         disabled.append(account.address)
     if mixed:
         moved = await _import(services)
@@ -72,7 +70,7 @@ async def _import(services: Services) -> tuple[list[str], list[str]]:
         for status, emails in zip(("active", "disabled"), groups, strict=True)
         for email in emails
     ]
-    await services.imports.begin(Operator(name="bench"), NO_REQUESTER).take(list(enumerate(lines, 1)))
+    await services.imports.begin(an_operator(services)).take(list(enumerate(lines, 1)))
     active, disabled = ([f"moved-{email}" for email in emails] for emails in groups)
     return active, disabled
 

@@ -29,7 +29,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.locale import preferred_locale
 from app.kernel.randomness import new_id
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.security.foreign_hashes.bounds import ForeignHash
 from app.security.foreign_hashes.formats import cost_class_of, is_foreign
 from app.security.hasher import Hasher, Match, prepared
@@ -72,8 +72,7 @@ class Accounts:
         self,
         folded_address: str,
         password: SecretStr,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         find: Callable[[str], Awaitable[tuple[Account | None, T]]],
     ) -> AsyncIterator[Verification[T]]:
         """One attempt to log in: counted before the account is even read, and the same work whether there is one.
@@ -81,35 +80,35 @@ class Accounts:
         Within the block others of the same account and network wait for the outcome before they are refused; a right
         password is forgiven there. Raises RateLimited, TooManyAttempts, Overloaded.
         """
-        with self.attempts.track(folded_address, requester):
+        with self.attempts.track(folded_address, context):
             with self.hasher.slot():
-                attempt = await self.attempts.take_login(folded_address, requester, at)
+                attempt = await self.attempts.take_login(folded_address, context)
                 account, found = await find(folded_address)
-                right = await self._is_right(account, folded_address, password, requester, at)
+                right = await self._is_right(account, folded_address, password, context)
             yield Verification(account, found, attempt, right)
 
-    async def reauthenticate(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
+    async def reauthenticate(self, account: Account, password: SecretStr, context: RequestContext) -> None:
         """Asks for the password again before a change that matters.
 
         Raises WrongPassword, recorded; TooManyAttempts, Overloaded.
         """
         async with self.hasher.turn(account.id):
-            await self._reauthenticate(account, password, requester, at)
+            await self._reauthenticate(account, password, context)
 
-    async def _reauthenticate(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
-        with self.attempts.track(account.folded_address, requester):
+    async def _reauthenticate(self, account: Account, password: SecretStr, context: RequestContext) -> None:
+        with self.attempts.track(account.folded_address, context):
             with self.hasher.slot():
-                attempt = await self.attempts.take_password(account.folded_address, requester, at)
-                right = await self._is_right(account, account.folded_address, password, requester, at)
+                attempt = await self.attempts.take_password(account.folded_address, context)
+                right = await self._is_right(account, account.folded_address, password, context)
             if not right:
-                await self._record_wrong_password(account, requester, at)
+                await self._record_wrong_password(account, context)
                 raise WrongPassword
             # At once: a wrong code or a weak new password after this is no guess at this one.
             async with self.database.autocommit() as connection:
                 await self.attempts.forgive(connection, attempt)
 
     async def _is_right(
-        self, account: Account | None, folded_address: str, password: SecretStr, requester: Requester, at: datetime
+        self, account: Account | None, folded_address: str, password: SecretStr, context: RequestContext
     ) -> bool:
         """Whether this is the password of the active account with this address; the same work either way.
 
@@ -121,14 +120,14 @@ class Accounts:
         if account is None or match is Match.NONE or not account.is_active:
             return False
         if match is Match.OUTDATED:
-            await self._rehash(account, password, requester, at)
+            await self._rehash(account, password, context)
         return True
 
     async def _hash_of(self, account: Account) -> str | ForeignHash | None:
         stored = account.password_hash
         return await self.foreign.read(stored) if stored is not None and is_foreign(stored) else stored
 
-    async def _rehash(self, account: Account, password: SecretStr, requester: Requester, at: datetime) -> None:
+    async def _rehash(self, account: Account, password: SecretStr, context: RequestContext) -> None:
         """The same password under our own scheme, and under the costs of today."""
         renewed, old = await self.hasher.hash(password), account.password_hash
         async with self.database.transaction() as connection:
@@ -136,25 +135,22 @@ class Accounts:
             if was_renewed and old is not None and is_foreign(old):
                 scheme = cost_class_of(old).scheme
                 event = EventType.PASSWORD_UPGRADED
-                await self.audit_log.record(
-                    connection, event, account_id=account.id, at=at, requester=requester, scheme=scheme
-                )
+                await self.audit_log.record(connection, event, context, account_id=account.id, scheme=scheme)
 
-    async def _record_wrong_password(self, account: Account, requester: Requester, at: datetime) -> None:
+    async def _record_wrong_password(self, account: Account, context: RequestContext) -> None:
         async with self.database.transaction() as connection:
             await self.audit_log.record(
                 connection,
                 EventType.PASSWORD_REFUSED,
+                context,
                 account_id=await AccountRows(connection).lock_existence(account.id),
-                at=at,
-                requester=requester,
                 reason="wrong_password",
             )
 
-    async def judge(self, password: SecretStr, email: str | None, requester: Requester, at: datetime) -> Judgement:
+    async def judge(self, password: SecretStr, email: str | None, context: RequestContext) -> Judgement:
         """How good a new password would be, within a budget of its own. Raises FieldError, RateLimited, Overloaded."""
         address = self.read_address(email).text if email is not None else ""
-        await self.attempts.take_request(requester, at, budget="password strength")
+        await self.attempts.take_request(context, budget="password strength")
         return await self.rules.judge(password, address=address)
 
     async def refuse_weak(self, password: SecretStr, address: str) -> None:
@@ -216,20 +212,20 @@ class Accounts:
         return await AccountRows(connection).lock_if_unchanged(account.id, epoch=account.epoch)
 
     async def note_login(
-        self, connection: Connection, account: Account, attempt: Attempt, requester: Requester
+        self, connection: Connection, account: Account, attempt: Attempt, context: RequestContext
     ) -> tuple[Account, bool] | None:
         """Locks the account as `lock_if_unchanged` does, before all else of a log-in; None where that would not.
 
         Also returns whether the account has logged in from this network lately. The first log-in also settles the
         locale, by what the browser asks for, unless it is known.
         """
-        return await self.attempts.note_login(connection, account, attempt, _locale_for(account, requester))
+        return await self.attempts.note_login(connection, account, attempt, _locale_for(account, context))
 
     async def note_password(
-        self, connection: Connection, account: Account, attempt: Attempt, requester: Requester
+        self, connection: Connection, account: Account, attempt: Attempt, context: RequestContext
     ) -> tuple[Account, bool, bool] | None:
         """As `note_login`, by the password alone; also whether the account is overdue, and so is not logged in."""
-        locale = _locale_for(account, requester)
+        locale = _locale_for(account, context)
         return await self.attempts.note_password(connection, account, attempt, locale, self.policy)
 
     async def grant_deadlines(self, connection: Connection, ids: Sequence[UUID], at: datetime) -> None:
@@ -317,5 +313,5 @@ class Accounts:
         await self.attempts.sweep(connection, at)
 
 
-def _locale_for(account: Account, requester: Requester) -> str | None:
-    return None if account.last_login_at else preferred_locale(requester.languages)
+def _locale_for(account: Account, context: RequestContext) -> str | None:
+    return None if account.last_login_at else preferred_locale(context.requester.languages)

@@ -12,17 +12,6 @@ LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
-class Operator:
-    """A client of ours, or a person on the command line by the name that the operating system knows."""
-
-    client_id: str | None = None
-    name: str | None = None
-
-    def as_details(self) -> dict[str, str]:
-        return {"operator": self.name} if self.name else {}
-
-
-@dataclass(frozen=True)
 class KnownAccount:
     """An account as an operator sees it."""
 

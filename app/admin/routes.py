@@ -1,6 +1,7 @@
 """`/v1/admin`, for clients with the role `admin`, or the role that a call names."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from app.accounts.domain import AddressTaken, Status, WeakPassword
-from app.admin.domain import AccountFilter, Operator
+from app.admin.domain import AccountFilter
 from app.admin.schemas import (
     EVENT_LINES,
     AnyAccount,
@@ -34,15 +35,16 @@ from app.clients.service import Clients
 from app.http.ndjson import NDJSON, accepts, write_line
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
-from app.http.schemas import AddressIn, FromRequester, IdIn, TimestampIn
+from app.http.schemas import AddressIn, FromRequest, IdIn, TimestampIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
+from app.kernel.request_context import RequestContext
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
 from app.tokens.schemas import AccountTokens, Revoked
 from app.two_factor.clearing.domain import NothingToCancel
 from app.two_factor.domain import LastAuthenticator
 
-_Dependency = Callable[..., Awaitable[Operator]]
+_Dependency = Callable[..., Awaitable[RequestContext]]
 _CLIENT = (InvalidClient, InsufficientRole)
 
 
@@ -50,8 +52,8 @@ def operator_with(clients: Clients, role: Role) -> _Dependency:
     """A dependency that lets in clients that may do what this role may. Raises InvalidClient, InsufficientRole."""
     known_client = client_with(clients, role)
 
-    async def operator(client: Annotated[Client, Depends(known_client)]) -> Operator:
-        return Operator(client_id=str(client.id))
+    async def operator(client: Annotated[Client, Depends(known_client)], context: FromRequest) -> RequestContext:
+        return replace(context, client_id=str(client.id))
 
     return operator
 
@@ -70,8 +72,8 @@ def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
 def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> APIRouter:
     """Accounts as things: make, list, see, change, delete."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    Reader = Annotated[Operator, Depends(reader)]  # noqa: N806 - a type
-    By = Annotated[Operator, Depends(writer)]  # noqa: N806 - a type
+    Reader = Annotated[RequestContext, Depends(reader)]  # noqa: N806 - a type
+    By = Annotated[RequestContext, Depends(writer)]  # noqa: N806 - a type
 
     @router.post(
         "/accounts",
@@ -79,9 +81,9 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         summary="Create an account",
         responses=refuses(*_CLIENT, AddressTaken, WeakPassword, Overloaded),
     )
-    async def create_account(by: By, body: CreateAccount, requester: FromRequester) -> AnyAccount:
+    async def create_account(by: By, body: CreateAccount) -> AnyAccount:
         """Without a password the person gets a mail with a link to set one."""
-        return show_account(await admin.create(body.email, body.password, by, requester, locale=body.locale))
+        return show_account(await admin.create(body.email, body.password, by, locale=body.locale))
 
     @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
     async def list_accounts(
@@ -131,7 +133,7 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         return AccountTokens.showing(await admin.tokens_of(id, after=page.after, limit=page.limit))
 
     @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*_CLIENT, NotFound, AddressTaken))
-    async def change_account(by: By, id: UUID, body: ChangeAccount, requester: FromRequester) -> AnyAccount:
+    async def change_account(by: By, id: UUID, body: ChangeAccount) -> AnyAccount:
         """Disabling ends everything that the account had, and so does another address, of which both mailboxes hear.
 
         Asking for what is so already changes nothing.
@@ -139,7 +141,7 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         A policy that requires two-factor authentication suspends the tokens of an account that is overdue, and an
         exemption brings them back.
         """
-        return show_account(await admin.change(id, body.wanted(), by, requester))
+        return show_account(await admin.change(id, body.wanted(), by))
 
     @router.delete(
         "/accounts/{id}", status_code=204, summary="Delete an account", responses=refuses(*_CLIENT, NotFound)
@@ -154,41 +156,37 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
 def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
     """What is done to an account."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    By = Annotated[Operator, Depends(writer)]  # noqa: N806 - a type
+    By = Annotated[RequestContext, Depends(writer)]  # noqa: N806 - a type
 
     @router.post(
         "/accounts/{id}/2fa/reset",
         summary="Turn off a person's two-factor authentication",
         responses=refuses(*_CLIENT, NotFound, LastAuthenticator),
     )
-    async def reset_two_factor(by: By, id: UUID, body: ResetTwoFactor, requester: FromRequester) -> TwoFactorReset:
+    async def reset_two_factor(by: By, id: UUID, body: ResetTwoFactor) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. The person is mailed.
 
         With `authenticator_id` that one alone is removed, unless it is the last.
         """
         if body.authenticator_id is None:
-            return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by, requester))
-        return TwoFactorReset.of(
-            await admin.remove_authenticator(id, body.authenticator_id, body.reason, by, requester)
-        )
+            return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by))
+        return TwoFactorReset.of(await admin.remove_authenticator(id, body.authenticator_id, body.reason, by))
 
     @router.post(
         "/accounts/{id}/2fa/clearing/cancel",
         summary="Keep a person's two-factor authentication on",
         responses=refuses(*_CLIENT, NotFound, NothingToCancel),
     )
-    async def cancel_clearing_of_account(
-        by: By, id: UUID, body: WithReason, requester: FromRequester
-    ) -> ClearingCancelled:
+    async def cancel_clearing_of_account(by: By, id: UUID, body: WithReason) -> ClearingCancelled:
         """Ends the wait that a password reset began. The new password stays; the person is mailed."""
-        state = await admin.cancel_clearing(id, body.reason, by, requester)
+        state = await admin.cancel_clearing(id, body.reason, by)
         return ClearingCancelled(two_factor=TwoFactor.of(state))
 
     @router.post(
         "/accounts/{id}/tokens/revoke", summary="Revoke a person's tokens", responses=refuses(*_CLIENT, NotFound)
     )
-    async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> TokensRevoked:
-        return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by, requester)))
+    async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason) -> TokensRevoked:
+        return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by)))
 
     @router.delete(
         "/accounts/{id}/tokens/{token_id}",
@@ -196,13 +194,13 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         summary="Revoke one token of a person",
         responses=refuses(*_CLIENT, NotFound),
     )
-    async def revoke_token_of_account(by: By, id: UUID, token_id: UUID, requester: FromRequester) -> None:
-        await admin.revoke_token(id, token_id, by, requester)
+    async def revoke_token_of_account(by: By, id: UUID, token_id: UUID) -> None:
+        await admin.revoke_token(id, token_id, by)
 
     @router.post("/accounts/{id}/unlock", summary="End a person's locks", responses=refuses(*_CLIENT, NotFound))
-    async def unlock_account(by: By, id: UUID, body: WithReason, requester: FromRequester) -> AnyAccount:
+    async def unlock_account(by: By, id: UUID, body: WithReason) -> AnyAccount:
         """Those by wrong codes and by wrong passwords, and nothing else."""
-        return show_account(await admin.unlock(id, body.reason, by, requester))
+        return show_account(await admin.unlock(id, body.reason, by))
 
     @router.post(
         "/accounts/{id}/password-reset",
@@ -210,9 +208,9 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
         summary="Mail a person a reset link",
         responses=refuses(*_CLIENT, NotFound, AccountDisabled, TooManyResetMails),
     )
-    async def send_password_reset(by: By, id: UUID, requester: FromRequester) -> PasswordResetSent:
+    async def send_password_reset(by: By, id: UUID) -> PasswordResetSent:
         """An operator never chooses the password. Five an hour, beside those that the person asks for."""
-        await admin.send_password_reset(id, by, requester)
+        await admin.send_password_reset(id, by)
         return PasswordResetSent()
 
     return router
@@ -221,7 +219,7 @@ def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
 def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
     """What happened."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    Auditor = Annotated[Operator, Depends(auditor)]  # noqa: N806 - a type
+    Auditor = Annotated[RequestContext, Depends(auditor)]  # noqa: N806 - a type
 
     @router.get(
         "/events",

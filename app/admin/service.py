@@ -1,9 +1,8 @@
 """The verbs of operators. Each act records one event that says who, and why; the one rule of token life holds."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -15,21 +14,21 @@ from app.admin.domain import (
     AccountFilter,
     Coverage,
     KnownAccount,
-    Operator,
     TwoFactorReset,
     read_reason,
 )
 from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventFilter, EventType
 from app.audit.service import AuditLog
-from app.authentication.change import Change, CredentialChange, Record
+from app.authentication.change import CredentialChange, Record
 from app.authentication.domain import TwoFactorState
 from app.database.engine import Connection, Database
 from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.refusal import NotFound
-from app.kernel.requester import NO_REQUESTER, Requester
+from app.kernel.request_context import RequestContext
+from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.observability.metrics import Gauge
@@ -69,24 +68,22 @@ class Admin:
         self,
         email: str,
         password: SecretStr | None,
-        operator: Operator,
-        requester: Requester,
+        context: RequestContext,
         *,
         locale: str | None = None,
     ) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
         address = self.accounts.read_address(email)
         password_hash = await self.accounts.hash_new(password, address.text) if password is not None else None
-        at = self.clock.now()
         async with self.database.transaction() as connection:
-            account = await self.accounts.add(connection, address, password_hash, at, locale=locale)
+            account = await self.accounts.add(connection, address, password_hash, context.at, locale=locale)
             invited = password_hash is None
-            await self._record(
-                connection, EventType.ACCOUNT_CREATED, account.id, operator, requester, at, invited=invited
+            await self.audit_log.record(
+                connection, EventType.ACCOUNT_CREATED, context, account_id=account.id, invited=invited
             )
             if invited:
-                await self.password_reset.invite(connection, account, requester)
-            await self.accounts.grant_deadlines(connection, [account.id], at)
+                await self.password_reset.invite(connection, account, context)
+            await self.accounts.grant_deadlines(connection, [account.id], context.at)
             return await self._with_id(connection, account.id)
 
     async def page(self, wanted: AccountFilter, *, after: UUID | None, limit: int) -> PageOf[KnownAccount]:
@@ -113,73 +110,70 @@ class Admin:
                 raise NotFound("There is no account with this address.")
             return (await self._known(connection, account))[0]
 
-    async def change(self, id: UUID, wanted: AccountChange, operator: Operator, requester: Requester) -> KnownAccount:
+    async def change(self, id: UUID, wanted: AccountChange, context: RequestContext) -> KnownAccount:
         """Each change is an act of its own, with its own event. Raises FieldError, NotFound, AddressTaken."""
         reason = wanted.reason
         if reason is not None or wanted.policy is AccountPolicy.EXEMPT:
             reason = read_reason(reason or "")
         # Then this, since nothing else can be refused.
         if wanted.email is not None:
-            await self._change_address(id, wanted.email, operator, requester)
+            await self._change_address(id, wanted.email, context)
         if wanted.changes_locale:
-            await self._set_locale(id, wanted.locale, operator, requester)
+            await self._set_locale(id, wanted.locale, context)
         if wanted.status is not None:
-            await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, operator, requester)
+            await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, context)
         if wanted.policy is not None:
-            await self._set_policy(id, wanted.policy, reason, operator, requester)
+            await self._set_policy(id, wanted.policy, reason, context)
         return await self.account(id)
 
-    async def _change_address(self, id: UUID, email: str, operator: Operator, requester: Requester) -> None:
+    async def _change_address(self, id: UUID, email: str, context: RequestContext) -> None:
         """At once, and unverified; ends everything that the account had, and both mailboxes hear of it.
 
         Raises FieldError, NotFound, AddressTaken.
         """
         address = self.accounts.read_address(email)
         with suppress(_SoAlready):
-            async with self._change(id, operator, requester) as change:
+            async with self.changes.unconditionally(id, context) as change:
                 if change.account.address == address.text:
                     raise _SoAlready
-                await self.email_change.change_for_operator(change, address, operator.as_details())
+                await self.email_change.change_for_operator(change, address)
 
-    async def _set_locale(self, id: UUID, locale: str | None, operator: Operator, requester: Requester) -> None:
-        at = self.clock.now()
+    async def _set_locale(self, id: UUID, locale: str | None, context: RequestContext) -> None:
         async with self.database.transaction() as connection:
             if await self.accounts.set_locale(connection, id, locale):
-                await self._record(connection, EventType.ACCOUNT_UPDATED, id, operator, requester, at, locale=locale)
+                await self.audit_log.record(
+                    connection, EventType.ACCOUNT_UPDATED, context, account_id=id, locale=locale
+                )
 
-    async def _set_policy(
-        self, id: UUID, policy: AccountPolicy, reason: str | None, operator: Operator, requester: Requester
-    ) -> None:
+    async def _set_policy(self, id: UUID, policy: AccountPolicy, reason: str | None, context: RequestContext) -> None:
         """Whether this account must have two-factor authentication; one that must and has none gets its deadline.
 
         An exemption brings back to life what was suspended. Raises NotFound.
         """
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             account = await self._lock(connection, id)
             if await self.accounts.set_policy(connection, id, policy):
                 was, event = account.two_factor_policy.value, EventType.ACCOUNT_POLICY_CHANGED
                 details = {"policy": policy.value, "was": was, **({"reason": reason} if reason else {})}
-                await self._record(connection, event, id, operator, requester, at, **details)
+                await self.audit_log.record(connection, event, context, account_id=id, **details)
                 if not (await self.two_factor.factor_in(connection, id)).is_enabled:
-                    await self.accounts.grant_deadlines(connection, [id], at)
+                    await self.accounts.grant_deadlines(connection, [id], context.at)
 
-    async def disable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
+    async def disable(self, id: UUID, context: RequestContext) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
         with suppress(_SoAlready):
-            async with self._change(id, operator, requester) as change:
+            async with self.changes.unconditionally(id, context) as change:
                 if not await self.accounts.set_status(change.connection, id, Status.DISABLED):
                     raise _SoAlready
-                await change.end(Record(EventType.ACCOUNT_DISABLED, details=operator.as_details()))
+                await change.end(Record(EventType.ACCOUNT_DISABLED))
                 return await self._with_id(change.connection, id)
         return await self.account(id)
 
-    async def enable(self, id: UUID, operator: Operator, requester: Requester) -> KnownAccount:
+    async def enable(self, id: UUID, context: RequestContext) -> KnownAccount:
         """Brings nothing back but the right to log in. Raises NotFound."""
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             if await self.accounts.set_status(connection, id, Status.ACTIVE):
-                await self._record(connection, EventType.ACCOUNT_ENABLED, id, operator, requester, at)
+                await self.audit_log.record(connection, EventType.ACCOUNT_ENABLED, context, account_id=id)
             return await self._with_id(connection, id)
 
     async def coverage(self) -> Coverage:
@@ -192,12 +186,11 @@ class Admin:
         for state, number in vars(await self.coverage()).items():
             _accounts.labels(state).set(number)
 
-    async def delete(self, id: UUID, operator: Operator) -> None:
+    async def delete(self, id: UUID, context: RequestContext) -> None:
         """Nothing personal stays: the events keep the id, and where the operator sat is not kept either.
 
         Raises NotFound.
         """
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             account = await self.accounts.with_id(connection, id)
             if account is None:
@@ -208,42 +201,41 @@ class Admin:
                 raise NotFound
             await self.audit_log.forget(connection, id)
             await self.outbox.forget(connection, id)
-            await self._record(connection, EventType.ACCOUNT_DELETED, id, operator, NO_REQUESTER, at)
+            nowhere = replace(context, requester=NO_REQUESTER)
+            await self.audit_log.record(connection, EventType.ACCOUNT_DELETED, nowhere, account_id=id)
 
     async def remove_authenticator(
-        self, id: UUID, authenticator_id: UUID, reason: str, operator: Operator, requester: Requester
+        self, id: UUID, authenticator_id: UUID, reason: str, context: RequestContext
     ) -> TwoFactorReset:
         """One alone; everything that the account had dies as well. Raises FieldError, NotFound, LastAuthenticator."""
-        details = {**operator.as_details(), "reason": read_reason(reason)}
-        async with self._change(id, operator, requester) as change:
-            revoked = await self.authenticators.remove_for_operator(change, authenticator_id, details)
+        reason = read_reason(reason)
+        async with self.changes.unconditionally(id, context) as change:
+            revoked = await self.authenticators.remove_for_operator(change, authenticator_id, reason)
             known = await self._with_id(change.connection, id)
         return TwoFactorReset(known.two_factor, revoked)
 
-    async def reset_two_factor(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorReset:
+    async def reset_two_factor(self, id: UUID, reason: str, context: RequestContext) -> TwoFactorReset:
         """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
         reason = read_reason(reason)
-        async with self._change(id, operator, requester) as change:
-            was_enabled = await self.two_factor.remove(change.connection, id, change.at)
-            details = {**operator.as_details(), "reason": reason, "was_enabled": was_enabled}
+        async with self.changes.unconditionally(id, context) as change:
+            was_enabled = await self.two_factor.remove(change.connection, id, change.context.at)
+            details = {"reason": reason, "was_enabled": was_enabled}
             revoked = await change.end(Record(EventType.TWO_FACTOR_RESET, MailKind.TWO_FACTOR_RESET_BY_ADMIN, details))
             known = await self._with_id(change.connection, id)
         return TwoFactorReset(known.two_factor, revoked)
 
-    async def cancel_clearing(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> TwoFactorState:
+    async def cancel_clearing(self, id: UUID, reason: str, context: RequestContext) -> TwoFactorState:
         """2FA stays on, and so does the new password. Raises FieldError, NotFound, NothingToCancel."""
-        details, at = {"reason": read_reason(reason), **operator.as_details()}, self.clock.now()
+        reason = read_reason(reason)
         async with self.database.transaction() as connection:
             account = await self._lock(connection, id)
-            await self.two_factor.clearing.cancel_by_operator(
-                connection, account, requester, at, client_id=operator.client_id, **details
-            )
+            await self.two_factor.clearing.cancel_by_operator(connection, account, context, reason)
             return (await self._with_id(connection, id)).two_factor
 
-    async def revoke_tokens(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> Revoked:
+    async def revoke_tokens(self, id: UUID, reason: str, context: RequestContext) -> Revoked:
         """Raises FieldError, NotFound."""
-        details = {"reason": read_reason(reason), **operator.as_details()}
-        async with self._change(id, operator, requester) as change:
+        details = {"reason": read_reason(reason)}
+        async with self.changes.unconditionally(id, context) as change:
             return await change.end(Record(EventType.TOKENS_REVOKED, details=details))
 
     async def tokens_of(self, id: UUID, *, after: UUID | None, limit: int) -> PageOf[Token]:
@@ -253,28 +245,20 @@ class Admin:
                 raise NotFound
             return await self.tokens.live_of(connection, id, after=after, limit=limit)
 
-    async def revoke_token(self, id: UUID, token_id: UUID, operator: Operator, requester: Requester) -> None:
+    async def revoke_token(self, id: UUID, token_id: UUID, context: RequestContext) -> None:
         """One live token of this account. Raises NotFound."""
         async with self.database.transaction() as connection:
             account = await self._lock(connection, id)
-            await self.tokens.revoke_one(
-                connection,
-                account,
-                token_id,
-                requester,
-                reason="revoked_by_operator",
-                client_id=operator.client_id,
-                **operator.as_details(),
-            )
+            await self.tokens.revoke_one(connection, account, token_id, context, reason="revoked_by_operator")
 
-    async def unlock(self, id: UUID, reason: str, operator: Operator, requester: Requester) -> KnownAccount:
+    async def unlock(self, id: UUID, reason: str, context: RequestContext) -> KnownAccount:
         """Ends locks by wrong codes and by wrong passwords, and nothing else. Raises FieldError, NotFound."""
-        reason, at = read_reason(reason), self.clock.now()
+        reason = read_reason(reason)
         async with self.database.transaction() as connection:
             account = await self._lock(connection, id)
             await self.two_factor.verifier.forgive(connection, id)
             await self.accounts.unlock(connection, account)
-            await self._record(connection, EventType.ACCOUNT_UNLOCKED, id, operator, requester, at, reason=reason)
+            await self.audit_log.record(connection, EventType.ACCOUNT_UNLOCKED, context, account_id=id, reason=reason)
             return (await self._known(connection, account))[0]
 
     async def _lock(self, connection: Connection, id: UUID) -> Account:
@@ -285,20 +269,14 @@ class Admin:
             raise NotFound
         return account
 
-    async def revoke_every_token(self, reason: str, operator: Operator) -> int:
+    async def revoke_every_token(self, reason: str, context: RequestContext) -> int:
         """For a database that was restored, where revoked tokens live again: how many accounts there are.
 
         Raises FieldError.
         """
-        details = {"reason": read_reason(reason), **operator.as_details()}
-        return await self.changes.of_every_account(
-            NO_REQUESTER, self.clock.now(), client_id=operator.client_id, **details
-        )
+        return await self.changes.of_every_account(context, reason=read_reason(reason))
 
-    def _change(self, id: UUID, operator: Operator, requester: Requester) -> AbstractAsyncContextManager[Change]:
-        return self.changes.by_operator(id, requester, self.clock.now(), client_id=operator.client_id)
-
-    async def send_password_reset(self, id: UUID, operator: Operator, requester: Requester) -> None:
+    async def send_password_reset(self, id: UUID, context: RequestContext) -> None:
         """The mail that the person could have asked for, with a budget of its own.
 
         Raises NotFound, AccountDisabled, TooManyResetMails.
@@ -307,9 +285,7 @@ class Admin:
             account = await self.accounts.with_id(connection, id)
             if account is None:
                 raise NotFound
-            await self.password_reset.send_operators_link(
-                connection, account, requester, client_id=operator.client_id, **operator.as_details()
-            )
+            await self.password_reset.send_operators_link(connection, account, context)
 
     async def events(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
         """Newest first."""
@@ -330,24 +306,3 @@ class Admin:
         at = self.clock.now()
         states = await self.two_factor.states_of(connection, accounts, at)
         return [KnownAccount(account.as_of(at), state) for account, state in zip(accounts, states, strict=True)]
-
-    async def _record(
-        self,
-        connection: Connection,
-        type: EventType,
-        id: UUID | None,
-        operator: Operator,
-        requester: Requester,
-        at: datetime,
-        **details: object,
-    ) -> None:
-        await self.audit_log.record(
-            connection,
-            type,
-            account_id=id,
-            at=at,
-            requester=requester,
-            client_id=operator.client_id,
-            **operator.as_details(),
-            **details,
-        )

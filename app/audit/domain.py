@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
+from app.kernel.request_context import RequestContext
 from app.kernel.requester import Requester
 
 
@@ -73,6 +75,14 @@ class Event:
     requester: Requester
     details: Mapping[str, object]
     client_id: str | None
+
+    @classmethod
+    def of(
+        cls, id: UUID, account_id: UUID | None, type: EventType, context: RequestContext, details: Mapping[str, object]
+    ) -> Self:
+        if context.operator is not None:
+            details = {**details, "operator": context.operator}
+        return cls(id, account_id, type, context.at, context.requester, details, context.client_id)
 
     def turn_of_epoch(self) -> "Event | None":
         """What caches listen for, where the act of this event bumped the epoch or deleted the account.

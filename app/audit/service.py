@@ -11,7 +11,7 @@ from app.database.engine import Connection, Database
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.observability.metrics import Counter
 
 # Their reasons are words of ours; those of other types may be an operator's, which are no label.
@@ -40,15 +40,13 @@ class AuditLog:
         self,
         connection: Connection,
         type: EventType,
+        context: RequestContext,
         *,
         account_id: UUID | None,
-        at: datetime,
-        requester: Requester,
-        client_id: str | None = None,
         **details: object,
     ) -> None:
         """`details` are what JSON can hold: how and why, never a secret."""
-        event = Event(new_id(), account_id, type, at, requester, details, client_id)
+        event = Event.of(new_id(), account_id, type, context, details)
         await EventRows(connection).add(event)
         self.count(event)
 

@@ -17,7 +17,7 @@ from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.refusal import InvalidToken, NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.tokens.domain import Caller, IssuedToken, Revoked
@@ -40,9 +40,7 @@ class Change:
 
     connection: Connection
     account: Account
-    requester: Requester
-    at: datetime
-    client_id: str | None
+    context: RequestContext
     services: "CredentialChange" = field(repr=False)
 
     async def end(self, record: Record) -> Revoked:
@@ -57,23 +55,21 @@ class Change:
         """Also issues the session in which the caller goes on; `authenticated_at` is the oldest proof that it names."""
         revoked = await self._count()
         issued = await self.services.tokens.issue_session(
-            self.connection, self.account, amr, authenticated_at, self.requester, self.at
+            self.connection, self.account, amr, authenticated_at, self.context
         )
         named = replace(record, details={"amr": list(amr), **record.details})
         await self._record(named, revoked)
         return issued, revoked
 
     async def _count(self) -> Revoked:
-        return await self.services.tokens.count_outlived(self.connection, self.account.id, self.at)
+        return await self.services.tokens.count_outlived(self.connection, self.account.id, self.context.at)
 
     async def _record(self, record: Record, revoked: Revoked) -> None:
         await self.services.audit_log.record(
             self.connection,
             record.event,
+            self.context,
             account_id=self.account.id,
-            at=self.at,
-            requester=self.requester,
-            client_id=self.client_id,
             **record.details,
             revoked=revoked.as_details(),
             epoch=self.account.epoch,
@@ -82,18 +78,17 @@ class Change:
             await self.services.outbox.queue(
                 self.connection,
                 record.mail,
+                self.context,
                 account_id=self.account.id,
                 to=self.account.address,
                 locale=self.account.locale,
-                at=self.at,
-                requester=self.requester,
                 **record.facts,
             )
 
 
 @dataclass(frozen=True)
 class CredentialChange:
-    """How a change begins: by the caller's own token, by a link, a ticket or a password, and by an operator."""
+    """How a change begins: by the caller's own token, by a link, a ticket or a password, and unconditionally."""
 
     database: Database
     accounts: Accounts
@@ -102,52 +97,43 @@ class CredentialChange:
     outbox: Outbox
 
     @asynccontextmanager
-    async def by_caller(self, caller: Caller, requester: Requester, at: datetime) -> AsyncIterator[Change]:
+    async def by_caller(self, caller: Caller, context: RequestContext) -> AsyncIterator[Change]:
         """Raises InvalidToken where the account changed or the calling token was revoked meanwhile."""
         async with self.database.transaction() as connection:
             account = await self.accounts.bump_epoch(connection, caller.account.id, seen=caller.account.epoch)
             if account is None or not await self.tokens.lock_unrevoked(connection, caller.token.id):
                 raise InvalidToken
-            yield Change(connection, account, requester, at, None, self)
+            yield Change(connection, account, context, self)
 
     @asynccontextmanager
-    async def by_link(self, account: Account, requester: Requester, at: datetime) -> AsyncIterator[Change | None]:
+    async def by_link(self, account: Account, context: RequestContext) -> AsyncIterator[Change | None]:
         """Or by a ticket or password. None where the account is no longer as it was read, so that the link is dead."""
         async with self.database.transaction() as connection:
             bumped = await self.accounts.bump_epoch(connection, account.id, seen=account.epoch)
-            yield Change(connection, bumped, requester, at, None, self) if bumped else None
+            yield Change(connection, bumped, context, self) if bumped else None
 
     @asynccontextmanager
-    async def by_lasting_link(self, account_id: UUID, requester: Requester, at: datetime) -> AsyncIterator[Change]:
-        """By a mailed link that outlives changes of the account, and is looked up again within. Raises NotFound."""
-        async with self.by_operator(account_id, requester, at, client_id=None) as change:
-            yield change
+    async def unconditionally(self, account_id: UUID, context: RequestContext) -> AsyncIterator[Change]:
+        """By an operator, or by a mailed link that outlives changes of the account and is looked up again within.
 
-    @asynccontextmanager
-    async def by_operator(
-        self, account_id: UUID, requester: Requester, at: datetime, *, client_id: str | None
-    ) -> AsyncIterator[Change]:
-        """Depends on no proof. Raises NotFound."""
+        Raises NotFound.
+        """
         async with self.database.transaction() as connection:
             account = await self.accounts.bump_epoch(connection, account_id)
             if account is None:
                 raise NotFound
-            yield Change(connection, account, requester, at, client_id, self)
+            yield Change(connection, account, context, self)
 
-    async def of_every_account(
-        self, requester: Requester, at: datetime, *, client_id: str | None, **details: object
-    ) -> int:
+    async def of_every_account(self, context: RequestContext, *, reason: str) -> int:
         """For a database that was restored, where revoked tokens live again. Returns how many accounts there are."""
         async with self.database.transaction() as connection:
             accounts = await self.accounts.bump_every_epoch(connection)
             await self.audit_log.record(
                 connection,
                 EventType.TOKENS_REVOKED,
+                context,
                 account_id=None,
-                at=at,
-                requester=requester,
-                client_id=client_id,
-                **details,
+                reason=reason,
                 accounts=accounts,
                 # Each account has one of its own.
                 epoch=None,

@@ -19,7 +19,6 @@ from app.cli.output import AsJson, print_many, print_one
 from app.kernel.locale import read_locale
 from app.kernel.page import PageOf
 from app.kernel.refusal import FieldError
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.settings import Mail, SettingsRefused
 from app.tokens.domain import Token
@@ -64,7 +63,7 @@ def create(
             services.settings.require_mail_settings()
             if password is None and services.settings.mail is Mail.OFF:
                 raise SettingsRefused("TWOKEYS_MAIL=off, so no invitation would arrive; use --password-stdin.")
-            return await services.admin.create(email, password, operator(), NO_REQUESTER, locale=language)
+            return await services.admin.create(email, password, operator(), locale=language)
 
     _print_account(asyncio.run(run()), as_json=json)
     if password is None:
@@ -107,7 +106,7 @@ def disable(email: Email, *, json: AsJson = False) -> None:
     async def run() -> KnownAccount:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            return await services.admin.disable(known.account.id, operator(), NO_REQUESTER)
+            return await services.admin.disable(known.account.id, operator())
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -119,7 +118,7 @@ def enable(email: Email, *, json: AsJson = False) -> None:
     async def run() -> KnownAccount:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            return await services.admin.enable(known.account.id, operator(), NO_REQUESTER)
+            return await services.admin.enable(known.account.id, operator())
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -174,7 +173,7 @@ def revoke_token(
     async def run() -> None:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            await services.admin.revoke_token(known.account.id, token_id, operator(), NO_REQUESTER)
+            await services.admin.revoke_token(known.account.id, token_id, operator())
 
     asyncio.run(run())
 
@@ -186,7 +185,7 @@ def unlock(email: Email, *, reason: Why, json: AsJson = False) -> None:
     async def run() -> KnownAccount:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            return await services.admin.unlock(known.account.id, reason, operator(), NO_REQUESTER)
+            return await services.admin.unlock(known.account.id, reason, operator())
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -199,7 +198,7 @@ def reset_two_factor(email: Email, *, reason: Why, json: AsJson = False) -> None
         async with open_services(seals=True) as services:
             services.settings.require_mail_settings()
             known = await _find(services, email)
-            reset = await services.admin.reset_two_factor(known.account.id, reason, operator(), NO_REQUESTER)
+            reset = await services.admin.reset_two_factor(known.account.id, reason, operator())
             return {"two_factor": reset.two_factor.status.value, "revoked": reset.revoked.as_details()}
 
     done = asyncio.run(run())
@@ -225,7 +224,7 @@ def revoke_tokens(
             if email is None:
                 return {"accounts": await services.admin.revoke_every_token(reason, operator())}
             known = await _find(services, email)
-            revoked = await services.admin.revoke_tokens(known.account.id, reason, operator(), NO_REQUESTER)
+            revoked = await services.admin.revoke_tokens(known.account.id, reason, operator())
             return revoked.as_details()
 
     print_one(asyncio.run(run()), as_json=json)

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import structlog
 from pydantic import SecretStr
 
-from app.admin.domain import Operator
 from app.kernel.clock import SystemClock
+from app.kernel.request_context import RequestContext
 from app.observability.logs import configure_logs
 from app.services import Services, build_services
 from app.settings import Settings, load_settings, new_key, unknown_names
@@ -40,12 +40,16 @@ async def open_services(*, seals: bool) -> AsyncIterator[Services]:
         await services.close()
 
 
-def operator() -> Operator:
+def operator() -> RequestContext:
     """Whoever the operating system says we are."""
+    return RequestContext(SystemClock().now(), operator=_name())
+
+
+def _name() -> str:
     try:
-        return Operator(name=_name_of(os.getuid()))
+        return _name_of(os.getuid())
     except AttributeError:  # Windows has no numbers for its users.
-        return Operator(name=getpass.getuser())
+        return getpass.getuser()
 
 
 def _name_of(uid: int) -> str:

@@ -23,7 +23,6 @@ from app.imports.domain import LineRefused, Outcome, Totals
 from app.imports.lines import LONGEST_LINE, needs_hashing, read_object
 from app.imports.service import Import
 from app.kernel.refusal import FieldError, Unavailable
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 
 _LINES_AT_ONCE = 250
@@ -100,7 +99,7 @@ async def _import(file: Path, parameters: Mapping[str, Any] | None, *, dry_run: 
     async with open_services(seals=True) as services:
         # Nobody logs in to this process.
         imports = replace(services.imports, hashing=asyncio.Semaphore(services.settings.hash_threads))
-        running = imports.begin(operator(), NO_REQUESTER, dry_run=dry_run)
+        running = imports.begin(operator(), dry_run=dry_run)
         with _parameters_refused():
             if parameters is not None:
                 await running.set_firebase_parameters(parameters)

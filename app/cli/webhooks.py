@@ -10,7 +10,6 @@ from app.cli.context import open_services, operator
 from app.cli.output import AsJson, print_many, print_one
 from app.kernel.clock import rfc3339
 from app.kernel.refusal import NotFound
-from app.kernel.requester import NO_REQUESTER
 from app.webhooks.domain import Delivery, Webhook
 
 _MOST_LISTED = 200
@@ -62,7 +61,7 @@ def create(
 
     async def run() -> dict[str, Any]:
         async with open_services(seals=True) as services:
-            made, secret = await services.webhooks.create(url, type, description, operator(), NO_REQUESTER)
+            made, secret = await services.webhooks.create(url, type, description, operator())
             return _webhook(made) | {"secret": secret.get_secret_value()}
 
     print_one(asyncio.run(run()), as_json=json)
@@ -93,7 +92,7 @@ def delete(id: _Id) -> None:
     async def run() -> None:
         async with open_services(seals=False) as services:
             try:
-                await services.webhooks.delete(id, operator(), NO_REQUESTER)
+                await services.webhooks.delete(id, operator())
             except NotFound:
                 raise _unknown() from None
 

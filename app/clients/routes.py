@@ -20,7 +20,7 @@ from app.clients.guard import CLIENT_SECURITY, client_credentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
 from app.http.problems import WrongContentType, refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute, check_query
 from app.kernel.network import read_address
 from app.kernel.refusal import InvalidToken, Refusal
@@ -165,11 +165,9 @@ def client_routes(clients: Clients) -> APIRouter:
         responses=refuses(InvalidClient, InsufficientRole, MalformedForm),
         openapi_extra=_FORM,
     )
-    async def revoke_presented_token(
-        client: Introspector, request: Request, requester: FromRequester
-    ) -> dict[str, Any]:
+    async def revoke_presented_token(client: Introspector, request: Request, context: FromRequest) -> dict[str, Any]:
         """200 also for what is no live token: it is as good as revoked."""
-        await clients.revoke(client, await _form_token(request), requester)
+        await clients.revoke(client, await _form_token(request), context)
         return {}
 
     return router

@@ -1,7 +1,7 @@
 """Making clients, knowing them again, and answering what they ask."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from app.database.engine import Database
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
+from app.kernel.request_context import RequestContext
 from app.kernel.requester import Requester
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.tokens.domain import Assurance, Caller
@@ -122,10 +123,10 @@ class Clients:
         caller = result.holder
         if caller is None or not (holder.address is None or caller.token.works_from(holder.address)):
             return None
-        return await self.tokens.note_use(caller, holder)
+        return await self.tokens.note_use(caller, RequestContext(self.clock.now(), holder))
 
-    async def revoke(self, client: Client, secret: str, requester: Requester) -> None:
-        await self.tokens.revoke_by_secret(secret, requester, client_id=str(client.id))
+    async def revoke(self, client: Client, secret: str, context: RequestContext) -> None:
+        await self.tokens.revoke_by_secret(secret, replace(context, client_id=str(client.id)))
 
     def require_proof(self, caller: Caller, requirement: Requirement) -> None:
         """Raises InsufficientAuthentication, ProofTooOld."""

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from rich.console import Console
 
-from app.admin.domain import Operator
 from app.console import DevelopmentNotice
 from app.database.migrations import migrate
 from app.development.embedded_postgres import EmbeddedPostgres, PostgresUnavailable
@@ -26,7 +25,7 @@ from app.development.hosts import OnlyThisMachine
 from app.development.mailbox import mount_mailbox
 from app.kernel.clock import SystemClock
 from app.kernel.randomness import new_id, random_bytes
-from app.kernel.requester import NO_REQUESTER
+from app.kernel.request_context import RequestContext
 from app.main import create_app
 from app.observability.logs import configure_logs
 from app.server.server import CannotServe, cancel_forced_exit, listen, run
@@ -159,7 +158,9 @@ async def _prepare(settings: Settings, kept: Kept) -> str | None:
         async with services.database.autocommit() as connection:
             account = await services.accounts.with_address(connection, DEMO_ADDRESS)
         if account is None:
-            await services.admin.create(DEMO_ADDRESS, password, Operator(name="twokeys dev"), NO_REQUESTER)
+            await services.admin.create(
+                DEMO_ADDRESS, password, RequestContext(services.clock.now(), operator="twokeys dev")
+            )
         elif not await services.hasher.verify(password, account.password_hash):
             return None
     finally:

@@ -1,6 +1,5 @@
 """Asking for another address, confirming it from the new mailbox, taking it back from the old one."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +16,7 @@ from app.email_change.repository import ChangeRequests, Undos
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -43,44 +42,45 @@ class EmailChange:
     audit_log: AuditLog
     outbox: Outbox
 
-    async def request(self, caller: Caller, new_email: str, password: SecretStr, requester: Requester) -> Pending:
+    async def request(self, caller: Caller, new_email: str, password: SecretStr, context: RequestContext) -> Pending:
         """Notes the wish; whether the address is taken is found out later, so that nothing here can tell.
 
         Raises FieldError, ReauthenticationRequired, WrongPassword, TooManyAttempts, Overloaded, InvalidToken.
         """
-        account, at = caller.account, self.clock.now()
+        account = caller.account
         address = self.accounts.read_address(new_email, pointer="/new_email")
-        require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, requester, at)
-        expires_at = at + timedelta(seconds=self.settings.email_change_seconds)
-        wish = ChangeRequest(new_id(), account.id, account.epoch, address, at, expires_at, requester)
+        require_fresh(caller, context.at, within_seconds=self.settings.fresh_seconds)
+        await self.accounts.reauthenticate(account, password, context)
+        expires_at = context.at + timedelta(seconds=self.settings.email_change_seconds)
+        wish = ChangeRequest(new_id(), account.id, account.epoch, address, context.at, expires_at, context.requester)
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller, exclusively=True)
             await ChangeRequests(connection).add(wish)
             await self.accounts.set_pending_address(connection, account, address.text, expires_at)
-            await self._record(connection, EventType.EMAIL_CHANGE_REQUESTED, account, requester, at)
+            await self._record(connection, EventType.EMAIL_CHANGE_REQUESTED, account, context)
         return Pending(address.text, expires_at)
 
-    async def cancel(self, caller: Caller, requester: Requester) -> None:
+    async def cancel(self, caller: Caller, context: RequestContext) -> None:
         """No link that confirms an address of the account is good any more. Raises InvalidToken."""
-        account, at = caller.account, self.clock.now()
+        account = caller.account
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller, exclusively=True)
             await self.accounts.drop_pending_address(connection, account)
-            if await ChangeRequests(connection).cancel_all(account.id, at):
-                await self._record(connection, EventType.EMAIL_CHANGE_CANCELLED, account, requester, at)
+            if await ChangeRequests(connection).cancel_all(account.id, context.at):
+                await self._record(connection, EventType.EMAIL_CHANGE_CANCELLED, account, context)
 
     async def answer_requests(self) -> int:
         """The worker's part: a link to the new mailbox, or word to who has the address. How many were answered."""
         async with self.database.autocommit() as connection:
             wishes = await ChangeRequests(connection).waiting(most=_REQUESTS_AT_ONCE)
         for wish in wishes:
+            context = RequestContext(self.clock.now(), wish.requester)
             async with self.database.transaction() as connection:
-                if not await self._answer(connection, wish):
-                    await ChangeRequests(connection).end(wish.id, self.clock.now())
+                if not await self._answer(connection, wish, context):
+                    await ChangeRequests(connection).end(wish.id, context.at)
         return len(wishes)
 
-    async def _answer(self, connection: Connection, wish: ChangeRequest) -> bool:
+    async def _answer(self, connection: Connection, wish: ChangeRequest, context: RequestContext) -> bool:
         """False where no mail goes out: the account has changed, or over a limit.
 
         A taken address counts against the limits like any other, so that they don't tell either.
@@ -90,42 +90,43 @@ class EmailChange:
             return False
         if not await self.accounts.lock_exclusively(connection, account):
             return False
-        sent, limits = await ChangeRequests(connection).sent(account.id, self.clock.now()), self.settings
+        sent, limits = await ChangeRequests(connection).sent(account.id, context.at), self.settings
         if sent.open >= limits.email_changes_open or sent.within_hour >= limits.email_change_mails_per_hour:
             return False
         secret = new_secret(SecretKind.EMAIL_CHANGE)
         if await ChangeRequests(connection).answer(wish.id, digest(secret)):
-            await self._send(connection, account, wish, secret)
+            await self._send(connection, account, wish, secret, context)
         return True
 
-    async def _send(self, connection: Connection, account: Account, wish: ChangeRequest, secret: SecretStr) -> None:
+    async def _send(
+        self, connection: Connection, account: Account, wish: ChangeRequest, secret: SecretStr, context: RequestContext
+    ) -> None:
         owner = await self.accounts.with_address(connection, wish.address.folded)
         if owner is not None and owner.id != account.id:
             if await self.accounts.lock_existence(connection, owner.id):
-                await self._mail(connection, MailKind.EMAIL_CHANGE_TAKEN, owner, owner.address, wish.requester)
+                await self._mail(connection, MailKind.EMAIL_CHANGE_TAKEN, owner, owner.address, context)
             return
         await self._mail(
             connection,
             MailKind.EMAIL_CHANGE,
             account,
             wish.address.text,
-            wish.requester,
+            context,
             give_up_at=wish.expires_at,
             token=secret.get_secret_value(),
             hours=_at_least_one(self.settings.email_change_seconds // 3600),
             current=account.address,
         )
 
-    async def confirm(self, secret: str, requester: Requester) -> tuple[str, Revoked]:
+    async def confirm(self, secret: str, context: RequestContext) -> tuple[str, Revoked]:
         """By the link from the new mailbox: the address counts, everything older dies. Raises EmailTokenInvalid."""
-        at = self.clock.now()
         found = digest_if(secret, SecretKind.EMAIL_CHANGE)
-        account, address = await self._follow(found, at)
-        async with self.changes.by_link(account, requester, at) as change:
-            if found is None or change is None or not await ChangeRequests(change.connection).spend(found, at):
+        account, address = await self._follow(found, context.at)
+        async with self.changes.by_link(account, context) as change:
+            if found is None or change is None or not await ChangeRequests(change.connection).spend(found, context.at):
                 raise EmailTokenInvalid
             try:
-                revoked = await self._change(change, address, verified_at=at)
+                revoked = await self._change(change, address, verified_at=context.at)
             except AddressTaken:
                 raise EmailTokenInvalid from None
         return address.text, revoked
@@ -140,55 +141,47 @@ class EmailChange:
             raise EmailTokenInvalid
         return account, link[2]
 
-    async def change_for_operator(self, change: Change, address: Address, details: Mapping[str, object]) -> None:
+    async def change_for_operator(self, change: Change, address: Address) -> None:
         """At once, and unverified; both mailboxes hear of it. Raises AddressTaken."""
-        await self._change(change, address, verified_at=None, details=details)
+        await self._change(change, address, verified_at=None)
         kind = MailKind.EMAIL_CHANGED_BY_ADMIN
-        await self._mail(change.connection, kind, change.account, address.text, change.requester)
+        await self._mail(change.connection, kind, change.account, address.text, change.context)
 
-    async def _change(
-        self,
-        change: Change,
-        address: Address,
-        *,
-        verified_at: datetime | None,
-        details: Mapping[str, object] | None = None,
-    ) -> Revoked:
+    async def _change(self, change: Change, address: Address, *, verified_at: datetime | None) -> Revoked:
         """The old mailbox gets a link that takes it back. Raises AddressTaken."""
         connection, account = change.connection, change.account
         await self.accounts.set_address(connection, account, address, verified_at=verified_at)
         had = await self.authenticators.possessions_of(connection, account.id)
         secret, life = new_secret(SecretKind.EMAIL_CHANGE_UNDO), self.settings.email_change_undo_seconds
         undo = Undo(account.id, account.epoch, Address(account.address, account.folded_address), had)
-        await Undos(connection).add(digest(secret), undo, change.at + timedelta(seconds=life))
+        await Undos(connection).add(digest(secret), undo, change.context.at + timedelta(seconds=life))
         await self._mail(
             connection,
             MailKind.EMAIL_CHANGED,
             account,
             account.address,
-            change.requester,
+            change.context,
             token=secret.get_secret_value(),
             days=_at_least_one(life // 86400),
             new_address=address.text,
         )
-        return await change.end(Record(EventType.EMAIL_CHANGED, details=details or {}))
+        return await change.end(Record(EventType.EMAIL_CHANGED))
 
-    async def undo(self, secret: str, requester: Requester) -> str:
+    async def undo(self, secret: str, context: RequestContext) -> str:
         """By the link from the old mailbox: its address is back, and what came after it has ended.
 
         The password as well, which whoever changed the address knew. Raises EmailTokenInvalid.
         """
-        at = self.clock.now()
         found = digest_if(secret, SecretKind.EMAIL_CHANGE_UNDO)
         if found is None:
             raise EmailTokenInvalid
         async with self.database.autocommit() as connection:
-            account_id = await Undos(connection).account_with(found, at)
+            account_id = await Undos(connection).account_with(found, context.at)
         if account_id is None:
             raise EmailTokenInvalid
         try:
-            async with self.changes.by_lasting_link(account_id, requester, at) as change:
-                undo = await Undos(change.connection).spend(found, at)
+            async with self.changes.unconditionally(account_id, context) as change:
+                undo = await Undos(change.connection).spend(found, context.at)
                 if undo is None or not change.account.is_active:
                     raise EmailTokenInvalid
                 await self._take_back(change, undo)
@@ -199,11 +192,11 @@ class EmailChange:
     async def _take_back(self, change: Change, undo: Undo) -> None:
         """Raises AddressTaken."""
         connection, account = change.connection, change.account
-        await self.accounts.set_address(connection, account, undo.address, verified_at=change.at)
+        await self.accounts.set_address(connection, account, undo.address, verified_at=change.context.at)
         # The networks that the account was known by may be a stranger's.
         await self.accounts.attempts.forget(connection, undo.address.folded)
         await self.accounts.void_password(connection, account.id)
-        await self.authenticators.remove_all_since(connection, account.id, undo.possessions, change.at)
+        await self.authenticators.remove_all_since(connection, account.id, undo.possessions, change.context.at)
         await self.clearing.cancel_by_undo(change)
         await change.end(Record(EventType.EMAIL_CHANGE_UNDONE))
         for mailbox in dict.fromkeys((undo.address.text, account.address)):
@@ -212,7 +205,7 @@ class EmailChange:
                 MailKind.EMAIL_CHANGE_UNDONE,
                 account,
                 mailbox,
-                change.requester,
+                change.context,
                 restored=undo.address.text,
             )
 
@@ -222,7 +215,7 @@ class EmailChange:
         kind: MailKind,
         account: Account,
         to: str,
-        requester: Requester,
+        context: RequestContext,
         *,
         give_up_at: datetime | None = None,
         **facts: object,
@@ -230,19 +223,18 @@ class EmailChange:
         await self.outbox.queue(
             connection,
             kind,
+            context,
             account_id=account.id,
             to=to,
             locale=account.locale,
-            at=self.clock.now(),
-            requester=requester,
             give_up_at=give_up_at,
             **facts,
         )
 
     async def _record(
-        self, connection: Connection, event: EventType, account: Account, requester: Requester, at: datetime
+        self, connection: Connection, event: EventType, account: Account, context: RequestContext
     ) -> None:
-        await self.audit_log.record(connection, event, account_id=account.id, at=at, requester=requester)
+        await self.audit_log.record(connection, event, context, account_id=account.id)
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await self.accounts.forget_pending_addresses(connection, await ChangeRequests(connection).delete_old(at), at)

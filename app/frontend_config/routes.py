@@ -11,9 +11,8 @@ from app.frontend_config.schemas import (
     PasswordStrength,
 )
 from app.http.problems import refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
-from app.kernel.clock import Clock
 from app.kernel.refusal import NotFound, Overloaded, RateLimited
 from app.logo import Logo, read_logo
 from app.settings import Settings
@@ -23,7 +22,7 @@ _CACHING = "public, max-age=60"
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-def frontend_config_routes(settings: Settings, accounts: Accounts, clock: Clock, locales: list[str]) -> APIRouter:
+def frontend_config_routes(settings: Settings, accounts: Accounts, locales: list[str]) -> APIRouter:
     router = APIRouter(tags=["For frontends"], route_class=StrictRoute)
     config = FrontendConfig.of(settings, locales)
     logo: Logo | None = read_logo(settings.logo) if settings.logo else None
@@ -39,9 +38,9 @@ def frontend_config_routes(settings: Settings, accounts: Accounts, clock: Clock,
         summary="Ask how good a new password would be",
         responses=refuses(RateLimited, Overloaded),
     )
-    async def judge_password(body: JudgePassword, requester: FromRequester) -> PasswordStrength:
+    async def judge_password(body: JudgePassword, context: FromRequest) -> PasswordStrength:
         """Needs no proof; 60 a minute. Nothing of it is stored or logged."""
-        return PasswordStrength.of(await accounts.judge(body.password, body.email, requester, clock.now()))
+        return PasswordStrength.of(await accounts.judge(body.password, body.email, context))
 
     @router.get(
         "/.well-known/oauth-authorization-server", summary="Where tokens are introspected and revoked (RFC 8414)"

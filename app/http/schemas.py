@@ -22,7 +22,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.http.middleware import requester_of
 from app.kernel.clock import read_rfc3339, rfc3339
 from app.kernel.locale import read_locale
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 
 
 class RequestModel(BaseModel):
@@ -133,17 +133,13 @@ def printable(text: str) -> str:
     return text
 
 
-def request_requester(request: Request) -> Requester:
-    return requester_of(request.scope)
-
-
 EventTypeOut = Annotated[
     str, Field(description="What happened. More types may come with later versions.", examples=["login.succeeded"])
 ]
 
 
-async def _requester(request: Request) -> Requester:
-    return request_requester(request)
+async def context_of(request: Request) -> RequestContext:
+    return RequestContext(request.app.state.clock.now(), requester_of(request.scope))
 
 
-FromRequester = Annotated[Requester, Depends(_requester)]
+FromRequest = Annotated[RequestContext, Depends(context_of)]

@@ -8,18 +8,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from app.admin.domain import Operator
 from app.admin.routes import operator_with
 from app.clients.domain import InsufficientRole, InvalidClient, Role
 from app.clients.service import Clients
 from app.http.ndjson import NDJSON, write_line
 from app.http.problems import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType, refuses
-from app.http.schemas import FromRequester
 from app.http.strict_json import StrictRoute
 from app.imports.domain import LineProblem, Outcome, Totals
 from app.imports.schemas import ANSWERS_LINES, TAKES_LINES, ImportStatus
 from app.imports.service import Import, Imports
 from app.kernel.refusal import FieldError, Unavailable
+from app.kernel.request_context import RequestContext
 
 PATH = "/v1/admin/imports"
 _LARGEST_BODY = 4 * 1024 * 1024
@@ -32,7 +31,7 @@ _Lines = Sequence[tuple[int, bytes]]
 
 def import_routes(imports: Imports, clients: Clients) -> APIRouter:
     router = APIRouter(tags=["Administration"], route_class=StrictRoute)
-    Importer = Annotated[Operator, Depends(operator_with(clients, Role.IMPORT))]  # noqa: N806 - a type
+    Importer = Annotated[RequestContext, Depends(operator_with(clients, Role.IMPORT))]  # noqa: N806 - a type
 
     @router.post(
         PATH,
@@ -44,13 +43,12 @@ def import_routes(imports: Imports, clients: Clients) -> APIRouter:
     async def import_accounts(
         by: Importer,
         request: Request,
-        requester: FromRequester,
         *,
         dry_run: Annotated[bool, Query(description="Say what each line would do, and do nothing.")] = False,
     ) -> StreamingResponse:
         """Lines of JSON in, a result for each line out. A bad line harms no other, and nobody is mailed."""
         batches = _batches(_split(await _read_body(request)))
-        running = imports.begin(by, requester, dry_run=dry_run)
+        running = imports.begin(by, dry_run=dry_run)
         # The first batch comes before the status, so that a database that is away is a 503.
         first = await running.take(next(batches, []))
         return StreamingResponse(_answer(running, first, batches), media_type=NDJSON)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from app.accounts.foreign.domain import TakenOver
 from app.accounts.foreign.service import AccountTransfer, ForeignPasswords, read_project
-from app.admin.domain import Operator
 from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
@@ -34,7 +33,7 @@ from app.imports.lines import read_candidate, read_firebase_parameters, read_obj
 from app.imports.repository import ImportedAccountRows
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.security.foreign_hashes.bounds import HashRefused
 from app.security.foreign_hashes.fast import FastHash
 from app.security.foreign_hashes.firebase import FirebaseProject
@@ -72,8 +71,8 @@ class Imports:
     hashing: asyncio.Semaphore
     """One hash at a time beside people who log in; more in a process of its own."""
 
-    def begin(self, operator: Operator, requester: Requester, *, dry_run: bool = False) -> "Import":
-        return Import(self, operator, requester, dry_run)
+    def begin(self, context: RequestContext, *, dry_run: bool = False) -> "Import":
+        return Import(self, context, dry_run)
 
     async def status(self) -> ImportStatus:
         async with self.database.autocommit() as connection:
@@ -89,8 +88,7 @@ class Import:
     """The lines of one import, in their order; Firebase parameters hold for the lines after them."""
 
     service: Imports
-    operator: Operator
-    requester: Requester
+    context: RequestContext
     dry_run: bool
     project: FirebaseProject | None = field(default=None, repr=False)
 
@@ -229,12 +227,11 @@ class Import:
             "imported": True,
             "password": candidate.password_result,
             "two_factor": candidate.two_factor_result,
-            **self.operator.as_details(),
         }
         if change.known:
             details["epoch"] = change.known.epoch + 1
         kind = EventType.ACCOUNT_UPDATED if change.known else EventType.ACCOUNT_CREATED
-        return Event(new_id(), account_id, kind, at, self.requester, details, self.operator.client_id)
+        return Event.of(new_id(), account_id, kind, replace(self.context, at=at), details)
 
     async def _stored(self, password: Password) -> str | None:
         """As the accounts table takes it. A dry run hashes nothing."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from app.authentication.domain import Grant as Granted
 from app.authentication.schemas import Grant
 from app.http.problems import refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded, RateLimited, TooManyAttempts
 from app.login.domain import InvalidCredentials, PasswordResetRequired
@@ -41,13 +41,13 @@ def login_routes(login: Login) -> APIRouter:
             InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded
         ),
     )
-    async def log_in(body: LogIn, requester: FromRequester) -> Grant | TwoFactorRequired | EnrollmentRequired:
+    async def log_in(body: LogIn, context: FromRequest) -> Grant | TwoFactorRequired | EnrollmentRequired:
         """A grant; or a challenge, where two-factor authentication is on and no code came along; or a ticket.
 
         A ticket is for an account that must have a second factor and has none in time. It opens the four calls below
         `/v1/login/enrollment`, and nothing else.
         """
-        answer = await login.by_password(login.accounts.read_address(body.email), body.password, body.code, requester)
+        answer = await login.by_password(login.accounts.read_address(body.email), body.password, body.code, context)
         if isinstance(answer, Granted):
             return Grant.of(answer)
         return EnrollmentRequired.of(answer) if isinstance(answer, TicketIssued) else TwoFactorRequired.of(answer)
@@ -57,34 +57,34 @@ def login_routes(login: Login) -> APIRouter:
         summary="Log in: the second step",
         responses=refuses(WrongCodeAtLogin, InvalidCredentialAtLogin, ChallengeExpired, TooManyAttempts, RateLimited),
     )
-    async def log_in_second_step(body: SecondStep, requester: FromRequester) -> Grant:
+    async def log_in_second_step(body: SecondStep, context: FromRequest) -> Grant:
         """By a code, or by a security key's answer to the options."""
         if body.code is not None:
-            return Grant.of(await login.by_code(body.challenge, body.code, requester))
+            return Grant.of(await login.by_code(body.challenge, body.code, context))
         assert body.credential is not None  # noqa: S101 - held by the schema
-        return Grant.of(await login.by_credential(body.challenge, body.credential, requester))
+        return Grant.of(await login.by_credential(body.challenge, body.credential, context))
 
     @router.post(
         "/two-factor/options",
         summary="Ask for a security key, for the second step",
         responses=refuses(ChallengeExpired, MethodNotAvailable, RateLimited),
     )
-    async def request_second_step(body: SecondStepOptions, requester: FromRequester) -> RequestOptions:
+    async def request_second_step(body: SecondStepOptions, context: FromRequest) -> RequestOptions:
         """Each answer needs options of its own."""
-        return RequestOptions(public_key=await login.second_step_options(body.challenge, requester))
+        return RequestOptions(public_key=await login.second_step_options(body.challenge, context))
 
     @router.post("/passkey/options", summary="Ask for a passkey, to log in", responses=refuses(NotFound, RateLimited))
-    async def request_passkey(_: NoMembers, requester: FromRequester) -> AssertionRequest:
+    async def request_passkey(_: NoMembers, context: FromRequest) -> AssertionRequest:
         """The same for everybody; any passkey of this service may answer."""
-        return AssertionRequest.of(await login.passkey_options(requester))
+        return AssertionRequest.of(await login.passkey_options(context))
 
     @router.post(
         "/passkey",
         summary="Log in by passkey alone",
         responses=refuses(NotFound, InvalidCredentialAtLogin, RateLimited),
     )
-    async def log_in_by_passkey(body: LogInByPasskey, requester: FromRequester) -> Grant:
+    async def log_in_by_passkey(body: LogInByPasskey, context: FromRequest) -> Grant:
         """A passkey that verified its user is both factors."""
-        return Grant.of(await login.by_passkey(body.challenge, body.credential, requester))
+        return Grant.of(await login.by_passkey(body.challenge, body.credential, context))
 
     return router

@@ -14,9 +14,8 @@ from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.authentication.domain import Grant
 from app.database.engine import Connection, Database
-from app.kernel.clock import Clock
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest_if
 from app.login.domain import ChallengeIssued, InvalidCredentials, PasswordResetRequired
 from app.mail.domain import MailKind
@@ -47,7 +46,6 @@ _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome
 @dataclass(frozen=True)
 class Login:
     database: Database
-    clock: Clock
     settings: Settings
     accounts: Accounts
     tokens: Tokens
@@ -56,20 +54,21 @@ class Login:
     credentials: CredentialVerifier
     audit_log: AuditLog
     outbox: Outbox
-    send_reset_link: Callable[[Connection, Account, Requester], Awaitable[bool]]
+    send_reset_link: Callable[[Connection, Account, RequestContext], Awaitable[bool]]
 
     async def by_password(
-        self, address: Address, password: SecretStr, code: str | None, requester: Requester
+        self, address: Address, password: SecretStr, code: str | None, context: RequestContext
     ) -> Grant | ChallengeIssued | TicketIssued:
         """The first step, or both in one call; a ticket where the account must enroll a second factor first.
 
         Raises InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
-        at, find = self.clock.now(), self.two_factor.holder_with
         try:
-            async with self.accounts.verifying(address.folded, password, requester, at, find) as verification:
+            async with self.accounts.verifying(
+                address.folded, password, context, self.two_factor.holder_with
+            ) as verification:
                 breached = verification.right and await self._is_breached(password)
-                return await self._decide(verification, code, requester, at, breached=breached)
+                return await self._decide(verification, code, context, breached=breached)
         except AccountChanged:
             raise InvalidCredentials from None
 
@@ -82,67 +81,67 @@ class Login:
         self,
         verification: Verification[SecondFactor | None],
         code: str | None,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         *,
         breached: bool,
     ) -> Grant | ChallengeIssued | TicketIssued:
         account, factor = verification.account, verification.found
         if account is None or not verification.right:
-            raise await self._refuse(account, requester, at)
+            raise await self._refuse(account, context)
         if breached and self.settings.breached_passwords_at_login is BreachedAtLogin.BLOCK:
-            raise await self._require_reset(account, verification.attempt, requester, at)
-        while factor is not None and factor.is_due_to_clear(at):
-            account, factor = await self._clear(account, requester, at)
+            raise await self._require_reset(account, verification.attempt, context)
+        while factor is not None and factor.is_due_to_clear(context.at):
+            account, factor = await self._clear(account, context)
         if factor is None or not factor.is_enabled:
-            grant = await self._grant_by_password(account, factor, verification.attempt, requester, at)
+            grant = await self._grant_by_password(account, factor, verification.attempt, context)
             return replace(grant, password_breached=breached) if isinstance(grant, Grant) else grant
         if code is None:
-            return await self._ask_for_second_factor(account, factor, verification.attempt, at, breached=breached)
+            return await self._ask_for_second_factor(
+                account, factor, verification.attempt, context.at, breached=breached
+            )
         async with self.database.autocommit() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
             await self.accounts.attempts.forgive(connection, verification.attempt)
         try:
-            proof = await self.two_factor.verifier.verify(account, factor, code, requester, at)
-            return replace(await self._grant_by_code(account, proof, None, requester, at), password_breached=breached)
+            proof = await self.two_factor.verifier.verify(account, factor, code, context)
+            return replace(await self._grant_by_code(account, proof, None, context), password_breached=breached)
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
             raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
 
     async def _grant_by_password(
-        self, account: Account, factor: SecondFactor | None, attempt: Attempt, requester: Requester, at: datetime
+        self, account: Account, factor: SecondFactor | None, attempt: Attempt, context: RequestContext
     ) -> Grant | TicketIssued:
         """Whether the account is overdue is decided by the row that is locked, whatever it was when it was read."""
         async with self.database.transaction() as connection:
-            noted = await self.accounts.note_password(connection, account, attempt, requester)
+            noted = await self.accounts.note_password(connection, account, attempt, context)
             if noted is None:
                 raise AccountChanged
             before = account
             account, was_known, is_overdue = noted
             if is_overdue:
-                ticket = await self.tickets.issue(connection, account, at)
+                ticket = await self.tickets.issue(connection, account, context.at)
                 _logins.labels("enrollment_asked", "password").inc()
                 return ticket
-            await self._tell_of_sign_in(connection, before, requester, at, was_known=was_known)
-            issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, at, requester, at)
-            await self._record_success(connection, account, issued, requester, at)
+            await self._tell_of_sign_in(connection, before, context, was_known=was_known)
+            issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, context.at, context)
+            await self._record_success(connection, account, issued, context)
         _logins.labels("granted", "password").inc()
-        return Grant(issued, account, self.two_factor.state_of(account, factor, at))
+        return Grant(issued, account, self.two_factor.state_of(account, factor, context.at))
 
-    async def by_code(self, challenge_secret: str, code: str, requester: Requester) -> Grant:
+    async def by_code(self, challenge_secret: str, code: str, context: RequestContext) -> Grant:
         """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts, RateLimited."""
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at)
+        await self.accounts.attempts.take_request(context)
         digest = digest_if(challenge_secret, SecretKind.CHALLENGE)
         if digest is None:
             raise ChallengeExpired
         verifier = self.two_factor.verifier
-        challenge, in_a_row = await verifier.count_on_challenge(digest, at)
-        proof = verifier.match(challenge.factor, code, in_a_row, at)
+        challenge, in_a_row = await verifier.count_on_challenge(digest, context.at)
+        proof = verifier.match(challenge.factor, code, in_a_row, context.at)
         try:
             if proof is None:
-                raise await verifier.record_wrong_code(challenge.account, in_a_row, requester, at)
-            grant = await self._grant_by_code(challenge.account, proof, challenge, requester, at)
+                raise await verifier.record_wrong_code(challenge.account, in_a_row, context)
+            grant = await self._grant_by_code(challenge.account, proof, challenge, context)
             return replace(grant, password_breached=challenge.password_breached)
         except AccountChanged:
             raise ChallengeExpired from None
@@ -153,12 +152,12 @@ class Login:
                 raise ChallengeExpired from None
             raise wrong.at_login(attempts_remaining=min(left, wrong.members["attempts_remaining"])) from None
 
-    async def _clear(self, account: Account, requester: Requester, at: datetime) -> tuple[Account, SecondFactor | None]:
+    async def _clear(self, account: Account, context: RequestContext) -> tuple[Account, SecondFactor | None]:
         """A reset's wait is over, and the password is right: the account as it is without its second factor.
 
         Whoever loses a race for it goes on with what the winner left. Raises AccountChanged.
         """
-        cleared = await self.two_factor.clearing.clear(account, requester, at)
+        cleared = await self.two_factor.clearing.clear(account, context)
         if cleared is not None:
             return cleared, None
         current, factor = await self.two_factor.holder_with(account.folded_address)
@@ -179,77 +178,69 @@ class Login:
         return ChallengeIssued(secret, at, life, methods, factor.clears_at)
 
     async def _grant_by_code(
-        self, account: Account, proof: Proof, challenge: Challenge | None, requester: Requester, at: datetime
+        self, account: Account, proof: Proof, challenge: Challenge | None, context: RequestContext
     ) -> Grant:
         """All that the proof spends and buys, at once. Raises WrongCode, ChallengeExpired, AccountChanged."""
-        password_at = challenge.created_at if challenge else at
+        password_at = challenge.created_at if challenge else context.at
         async with (
-            self.two_factor.verifier.refusing_reuse(account, proof, requester, at),
+            self.two_factor.verifier.refusing_reuse(account, proof, context),
             self.database.transaction() as connection,
         ):
-            account = await self._note(connection, account, requester, at)
+            account = await self._note(connection, account, context)
             # The challenge goes before the code: whoever loses the race for it burns no recovery code.
             if challenge is not None:
-                await self.two_factor.spend_challenge(connection, challenge, at)
-            factor = await self.two_factor.verifier.spend(connection, account, proof, requester, at)
-            issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, requester, at)
-            await self._record_success(connection, account, issued, requester, at)
+                await self.two_factor.spend_challenge(connection, challenge, context.at)
+            factor = await self.two_factor.verifier.spend(connection, account, proof, context)
+            issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, context)
+            await self._record_success(connection, account, issued, context)
         _logins.labels("granted", proof.amr[1]).inc()
-        return Grant(issued, account, self.two_factor.state_of(account, factor, at))
+        return Grant(issued, account, self.two_factor.state_of(account, factor, context.at))
 
-    async def _note(self, connection: Connection, account: Account, requester: Requester, at: datetime) -> Account:
+    async def _note(self, connection: Connection, account: Account, context: RequestContext) -> Account:
         """Locks the account before all else of the log-in. Raises AccountChanged."""
-        attempt = attempt_at(account.folded_address, requester, at)
-        noted = await self.accounts.note_login(connection, account, attempt, requester)
+        attempt = attempt_at(account.folded_address, context)
+        noted = await self.accounts.note_login(connection, account, attempt, context)
         if noted is None:
             raise AccountChanged
         current, was_known = noted
-        await self._tell_of_sign_in(connection, account, requester, at, was_known=was_known)
+        await self._tell_of_sign_in(connection, account, context, was_known=was_known)
         return current
 
     async def _tell_of_sign_in(
-        self, connection: Connection, account: Account, requester: Requester, at: datetime, *, was_known: bool
+        self, connection: Connection, account: Account, context: RequestContext, *, was_known: bool
     ) -> None:
         """From an address that is new, as that of an account's first log-in is by nature; `account` as it was read."""
         if was_known or account.last_login_at is None or not self.settings.new_sign_in_mail:
             return
         kind = MailKind.NEW_SIGN_IN
         await self.outbox.queue(
-            connection,
-            kind,
-            account_id=account.id,
-            to=account.address,
-            locale=account.locale,
-            at=at,
-            requester=requester,
+            connection, kind, context, account_id=account.id, to=account.address, locale=account.locale
         )
 
-    async def second_step_options(self, challenge_secret: str, requester: Requester) -> Mapping[str, Any]:
+    async def second_step_options(self, challenge_secret: str, context: RequestContext) -> Mapping[str, Any]:
         """Raises ChallengeExpired, MethodNotAvailable, RateLimited."""
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at)
-        return await self.credentials.options_at_login(challenge_secret, at)
+        await self.accounts.attempts.take_request(context)
+        return await self.credentials.options_at_login(challenge_secret, context.at)
 
-    async def by_credential(self, challenge_secret: str, answer: Mapping[str, Any], requester: Requester) -> Grant:
+    async def by_credential(self, challenge_secret: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
         """The second step by a security key. Raises ChallengeExpired, InvalidCredentialAtLogin, RateLimited."""
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at)
-        challenge, webauthn_challenge = await self.credentials.count_at_login(challenge_secret, at)
+        await self.accounts.attempts.take_request(context)
+        challenge, webauthn_challenge = await self.credentials.count_at_login(challenge_secret, context.at)
         account = challenge.account
         try:
             proof = await self.credentials.verify(account, answer, webauthn_challenge, BY_PASSWORD_AND_CREDENTIAL)
             async with (
-                self.credentials.refusing_clones(account, proof, requester, at),
+                self.credentials.refusing_clones(account, proof, context),
                 self.database.transaction() as connection,
             ):
-                account = await self._note(connection, account, requester, at)
-                await self.two_factor.spend_challenge(connection, challenge, at)
-                grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, requester, at)
+                account = await self._note(connection, account, context)
+                await self.two_factor.spend_challenge(connection, challenge, context.at)
+                grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, context)
                 return replace(grant, password_breached=challenge.password_breached)
         except AccountChanged:
             raise ChallengeExpired from None
         except CredentialRefused as refused:
-            await self.credentials.record_refusal(account, refused.reason, requester, at)
+            await self.credentials.record_refusal(account, refused.reason, context)
         except InvalidCredential:
             pass
         _logins.labels("refused", "credential").inc()
@@ -258,32 +249,30 @@ class Login:
             raise ChallengeExpired
         raise InvalidCredentialAtLogin(attempts_remaining=left)
 
-    async def passkey_options(self, requester: Requester) -> AssertionRequest:
+    async def passkey_options(self, context: RequestContext) -> AssertionRequest:
         """The same for everybody. Raises NotFound where the operator wants no passkeys; RateLimited."""
-        at = self.clock.now()
         if not self.settings.passkey_login:
             raise NotFound
-        await self.accounts.attempts.take_request(requester, at)
-        return self.credentials.request_any(_PASSKEY, at)
+        await self.accounts.attempts.take_request(context)
+        return self.credentials.request_any(_PASSKEY, context.at)
 
-    async def by_passkey(self, challenge: str, answer: Mapping[str, Any], requester: Requester) -> Grant:
+    async def by_passkey(self, challenge: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
         """Both factors by one passkey. Raises NotFound, InvalidCredentialAtLogin, RateLimited."""
-        at = self.clock.now()
         if not self.settings.passkey_login:
             raise NotFound
-        await self.accounts.attempts.take_request(requester, at)
-        webauthn_challenge = await self.credentials.spend_challenge(challenge, _PASSKEY, at)
+        await self.accounts.attempts.take_request(context)
+        webauthn_challenge = await self.credentials.spend_challenge(challenge, _PASSKEY, context.at)
         try:
             account, proof = await self.credentials.verify_passkey(answer, webauthn_challenge, BY_PASSKEY)
             async with (
-                self.credentials.refusing_clones(account, proof, requester, at),
+                self.credentials.refusing_clones(account, proof, context),
                 self.database.transaction() as connection,
             ):
-                account = await self._note(connection, account, requester, at)
-                return await self._grant_by_credential(connection, account, proof, at, requester, at)
+                account = await self._note(connection, account, context)
+                return await self._grant_by_credential(connection, account, proof, context.at, context)
         except PasskeyRefused as refused:
             if refused.account is not None:
-                await self.credentials.record_refusal(refused.account, refused.reason, requester, at)
+                await self.credentials.record_refusal(refused.account, refused.reason, context)
         except (InvalidCredential, AccountChanged):
             pass
         _logins.labels("refused", "passkey").inc()
@@ -295,50 +284,40 @@ class Login:
         account: Account,
         proof: ProofByCredential,
         proved_at: datetime,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
     ) -> Grant:
         """Raises AccountChanged, CounterStalled."""
-        issued = await self.tokens.issue_session(connection, account, proof.amr, proved_at, requester, at)
-        factor = await self.credentials.spend(connection, account, proof, requester, at)
-        await self._record_success(connection, account, issued, requester, at)
+        issued = await self.tokens.issue_session(connection, account, proof.amr, proved_at, context)
+        factor = await self.credentials.spend(connection, account, proof, context)
+        await self._record_success(connection, account, issued, context)
         _logins.labels("granted", "passkey" if proof.amr == BY_PASSKEY else "credential").inc()
-        return Grant(issued, account, self.two_factor.state_of(account, factor, at))
+        return Grant(issued, account, self.two_factor.state_of(account, factor, context.at))
 
     async def _record_success(
-        self, connection: Connection, account: Account, issued: IssuedToken, requester: Requester, at: datetime
+        self, connection: Connection, account: Account, issued: IssuedToken, context: RequestContext
     ) -> None:
         await self.audit_log.record(
-            connection,
-            EventType.LOGIN_SUCCEEDED,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            amr=list(issued.token.amr),
+            connection, EventType.LOGIN_SUCCEEDED, context, account_id=account.id, amr=list(issued.token.amr)
         )
 
     async def _require_reset(
-        self, account: Account, attempt: Attempt, requester: Requester, at: datetime
+        self, account: Account, attempt: Attempt, context: RequestContext
     ) -> PasswordResetRequired:
         """The password is right, and others know it: it opens nothing any more. Mails a link, within the limits."""
         async with self.database.transaction() as connection:
-            await self.send_reset_link(connection, account, requester)
+            await self.send_reset_link(connection, account, context)
             await self.accounts.attempts.forgive(connection, attempt)
             about, id = EventType.LOGIN_FAILED, account.id
-            await self.audit_log.record(
-                connection, about, account_id=id, at=at, requester=requester, reason="password_breached"
-            )
+            await self.audit_log.record(connection, about, context, account_id=id, reason="password_breached")
         _logins.labels("refused", "password").inc()
         return PasswordResetRequired()
 
-    async def _refuse(self, account: Account | None, requester: Requester, at: datetime) -> InvalidCredentials:
+    async def _refuse(self, account: Account | None, context: RequestContext) -> InvalidCredentials:
         """Recorded for an unknown address too, under no account: the same work tells nothing."""
         reason = "wrong_password" if account is None or account.is_active else "account_disabled"
         async with self.database.transaction() as connection:
             account_id = await self.accounts.lock_existence(connection, account.id if account else None)
             event = EventType.LOGIN_FAILED
-            await self.audit_log.record(
-                connection, event, account_id=account_id, at=at, requester=requester, reason=reason
-            )
+            await self.audit_log.record(connection, event, context, account_id=account_id, reason=reason)
         _logins.labels("refused", "password").inc()
         return InvalidCredentials()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.database.engine import Connection
 from app.kernel.randomness import new_id
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, fingerprint, new_secret
 from app.mail.domain import (
     LONGEST_DELIVERY,
@@ -36,12 +36,11 @@ class Outbox:
         self,
         connection: Connection,
         kind: MailKind,
+        context: RequestContext,
         *,
         account_id: UUID,
         to: str,
         locale: str | None,
-        at: datetime,
-        requester: Requester,
         give_up_at: datetime | None = None,
         **facts: object,
     ) -> None:
@@ -58,7 +57,8 @@ class Outbox:
         not_me = new_secret(SecretKind.NOT_ME) if carries_not_me(kind) else None
         if not_me is not None:
             facts["not_me"] = not_me.get_secret_value()
-        last, rows = at + LONGEST_DELIVERY, OutboxRows(connection)
+        at, rows = context.at, OutboxRows(connection)
+        last = at + LONGEST_DELIVERY
         link = digest(not_me) if not_me is not None else None
         add = partial(rows.add_notice, not_me_digest=link) if is_notice(kind) else rows.add
         await add(
@@ -66,7 +66,9 @@ class Outbox:
             kind,
             account_id=account_id,
             recipient=fingerprint("recipient", to.lower()),
-            sealed=self.secret_box.seal(pack(MailContext(to, at, requester, facts, locale=locale)), owner=account_id),
+            sealed=self.secret_box.seal(
+                pack(MailContext(to, at, context.requester, facts, locale=locale)), owner=account_id
+            ),
             at=at,
             give_up_at=min(give_up_at or last, last),
         )

@@ -15,7 +15,7 @@ from app.database.engine import Connection, Database
 from app.kernel.clock import Clock, rfc3339
 from app.kernel.randomness import new_id
 from app.kernel.refusal import Unavailable
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -52,15 +52,14 @@ class PasswordReset:
     audit_log: AuditLog
     outbox: Outbox
 
-    async def request(self, address: Address, requester: Requester) -> None:
+    async def request(self, address: Address, context: RequestContext) -> None:
         """Notes the wish and does nothing else, so the answer's time cannot tell who has an account.
 
         Raises RateLimited.
         """
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at)
+        await self.accounts.attempts.take_request(context)
         async with self.database.autocommit() as connection:
-            await ResetRequests(connection).add(ResetRequest(new_id(), address.folded, at, requester))
+            await ResetRequests(connection).add(ResetRequest(new_id(), address.folded, context.at, context.requester))
 
     async def answer_requests(self) -> int:
         """The worker's part: a link and a mail for each wish that has an active account. How many were answered."""
@@ -69,78 +68,65 @@ class PasswordReset:
             for wish in wishes:
                 account = await self.accounts.with_address(connection, wish.folded_address)
                 if account is not None and account.is_active:
-                    await self.send_requested_link(connection, account, wish.requester)
+                    context = RequestContext(self.clock.now(), wish.requester)
+                    await self.send_requested_link(connection, account, context)
         return len(wishes)
 
-    async def send_requested_link(self, connection: Connection, account: Account, requester: Requester) -> bool:
+    async def send_requested_link(self, connection: Connection, account: Account, context: RequestContext) -> bool:
         """Whether a link goes out: three may be open and five may go in an hour.
 
         One that a change of credentials killed does not count, so that nobody inside an account uses the owner's mails
         up by changing the password in between; of those there are five a minute at most.
         """
-        at = self.clock.now()
         if not await self.accounts.lock_exclusively(connection, account):
             return False
         rows, most = ResetLinks(connection), self.settings.reset_mails_per_hour
-        if await rows.count_open(account.id, at) >= self.settings.reset_links_open:
+        if await rows.count_open(account.id, context.at) >= self.settings.reset_links_open:
             return False
-        if await rows.count_useful_since(account.id, at - _HOUR) >= most:
+        if await rows.count_useful_since(account.id, context.at - _HOUR) >= most:
             return False
-        if await rows.count_since(account.id, at - _MINUTE) >= most:
+        if await rows.count_since(account.id, context.at - _MINUTE) >= most:
             return False
-        await self._send_link(connection, account, RequestedBy.PERSON, requester, at)
+        await self._send_link(connection, account, RequestedBy.PERSON, context)
         return True
 
-    async def send_operators_link(
-        self, connection: Connection, account: Account, requester: Requester, *, client_id: str | None, **why: object
-    ) -> None:
+    async def send_operators_link(self, connection: Connection, account: Account, context: RequestContext) -> None:
         """Five an hour beside those that the person or strangers ask for.
 
         Raises AccountDisabled, TooManyResetMails; Unavailable where the account changed at this moment.
         """
-        at, most = self.clock.now(), self.settings.reset_mails_per_hour
+        most = self.settings.reset_mails_per_hour
         if not account.is_active:
             raise AccountDisabled
         if not await self.accounts.lock_exclusively(connection, account):
             raise Unavailable(retry_after=1)
-        earlier = await ResetLinks(connection).times_by_operators(account.id, at - _HOUR)
+        earlier = await ResetLinks(connection).times_by_operators(account.id, context.at - _HOUR)
         if len(earlier) >= most:
-            raise TooManyResetMails(retry_after=ceil((earlier[-most] + _HOUR - at).total_seconds()))
-        await self._send_link(connection, account, RequestedBy.OPERATOR, requester, at, client_id=client_id, **why)
+            raise TooManyResetMails(retry_after=ceil((earlier[-most] + _HOUR - context.at).total_seconds()))
+        await self._send_link(connection, account, RequestedBy.OPERATOR, context)
 
-    async def send_link_after_notice(
-        self, connection: Connection, account: Account, requester: Requester, at: datetime
-    ) -> None:
+    async def send_link_after_notice(self, connection: Connection, account: Account, context: RequestContext) -> None:
         """For an owner who says that somebody else was at work: whoever that was must not have used up the budget."""
-        await self._send_link(connection, account, RequestedBy.NOTICE, requester, at, reason="not_me")
+        await self._send_link(connection, account, RequestedBy.NOTICE, context, reason="not_me")
 
     async def _send_link(
         self,
         connection: Connection,
         account: Account,
         requested_by: RequestedBy,
-        requester: Requester,
-        at: datetime,
-        *,
-        client_id: str | None = None,
+        context: RequestContext,
         **why: object,
     ) -> None:
         life = timedelta(seconds=self.settings.password_reset_seconds)
-        await self._post_link(connection, account, MailKind.PASSWORD_RESET, requested_by, life, requester, at)
+        await self._post_link(connection, account, MailKind.PASSWORD_RESET, requested_by, life, context)
         await self.audit_log.record(
-            connection,
-            EventType.PASSWORD_RESET_REQUESTED,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            client_id=client_id,
-            **why,
+            connection, EventType.PASSWORD_RESET_REQUESTED, context, account_id=account.id, **why
         )
 
-    async def invite(self, connection: Connection, account: Account, requester: Requester) -> None:
+    async def invite(self, connection: Connection, account: Account, context: RequestContext) -> None:
         """A link for the first password of an account that was made without one; it lives three days."""
-        kind, by, at = MailKind.INVITATION, RequestedBy.INVITATION, self.clock.now()
-        await self._post_link(connection, account, kind, by, _INVITATION_LIFE, requester, at)
+        kind, by = MailKind.INVITATION, RequestedBy.INVITATION
+        await self._post_link(connection, account, kind, by, _INVITATION_LIFE, context)
 
     async def _post_link(
         self,
@@ -149,34 +135,31 @@ class PasswordReset:
         kind: MailKind,
         requested_by: RequestedBy,
         life: timedelta,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
     ) -> None:
         secret = new_secret(SecretKind.RESET)
         link = ResetLink(digest(secret), account.id, account.epoch)
-        await ResetLinks(connection).add(link, requested_by, at, at + life)
+        await ResetLinks(connection).add(link, requested_by, context.at, context.at + life)
         await self.outbox.queue(
             connection,
             kind,
+            context,
             account_id=account.id,
             to=account.address,
             locale=account.locale,
-            at=at,
-            requester=requester,
-            give_up_at=at + life,
+            give_up_at=context.at + life,
             token=secret.get_secret_value(),
             minutes=max(1, int(life.total_seconds() // 60)),
         )
 
-    async def check(self, secret: str, requester: Requester) -> Prospect:
+    async def check(self, secret: str, context: RequestContext) -> Prospect:
         """Whose link it is and what following it would do; spends nothing. Raises ResetTokenInvalid, RateLimited."""
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at)
-        _, account, factor = await self._follow(digest_if(secret, SecretKind.RESET), at)
-        foreseen = self._foreseen(factor, at)
+        await self.accounts.attempts.take_request(context)
+        _, account, factor = await self._follow(digest_if(secret, SecretKind.RESET), context.at)
+        foreseen = self._foreseen(factor, context.at)
         if foreseen is not Foreseen.CLEARING:
             return Prospect(account.address, foreseen)
-        return Prospect(account.address, foreseen, factor.clears_at or self.two_factor.clearing.end_from(at))
+        return Prospect(account.address, foreseen, factor.clears_at or self.two_factor.clearing.end_from(context.at))
 
     def _foreseen(self, factor: SecondFactor, at: datetime) -> Foreseen:
         """Without a code."""
@@ -190,28 +173,29 @@ class PasswordReset:
             case PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
                 return Foreseen.KEPT if factor.has_clearing_paused(at) else Foreseen.CLEARING
 
-    async def complete(self, secret: str, new_password: SecretStr, code: str | None, requester: Requester) -> Completed:
+    async def complete(
+        self, secret: str, new_password: SecretStr, code: str | None, context: RequestContext
+    ) -> Completed:
         """A new password by the link; everything older dies. 2FA goes with it, stays, or waits to go: the policy says.
 
         Raises ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, RateLimited,
         Overloaded.
         """
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at)
+        await self.accounts.attempts.take_request(context)
         found = digest_if(secret, SecretKind.RESET)
-        link, account, factor = await self._follow(found, at)
+        link, account, factor = await self._follow(found, context.at)
         await self.accounts.refuse_weak(new_password, account.address)
         await self.accounts.refuse_current(new_password, account)
-        proof = await self._second_factor(account, factor, code, requester, at)
+        proof = await self._second_factor(account, factor, code, context)
         password_hash = await self.accounts.hash(new_password)
         async with (
-            self.two_factor.verifier.refusing_reuse(account, proof, requester, at),
-            self.changes.by_link(account, requester, at) as change,
+            self.two_factor.verifier.refusing_reuse(account, proof, context),
+            self.changes.by_link(account, context) as change,
         ):
-            if change is None or not await ResetLinks(change.connection).spend(link.digest, at):
+            if change is None or not await ResetLinks(change.connection).spend(link.digest, context.at):
                 raise ResetTokenInvalid
             await self.accounts.set_password(change.connection, account, password_hash)
-            await self.accounts.verify_address(change.connection, account, at)
+            await self.accounts.verify_address(change.connection, account, context.at)
             outcome, clears_at = await self._settle_two_factor(change, factor, proof)
             await self.accounts.attempts.unlock(change.connection, account.folded_address)
             revoked = await change.end(await self._record_of(change, outcome, clears_at))
@@ -223,7 +207,7 @@ class PasswordReset:
         """And when a wait ends that goes on or begins. Raises AlreadySpent."""
         two_factor, account_id = self.two_factor, change.account.id
         if proof is not None:
-            await two_factor.verifier.spend(change.connection, change.account, proof, change.requester, change.at)
+            await two_factor.verifier.spend(change.connection, change.account, proof, change.context)
             await two_factor.verifier.forgive(change.connection, account_id)
             return TwoFactorOutcome.KEPT, None
         # The link was followed under the epoch that was just bumped; 2FA can't go on or off without bumping it.
@@ -231,7 +215,7 @@ class PasswordReset:
             # A lock by wrong codes stays: whoever can read the mail must not win guesses by resetting again and again.
             clears_at = await two_factor.clearing.begin(change)
             return (TwoFactorOutcome.CLEARING if clears_at else TwoFactorOutcome.KEPT), clears_at
-        had_it = await two_factor.remove(change.connection, account_id, change.at)
+        had_it = await two_factor.remove(change.connection, account_id, change.context.at)
         return (TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED), None
 
     async def _record_of(self, change: Change, outcome: TwoFactorOutcome, clears_at: datetime | None) -> Record:
@@ -255,7 +239,7 @@ class PasswordReset:
             return link, account, await self.two_factor.factor_in(connection, account.id)
 
     async def _second_factor(
-        self, account: Account, factor: SecondFactor, code: str | None, requester: Requester, at: datetime
+        self, account: Account, factor: SecondFactor, code: str | None, context: RequestContext
     ) -> Proof | None:
         """None where the policy asks for none."""
         policy = self.settings.password_reset_policy
@@ -265,7 +249,7 @@ class PasswordReset:
             return None
         if code is None:
             raise SecondFactorRequired
-        return await self.two_factor.verifier.verify(account, factor, code, requester, at)
+        return await self.two_factor.verifier.verify(account, factor, code, context)
 
     async def forget(self, connection: Connection, folded_address: str) -> None:
         """The account is deleted: nobody's wish for a link is kept."""

@@ -8,7 +8,7 @@ from app.accounts.domain import WeakPassword, WrongPassword
 from app.authentication.schemas import Account
 from app.http.pages import Page, PageParams
 from app.http.problems import refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
 from app.profile.schemas import ChangePassword, ChangeProfile, Event, PasswordChanged
@@ -26,15 +26,15 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
 
     @router.get("", tags=["Account"], summary="See one's account", responses=refuses(InvalidToken))
-    async def get_me(caller: AnyToken) -> Account:
-        return Account.of(caller.account.as_of(profile.clock.now()), await two_factor.state(caller.account))
+    async def get_me(caller: AnyToken, context: FromRequest) -> Account:
+        return Account.of(caller.account.as_of(context.at), await two_factor.state(caller.account))
 
     @router.patch(
         "", tags=["Account"], summary="Change one's language", responses=refuses(InvalidToken, SessionRequired)
     )
-    async def change_me(caller: Session, body: ChangeProfile, requester: FromRequester) -> Account:
+    async def change_me(caller: Session, body: ChangeProfile, context: FromRequest) -> Account:
         """The one that mails are written in, where there are mails in it."""
-        account = await profile.set_locale(caller, body.locale, requester)
+        account = await profile.set_locale(caller, body.locale, context)
         return Account.of(account, await two_factor.state(account))
 
     @router.post(
@@ -43,9 +43,9 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
         summary="Change one's password",
         responses=refuses(InvalidToken, SessionRequired, WrongPassword, WeakPassword, TooManyAttempts, Overloaded),
     )
-    async def change_password(caller: Session, body: ChangePassword, requester: FromRequester) -> PasswordChanged:
+    async def change_password(caller: Session, body: ChangePassword, context: FromRequest) -> PasswordChanged:
         """Two-factor authentication stays as it is; everything else that the account had is dead."""
-        changed = await profile.change_password(caller, body.current_password, body.new_password, requester)
+        changed = await profile.change_password(caller, body.current_password, body.new_password, context)
         return PasswordChanged.of(changed)
 
     @router.post(
@@ -54,10 +54,10 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
         summary="Revoke one's tokens",
         responses=refuses(InvalidToken, SessionRequired),
     )
-    async def revoke_all_tokens(caller: Session, requester: FromRequester, body: RevokeAll | None = None) -> RevokedAll:
+    async def revoke_all_tokens(caller: Session, context: FromRequest, body: RevokeAll | None = None) -> RevokedAll:
         """All but the calling one, unless `keep_current` is false."""
         keep = body is None or body.keep_current
-        revoked = await (tokens.revoke_others if keep else profile.revoke_all_tokens)(caller, requester)
+        revoked = await (tokens.revoke_others if keep else profile.revoke_all_tokens)(caller, context)
         return RevokedAll(revoked=Revoked.of(revoked))
 
     @router.get(

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends
 from app.accounts.domain import WrongPassword
 from app.authentication.domain import Changed
 from app.http.problems import refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.reauthentication.schemas import Reauthenticate, Reauthenticated
 from app.reauthentication.service import Reauthentication
 from app.tokens.domain import Caller, SessionRequired
@@ -45,20 +45,20 @@ def reauthentication_routes(reauthentication: Reauthentication, guard: Guard) ->
             Overloaded,
         ),
     )
-    async def reauthenticate(caller: Session, body: Reauthenticate, requester: FromRequester) -> Reauthenticated:
+    async def reauthenticate(caller: Session, body: Reauthenticate, context: FromRequest) -> Reauthenticated:
         """A new session takes the place of the calling one, which is dead: go on with the grant."""
-        return Reauthenticated.of(await _by_its_proof(reauthentication, caller, body, requester))
+        return Reauthenticated.of(await _by_its_proof(reauthentication, caller, body, context))
 
     return router
 
 
 async def _by_its_proof(
-    reauthentication: Reauthentication, caller: Caller, body: Reauthenticate, requester: Requester
+    reauthentication: Reauthentication, caller: Caller, body: Reauthenticate, context: RequestContext
 ) -> Changed:
     if body.password is not None:
-        return await reauthentication.by_password(caller, body.password, requester)
+        return await reauthentication.by_password(caller, body.password, context)
     if body.code is not None:
-        return await reauthentication.by_code(caller, body.code, requester)
+        return await reauthentication.by_code(caller, body.code, context)
     assert body.challenge is not None  # noqa: S101 - held by the schema
     assert body.credential is not None  # noqa: S101
-    return await reauthentication.by_credential(caller, body.challenge, body.credential, requester)
+    return await reauthentication.by_credential(caller, body.challenge, body.credential, context)

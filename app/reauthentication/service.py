@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
@@ -13,7 +12,7 @@ from app.authentication.domain import Changed, Grant
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.refusal import FieldError
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens
 from app.two_factor.credentials import AssertionRequest, CredentialVerifier
@@ -43,47 +42,46 @@ class Reauthentication:
         """Raises MethodNotAvailable."""
         return await self.credentials.request(caller.account, _purpose(caller), self.clock.now())
 
-    async def by_password(self, caller: Caller, password: SecretStr, requester: Requester) -> Changed:
+    async def by_password(self, caller: Caller, password: SecretStr, context: RequestContext) -> Changed:
         """Without 2FA alone. Raises SecondFactorRequired, WrongPassword, TooManyAttempts, Overloaded, InvalidToken."""
-        at = self.clock.now()
         factor = await self.two_factor.factor_of(caller.account)
         if factor.is_enabled:
             raise SecondFactorRequired
-        await self.accounts.reauthenticate(caller.account, password, requester, at)
+        await self.accounts.reauthenticate(caller.account, password, context)
         async with self._locked(caller) as connection:
-            return await self._grant(connection, caller, factor, caller.token.amr, requester, at)
+            return await self._grant(connection, caller, factor, caller.token.amr, context)
 
-    async def by_code(self, caller: Caller, code: str, requester: Requester) -> Changed:
+    async def by_code(self, caller: Caller, code: str, context: RequestContext) -> Changed:
         """Raises FieldError without 2FA; WrongCode, TooManyAttempts, InvalidToken."""
-        account, at = caller.account, self.clock.now()
+        account = caller.account
         factor = await self.two_factor.factor_of(account)
         if not factor.is_enabled:
             raise FieldError("/code", "Two-factor authentication is not on; send the password.")
         verifier = self.two_factor.verifier
-        proof = await verifier.verify(account, factor, code, requester, at)
-        async with verifier.refusing_reuse(account, proof, requester, at), self._locked(caller) as connection:
-            factor = await verifier.spend(connection, account, proof, requester, at)
+        proof = await verifier.verify(account, factor, code, context)
+        async with verifier.refusing_reuse(account, proof, context), self._locked(caller) as connection:
+            factor = await verifier.spend(connection, account, proof, context)
             amr = joined(caller.token.amr, proof.amr[1], "mfa")
-            return await self._grant(connection, caller, factor, amr, requester, at)
+            return await self._grant(connection, caller, factor, amr, context)
 
     async def by_credential(
-        self, caller: Caller, challenge: str, answer: Mapping[str, Any], requester: Requester
+        self, caller: Caller, challenge: str, answer: Mapping[str, Any], context: RequestContext
     ) -> Changed:
         """Raises InvalidCredential, InvalidToken."""
-        account, at = caller.account, self.clock.now()
-        webauthn_challenge = await self.credentials.spend_challenge(challenge, _purpose(caller), at)
+        account = caller.account
+        webauthn_challenge = await self.credentials.spend_challenge(challenge, _purpose(caller), context.at)
         amr = joined(caller.token.amr, "pop", "mfa")
         try:
             proof = await self.credentials.verify(account, answer, webauthn_challenge, amr)
         except CredentialRefused as refused:
-            await self.credentials.record_refusal(account, refused.reason, requester, at)
+            await self.credentials.record_refusal(account, refused.reason, context)
             raise InvalidCredential from None
         async with (
-            self.credentials.refusing_clones(account, proof, requester, at),
+            self.credentials.refusing_clones(account, proof, context),
             self._locked(caller) as connection,
         ):
-            factor = await self.credentials.spend(connection, account, proof, requester, at)
-            return await self._grant(connection, caller, factor, amr, requester, at)
+            factor = await self.credentials.spend(connection, account, proof, context)
+            return await self._grant(connection, caller, factor, amr, context)
 
     @asynccontextmanager
     async def _locked(self, caller: Caller) -> AsyncIterator[Connection]:
@@ -97,11 +95,14 @@ class Reauthentication:
         caller: Caller,
         factor: SecondFactor,
         amr: tuple[str, ...],
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
     ) -> Changed:
-        issued, revoked = await self.tokens.replace_session(connection, caller, amr, at, requester, at, reason=_REASON)
-        return Changed(Grant(issued, caller.account, self.two_factor.state_of(caller.account, factor, at)), revoked)
+        issued, revoked = await self.tokens.replace_session(
+            connection, caller, amr, context.at, context, reason=_REASON
+        )
+        return Changed(
+            Grant(issued, caller.account, self.two_factor.state_of(caller.account, factor, context.at)), revoked
+        )
 
 
 def _purpose(caller: Caller) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 from app.accounts.service import Accounts
 from app.database.engine import Database
 from app.kernel.clock import Clock, rfc3339
+from app.kernel.request_context import RequestContext
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -42,11 +43,10 @@ class Announcements:
             await self.outbox.queue(
                 connection,
                 MailKind.PERSONAL_TOKEN_ENDS,
+                RequestContext(at, _last_user(token)),
                 account_id=account_id,
                 to=account.address,
                 locale=account.locale,
-                at=at,
-                requester=_last_user(token),
                 created_at=rfc3339(token.created_at),
                 ends_at=rfc3339(token.expires_at),
             )

@@ -6,7 +6,7 @@ from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 
 from app.http.authorization import authorization
-from app.http.middleware import requester_of
+from app.http.schemas import context_of
 from app.kernel.refusal import InvalidToken
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens, require_session
@@ -33,7 +33,7 @@ class Guard:
         secret = authorization(request, "bearer")
         if secret is None:
             raise InvalidToken
-        return await self._tokens.check(secret, requester_of(request.scope))
+        return await self._tokens.check(secret, await context_of(request))
 
     async def session(self, request: Request, _: _Documented) -> Caller:
         caller = await self.any_token(request, None)

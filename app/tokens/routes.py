@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from app.http.pages import PageParams
 from app.http.problems import refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound
 from app.tokens.domain import Caller, Kind, ReauthenticationRequired, SessionRequired, TokenLimitReached
@@ -22,9 +22,9 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
 
     @router.post("/logout", status_code=204, summary="Log out", responses=refuses(InvalidToken))
-    async def log_out(caller: AnyToken, requester: FromRequester) -> None:
+    async def log_out(caller: AnyToken, context: FromRequest) -> None:
         """Ends the calling token, session or personal."""
-        await tokens.log_out(caller, requester)
+        await tokens.log_out(caller, context)
 
     @router.get("/me/tokens", summary="List one's live tokens", responses=refuses(InvalidToken))
     async def list_tokens(caller: AnyToken, page: PageParams, kind: Kind | None = None) -> TokenPage:
@@ -37,18 +37,18 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         summary="Create a personal token",
         responses=refuses(InvalidToken, SessionRequired, ReauthenticationRequired, TokenLimitReached),
     )
-    async def create_token(caller: Session, body: CreateToken, requester: FromRequester) -> CreatedToken:
+    async def create_token(caller: Session, body: CreateToken, context: FromRequest) -> CreatedToken:
         """The secret is shown in this answer and never again."""
-        return CreatedToken.of(await tokens.create_personal(caller, body.wanted(), requester))
+        return CreatedToken.of(await tokens.create_personal(caller, body.wanted(), context))
 
     @router.patch(
         "/me/tokens/{id}",
         summary="Rename a personal token",
         responses=refuses(InvalidToken, SessionRequired, NotFound),
     )
-    async def rename_token(caller: Session, id: UUID, body: RenameToken, requester: FromRequester) -> Token:
+    async def rename_token(caller: Session, id: UUID, body: RenameToken, context: FromRequest) -> Token:
         """A session has no description: its id is unknown here."""
-        renamed = await tokens.rename(caller, id, body.description, requester)
+        renamed = await tokens.rename(caller, id, body.description, context)
         return Token.of(renamed, current=caller.token.id)
 
     @router.delete(
@@ -57,7 +57,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
         summary="Revoke one token",
         responses=refuses(InvalidToken, SessionRequired, NotFound),
     )
-    async def revoke_token(caller: Session, id: UUID, requester: FromRequester) -> None:
-        await tokens.revoke(caller, id, requester)
+    async def revoke_token(caller: Session, id: UUID, context: FromRequest) -> None:
+        await tokens.revoke(caller, id, context)
 
     return router

@@ -15,7 +15,7 @@ from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.refusal import InvalidToken, NotFound, Unavailable
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -60,31 +60,29 @@ class Tokens:
     def rules(self) -> LifeRules:
         return LifeRules(timedelta(seconds=self.settings.session_idle_seconds), self.accounts.policy)
 
-    async def check(self, secret: str, requester: Requester) -> Caller:
+    async def check(self, secret: str, context: RequestContext) -> Caller:
         """Who holds this token, by one statement, and notes the use. Raises InvalidToken, from elsewhere as well."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             raise InvalidToken
-        at = self.clock.now()
         async with self.database.autocommit() as connection:
-            caller = await self.rows(connection).caller_with(found, at)
-        if caller is None or not caller.token.works_from(requester.address):
+            caller = await self.rows(connection).caller_with(found, context.at)
+        if caller is None or not caller.token.works_from(context.requester.address):
             raise InvalidToken
-        await self.note_use(caller, requester)
+        await self.note_use(caller, context)
         return caller
 
-    async def note_use(self, caller: Caller, requester: Requester) -> Caller:
+    async def note_use(self, caller: Caller, context: RequestContext) -> Caller:
         """The caller after this use.
 
         It is kept until `note_uses` writes it a moment later, and written at once where the token's end is near.
         """
-        at = self.clock.now()
-        use = Use(at, requester.address, requester.user_agent)
+        use = Use(context.at, context.requester.address, context.requester.user_agent)
         self.uses[caller.token.id] = use.after(self.uses.get(caller.token.id))
-        if caller.token.ends_within(_WRITTEN_AT_ONCE, at):
+        if caller.token.ends_within(_WRITTEN_AT_ONCE, context.at):
             await self._note_uses_now()
         idle = timedelta(seconds=self.settings.session_idle_seconds)
-        return replace(caller, token=caller.token.used(at, idle))
+        return replace(caller, token=caller.token.used(context.at, idle))
 
     async def _note_uses_now(self) -> None:
         """A database that can be read but not written still answers; the uses wait for it."""
@@ -111,28 +109,27 @@ class Tokens:
         account: Account,
         amr: Sequence[str],
         authenticated_at: datetime,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
     ) -> IssuedToken:
         """A session under the epoch that was read; locks the account first. `authenticated_at` is the oldest proof's.
 
         Raises AccountChanged.
         """
         secret = new_secret(SecretKind.SESSION)
-        end = at + timedelta(seconds=self.settings.session_max_seconds)
+        end = context.at + timedelta(seconds=self.settings.session_max_seconds)
         token = Token(
             id=new_id(),
             kind=Kind.SESSION,
             description=None,
             amr=tuple(amr),
             authenticated_at=authenticated_at,
-            created_at=at,
+            created_at=context.at,
             expires_at=end,
-            ends_at=min(end, at + timedelta(seconds=self.settings.session_idle_seconds)),
+            ends_at=min(end, context.at + timedelta(seconds=self.settings.session_idle_seconds)),
             last_used_at=None,
-            last_used_ip=requester.address,
-            last_used_user_agent=requester.user_agent,
-            user_agent=requester.user_agent,
+            last_used_ip=context.requester.address,
+            last_used_user_agent=context.requester.user_agent,
+            user_agent=context.requester.user_agent,
             max_age_seconds=None,
             extend_when_used=False,
         )
@@ -146,7 +143,7 @@ class Tokens:
         if surplus is None:
             raise AccountChanged
         for id in surplus:
-            await self._record_revoked(connection, account.id, id, Kind.SESSION, requester, at, reason="too_many")
+            await self._record_revoked(connection, account.id, id, Kind.SESSION, context, reason="too_many")
         return IssuedToken(secret, token)
 
     async def lock_unrevoked(self, connection: Connection, token_id: UUID) -> bool:
@@ -170,15 +167,17 @@ class Tokens:
         """How many tokens lived until the epoch was bumped, which it was once in this transaction."""
         return await self.rows(connection).count_outlived(account_id, at)
 
-    async def create_personal(self, caller: Caller, wanted: PersonalTokenRequest, requester: Requester) -> IssuedToken:
+    async def create_personal(
+        self, caller: Caller, wanted: PersonalTokenRequest, context: RequestContext
+    ) -> IssuedToken:
         """Proved as well and as long ago as the session that asked for it.
 
         Raises SessionRequired, ReauthenticationRequired, TokenLimitReached, InvalidToken.
         """
         require_session(caller)
-        at, account = self.clock.now(), caller.account
-        require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
-        end = at + timedelta(seconds=wanted.max_age_seconds) if wanted.max_age_seconds else None
+        account = caller.account
+        require_fresh(caller, context.at, within_seconds=self.settings.fresh_seconds)
+        end = context.at + timedelta(seconds=wanted.max_age_seconds) if wanted.max_age_seconds else None
         secret = new_secret(SecretKind.PERSONAL)
         token = Token(
             id=new_id(),
@@ -186,12 +185,12 @@ class Tokens:
             description=wanted.description,
             amr=caller.token.amr,
             authenticated_at=caller.token.authenticated_at,
-            created_at=at,
+            created_at=context.at,
             expires_at=end,
             ends_at=end,
             last_used_at=None,
             last_used_ip=None,
-            user_agent=requester.user_agent,
+            user_agent=context.requester.user_agent,
             max_age_seconds=wanted.max_age_seconds,
             extend_when_used=wanted.extend_when_used,
             scopes=wanted.scopes,
@@ -200,16 +199,15 @@ class Tokens:
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller, exclusively=True)
             rows = self.rows(connection)
-            living = await rows.count_live(account.id, at)
+            living = await rows.count_live(account.id, context.at)
             if living.personal_tokens >= self.settings.personal_tokens_per_account:
                 raise TokenLimitReached
             await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
             await self.audit_log.record(
                 connection,
                 EventType.TOKEN_CREATED,
+                context,
                 account_id=account.id,
-                at=at,
-                requester=requester,
                 token_id=str(token.id),
                 kind=token.kind.value,
                 amr=list(token.amr),
@@ -217,11 +215,10 @@ class Tokens:
             await self.outbox.queue(
                 connection,
                 MailKind.PERSONAL_TOKEN_CREATED,
+                context,
                 account_id=account.id,
                 to=account.address,
                 locale=account.locale,
-                at=at,
-                requester=requester,
                 description=wanted.description,
             )
         return IssuedToken(secret, token)
@@ -248,18 +245,18 @@ class Tokens:
         at = self.clock.now()
         return await self.rows(connection).live_of(account_id, at, kind=None, after=after, limit=limit)
 
-    async def revoke(self, caller: Caller, id: UUID, requester: Requester) -> None:
+    async def revoke(self, caller: Caller, id: UUID, context: RequestContext) -> None:
         """One's own token. Raises SessionRequired, InvalidToken; NotFound for a dead one, and another account's."""
         require_session(caller)
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller)
-            await self.revoke_one(connection, caller.account, id, requester, reason="revoked")
+            await self.revoke_one(connection, caller.account, id, context, reason="revoked")
 
-    async def log_out(self, caller: Caller, requester: Requester) -> None:
+    async def log_out(self, caller: Caller, context: RequestContext) -> None:
         """Revokes the calling token. Raises InvalidToken where it has died meanwhile."""
         try:
             async with self.database.transaction() as connection:
-                await self.revoke_one(connection, caller.account, caller.token.id, requester, reason="logout")
+                await self.revoke_one(connection, caller.account, caller.token.id, context, reason="logout")
         except NotFound:
             raise InvalidToken from None
 
@@ -269,26 +266,25 @@ class Tokens:
         caller: Caller,
         amr: Sequence[str],
         authenticated_at: datetime,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         *,
         reason: str,
     ) -> tuple[IssuedToken, Revoked]:
         """A session takes the place of the calling one, which `lock_caller` has locked. Raises InvalidToken."""
         try:
-            await self.revoke_one(connection, caller.account, caller.token.id, requester, reason=reason)
+            await self.revoke_one(connection, caller.account, caller.token.id, context, reason=reason)
         except NotFound:
             raise InvalidToken from None
-        issued = await self.issue_session(connection, caller.account, amr, authenticated_at, requester, at)
+        issued = await self.issue_session(connection, caller.account, amr, authenticated_at, context)
         return issued, Revoked(sessions=1)
 
-    async def revoke_by_secret(self, secret: str, requester: Requester, *, client_id: str) -> None:
+    async def revoke_by_secret(self, secret: str, context: RequestContext) -> None:
         """RFC 7009: what is no token any more is as good as revoked. One that is suspended never comes back."""
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             return
         async with self.database.autocommit() as connection:
-            caller = await self.rows(connection).holder_of(found, self.clock.now())
+            caller = await self.rows(connection).holder_of(found, context.at)
         if caller is None:
             return
         with suppress(NotFound):
@@ -297,9 +293,8 @@ class Tokens:
                     connection,
                     caller.account,
                     caller.token.id,
-                    requester,
+                    context,
                     reason="revoked_by_client",
-                    client_id=client_id,
                 )
 
     async def revoke_one(
@@ -307,20 +302,15 @@ class Tokens:
         connection: Connection,
         account: Account,
         id: UUID,
-        requester: Requester,
+        context: RequestContext,
         *,
         reason: str,
-        client_id: str | None = None,
-        **details: object,
     ) -> None:
         """In the caller's transaction. Raises NotFound where the account has no such live token."""
-        at = self.clock.now()
-        kind = await self.rows(connection).revoke(id, account.id, at)
+        kind = await self.rows(connection).revoke(id, account.id, context.at)
         if kind is None:
             raise NotFound
-        await self._record_revoked(
-            connection, account.id, id, kind, requester, at, client_id=client_id, reason=reason, **details
-        )
+        await self._record_revoked(connection, account.id, id, kind, context, reason=reason)
 
     async def _record_revoked(
         self,
@@ -328,57 +318,47 @@ class Tokens:
         account_id: UUID,
         id: UUID,
         kind: Kind,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         *,
-        client_id: str | None = None,
-        **details: object,
+        reason: str,
     ) -> None:
         await self.audit_log.record(
             connection,
             EventType.TOKEN_REVOKED,
+            context,
             account_id=account_id,
-            at=at,
-            requester=requester,
-            client_id=client_id,
             token_id=str(id),
             kind=kind.value,
-            **details,
+            reason=reason,
         )
         self.uses.pop(id, None)
 
-    async def rename(self, caller: Caller, id: UUID, description: str, requester: Requester) -> Token:
+    async def rename(self, caller: Caller, id: UUID, description: str, context: RequestContext) -> Token:
         """One's own personal token. Raises SessionRequired, InvalidToken, NotFound."""
         require_session(caller)
-        at, account = self.clock.now(), caller.account
+        account = caller.account
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller)
-            token = await self.rows(connection).rename(id, account.id, description, at)
+            token = await self.rows(connection).rename(id, account.id, description, context.at)
             if token is None:
                 raise NotFound
             await self.audit_log.record(
-                connection,
-                EventType.TOKEN_RENAMED,
-                account_id=account.id,
-                at=at,
-                requester=requester,
-                token_id=str(id),
+                connection, EventType.TOKEN_RENAMED, context, account_id=account.id, token_id=str(id)
             )
         return token
 
-    async def revoke_others(self, caller: Caller, requester: Requester) -> Revoked:
+    async def revoke_others(self, caller: Caller, context: RequestContext) -> Revoked:
         """All tokens but the calling one. Raises SessionRequired, InvalidToken."""
         require_session(caller)
-        at, account = self.clock.now(), caller.account
+        account = caller.account
         async with self.database.transaction() as connection:
             await self.lock_caller(connection, caller, exclusively=True)
-            revoked, ids = await self.rows(connection).revoke_all_but(caller.token.id, account.id, at)
+            revoked, ids = await self.rows(connection).revoke_all_but(caller.token.id, account.id, context.at)
             await self.audit_log.record(
                 connection,
                 EventType.TOKENS_REVOKED,
+                context,
                 account_id=account.id,
-                at=at,
-                requester=requester,
                 reason="revoke_others",
                 revoked=revoked.as_details(),
                 token_ids=[str(id) for id in ids],

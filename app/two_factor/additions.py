@@ -16,7 +16,7 @@ from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
 from app.authentication.domain import Changed, Grant
 from app.database.engine import Connection, Database
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.tokens.domain import Caller
@@ -81,28 +81,26 @@ class Additions:
         return Added(Changed(Grant(issued, change.account, state), revoked), authenticator, recovery_codes)
 
     async def replacement(
-        self, caller: Caller, replaced: UUID, store: Store, proved: Proved, requester: Requester, at: datetime
+        self, caller: Caller, replaced: UUID, store: Store, proved: Proved, context: RequestContext
     ) -> Added:
         """The old one works until this commits. Raises InvalidToken, NoPendingEnrollment, and what `store` raises."""
         account_id = caller.account.id
-        async with self.changes.by_caller(caller, requester, at) as change:
+        async with self.changes.by_caller(caller, context) as change:
             rows = Authenticators(change.connection)
             id = await store(change.connection)
             if not await rows.remove(account_id, replaced):
                 raise NoPendingEnrollment
-            await SecondFactors(change.connection).note_use(account_id, at)
+            await SecondFactors(change.connection).note_use(account_id, context.at)
             await self.verifier.forgive(change.connection, account_id)
             factor = await SecondFactors(change.connection).of(account_id)
-            state = state_under(self.policy, change.account, factor, at)
+            state = state_under(self.policy, change.account, factor, context.at)
             authenticator = await rows.get(account_id, id)
             details = {"authenticator_id": str(id), "replaced": str(replaced), "kind": authenticator.kind.value}
             record = Record(EventType.AUTHENTICATOR_REPLACED, MailKind.AUTHENTICATOR_REPLACED, details)
             issued, revoked = await change.end_with_session(record, proved.amr, proved.authenticated_at)
         return Added(Changed(Grant(issued, change.account, state), revoked), authenticator)
 
-    async def further(
-        self, caller: Caller, kind: Kind, store: Store, proved: Proved, requester: Requester, at: datetime
-    ) -> Added:
+    async def further(self, caller: Caller, kind: Kind, store: Store, proved: Proved, context: RequestContext) -> Added:
         """Raises InvalidToken, AuthenticatorLimitReached, and what `store` raises."""
         account = caller.account
         async with self.database.transaction() as connection:
@@ -112,30 +110,18 @@ class Additions:
                 raise AuthenticatorLimitReached
             id = await store(connection)
             if kind is Kind.TOTP:
-                await SecondFactors(connection).note_use(account.id, at)
+                await SecondFactors(connection).note_use(account.id, context.at)
                 await self.verifier.forgive(connection, account.id)
-            state = state_under(self.policy, account, await SecondFactors(connection).of(account.id), at)
+            state = state_under(self.policy, account, await SecondFactors(connection).of(account.id), context.at)
             authenticator = await rows.get(account.id, id)
             about, mail = EventType.AUTHENTICATOR_ADDED, MailKind.AUTHENTICATOR_ADDED
             await self.audit_log.record(
-                connection,
-                about,
-                account_id=account.id,
-                at=at,
-                requester=requester,
-                authenticator_id=str(id),
-                kind=kind.value,
+                connection, about, context, account_id=account.id, authenticator_id=str(id), kind=kind.value
             )
             await self.outbox.queue(
-                connection,
-                mail,
-                account_id=account.id,
-                to=account.address,
-                locale=account.locale,
-                at=at,
-                requester=requester,
+                connection, mail, context, account_id=account.id, to=account.address, locale=account.locale
             )
             issued, revoked = await self.tokens.replace_session(
-                connection, caller, proved.amr, proved.authenticated_at, requester, at, reason="authenticator_added"
+                connection, caller, proved.amr, proved.authenticated_at, context, reason="authenticator_added"
             )
         return Added(Changed(Grant(issued, account, state), revoked), authenticator)

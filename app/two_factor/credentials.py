@@ -18,7 +18,7 @@ from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest_if
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -147,46 +147,41 @@ class CredentialVerifier:
         return found
 
     async def spend(
-        self, connection: Connection, account: Account, proof: ProofByCredential, requester: Requester, at: datetime
+        self, connection: Connection, account: Account, proof: ProofByCredential, context: RequestContext
     ) -> SecondFactor:
         """In the transaction that grants what the proof bought; the factor as it is then. Cancels a clearing.
 
         Raises CounterStalled.
         """
         advanced = await Credentials(connection).advance(
-            proof.authenticator_id, account.id, proof.sign_count, at, backed_up=proof.backed_up
+            proof.authenticator_id, account.id, proof.sign_count, context.at, backed_up=proof.backed_up
         )
         if not advanced:
             raise CounterStalled
         rows = SecondFactors(connection)
-        await rows.note_use(account.id, at)
+        await rows.note_use(account.id, context.at)
         factor = await rows.of(account.id)
-        return await self.clearing.cancel_by_proof(connection, account, factor, requester, at)
+        return await self.clearing.cancel_by_proof(connection, account, factor, context)
 
     @asynccontextmanager
     async def refusing_clones(
-        self, account: Account, proof: ProofByCredential | None, requester: Requester, at: datetime
+        self, account: Account, proof: ProofByCredential | None, context: RequestContext
     ) -> AsyncIterator[None]:
         """Around the transaction that spends the proof. Raises InvalidCredential where the counter did not advance."""
         try:
             yield
         except CounterStalled:
             assert proof is not None  # noqa: S101 - only a proof is spent
-            await self._suspect_clone(account, proof.authenticator_id, requester, at)
+            await self._suspect_clone(account, proof.authenticator_id, context)
             raise InvalidCredential from None
 
-    async def record_refusal(self, account: Account, reason: str, requester: Requester, at: datetime) -> None:
+    async def record_refusal(self, account: Account, reason: str, context: RequestContext) -> None:
         """For the owner to see; nothing is counted, since a credential can't be guessed."""
         async with self.database.transaction() as connection:
             if await self.accounts.lock_existence(connection, account.id) is None:
                 return
             await self.audit_log.record(
-                connection,
-                EventType.TWO_FACTOR_CREDENTIAL_REFUSED,
-                account_id=account.id,
-                at=at,
-                requester=requester,
-                reason=reason,
+                connection, EventType.TWO_FACTOR_CREDENTIAL_REFUSED, context, account_id=account.id, reason=reason
             )
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
@@ -233,9 +228,7 @@ class CredentialVerifier:
         )
         return ProofByCredential(credential.authenticator_id, asserted.sign_count, asserted.backed_up, amr)
 
-    async def _suspect_clone(
-        self, account: Account, authenticator_id: UUID, requester: Requester, at: datetime
-    ) -> None:
+    async def _suspect_clone(self, account: Account, authenticator_id: UUID, context: RequestContext) -> None:
         async with self.database.transaction() as connection:
             if await self.accounts.lock_existence(connection, account.id) is None:
                 return
@@ -243,21 +236,10 @@ class CredentialVerifier:
                 return
             about, kind = EventType.AUTHENTICATOR_CLONE_SUSPECTED, MailKind.AUTHENTICATOR_CLONE_SUSPECTED
             await self.audit_log.record(
-                connection,
-                about,
-                account_id=account.id,
-                at=at,
-                requester=requester,
-                authenticator_id=str(authenticator_id),
+                connection, about, context, account_id=account.id, authenticator_id=str(authenticator_id)
             )
             await self.outbox.queue(
-                connection,
-                kind,
-                account_id=account.id,
-                to=account.address,
-                locale=account.locale,
-                at=at,
-                requester=requester,
+                connection, kind, context, account_id=account.id, to=account.address, locale=account.locale
             )
 
 

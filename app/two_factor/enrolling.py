@@ -14,7 +14,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
 from app.security.secret_box import SecretBox
 from app.settings import Settings
@@ -60,8 +60,7 @@ class Enrolling:
     async def begin(
         self,
         by: Enroller,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         *,
         name: str | None = None,
         additional: bool = False,
@@ -73,7 +72,7 @@ class Enrolling:
         """
         account, issuer = by.account, self.settings.issuer
         id, secret = new_id(), totp.new_secret()
-        expires_at = at + timedelta(seconds=self.settings.enrollment_seconds)
+        expires_at = context.at + timedelta(seconds=self.settings.enrollment_seconds)
         sealed = self.secret_box.seal(secret.encode(), owner=account.id)
         pending = Enrollment(id, account.id, sealed, by.proved_at, expires_at, name, additional, replaces, by.id)
         async with self.database.transaction() as connection:
@@ -81,7 +80,7 @@ class Enrolling:
             pending = await self._placed(connection, pending)
             await Enrollments(connection).begin(pending, account.epoch)
             await self.audit_log.record(
-                connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, account_id=account.id, at=at, requester=requester
+                connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, context, account_id=account.id
             )
         uri = totp.provisioning_uri(secret, account_name=account.address, issuer=issuer)
         pictures = await asyncio.to_thread(qr.draw, uri)
@@ -111,8 +110,7 @@ class Enrolling:
         account: Account,
         begun_by: UUID,
         code: str,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         *,
         enrollment_id: UUID | None = None,
     ) -> tuple[Enrollment, Store]:
@@ -122,15 +120,15 @@ class Enrolling:
 
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts.
         """
-        enrollment = await self._pending(account, begun_by, enrollment_id, at)
-        in_a_row = await self.verifier.count_attempt(account.id, at)
+        enrollment = await self._pending(account, begun_by, enrollment_id, context.at)
+        in_a_row = await self.verifier.count_attempt(account.id, context.at)
         secret = self.verifier.open_secret(enrollment.sealed_secret, account.id)
-        step = totp.matching_step(secret, code, at, after=None) if is_totp_code(code) else None
+        step = totp.matching_step(secret, code, context.at, after=None) if is_totp_code(code) else None
         if step is None:
-            skew = self._skew(secret, code, at)
+            skew = self._skew(secret, code, context.at)
             mail = MailKind.WRONG_CODES_AT_SET_UP
-            raise await self.verifier.record_wrong_code(account, in_a_row, requester, at, mail=mail, **skew)
-        return enrollment, partial(self._store, enrollment, secret, step, at)
+            raise await self.verifier.record_wrong_code(account, in_a_row, context, mail=mail, **skew)
+        return enrollment, partial(self._store, enrollment, secret, step, context.at)
 
     async def _pending(self, account: Account, begun_by: UUID, enrollment_id: UUID | None, at: datetime) -> Enrollment:
         """Nobody else who is logged in spends the owner's attempts."""

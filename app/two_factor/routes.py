@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from app.accounts.domain import WrongPassword
 from app.authentication.schemas import TwoFactor as TwoFactorOut
 from app.http.problems import refuses
-from app.http.schemas import FromRequester
+from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound, Overloaded, TooManyAttempts
 from app.tokens.domain import Caller, ReauthenticationRequired, SessionRequired
@@ -46,7 +46,7 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         ),
     )
     async def begin_enrollment(
-        caller: Session, body: schemas.BeginEnrollment, requester: FromRequester
+        caller: Session, body: schemas.BeginEnrollment, context: FromRequest
     ) -> schemas.Enrollment:
         """The secret and its QR code, shown once. A new call replaces the pending enrollment.
 
@@ -56,7 +56,7 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
             await two_factor.begin(
                 caller,
                 body.password,
-                requester,
+                context,
                 name=body.name,
                 additional=body.additional,
                 replaces=body.replaces,
@@ -69,9 +69,9 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         summary="Drop a pending enrollment",
         responses=refuses(InvalidToken, SessionRequired),
     )
-    async def cancel_enrollment(caller: Session, requester: FromRequester) -> None:
+    async def cancel_enrollment(caller: Session, context: FromRequest) -> None:
         """One that this session began; another session's is left alone."""
-        await two_factor.cancel(caller, requester)
+        await two_factor.cancel(caller, context)
 
     @router.post(
         "/confirm",
@@ -87,14 +87,14 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
             TooManyAttempts,
         ),
     )
-    async def confirm_enrollment(caller: Session, body: schemas.Confirm, requester: FromRequester) -> schemas.Confirmed:
+    async def confirm_enrollment(caller: Session, body: schemas.Confirm, context: FromRequest) -> schemas.Confirmed:
         """By a code of the new device; go on with the grant.
 
         The first device turns two-factor authentication on, and a replacement takes the old one's place: everything
         that the account had is dead. A further one ends only the calling session.
         """
         return schemas.Confirmed.of(
-            await two_factor.confirm(caller, body.code, requester, enrollment_id=body.enrollment_id)
+            await two_factor.confirm(caller, body.code, context, enrollment_id=body.enrollment_id)
         )
 
     @router.post(
@@ -102,12 +102,12 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         summary="Turn two-factor authentication off",
         responses=refuses(*_ASKS_FOR_PASSWORD, WrongCode, NotEnabled, RequiredByPolicy),
     )
-    async def disable_two_factor(caller: Session, body: schemas.Disable, requester: FromRequester) -> schemas.Disabled:
+    async def disable_two_factor(caller: Session, body: schemas.Disable, context: FromRequest) -> schemas.Disabled:
         """Everything that the account had is dead; go on with the grant. A code that is sent must be right.
 
         An account that must have it can replace its devices, and not turn it off.
         """
-        return schemas.Disabled.of(await two_factor.disable(caller, body.password, body.code, requester))
+        return schemas.Disabled.of(await two_factor.disable(caller, body.password, body.code, context))
 
     @router.post(
         "/recovery-codes",
@@ -116,11 +116,11 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         responses=refuses(*_ASKS_FOR_PASSWORD, NotEnabled),
     )
     async def replace_recovery_codes(
-        caller: Session, body: schemas.ReplaceRecoveryCodes, requester: FromRequester
+        caller: Session, body: schemas.ReplaceRecoveryCodes, context: FromRequest
     ) -> schemas.NewRecoveryCodes:
         """The old set is dead."""
         return schemas.NewRecoveryCodes(
-            recovery_codes=await two_factor.replace_recovery_codes(caller, body.password, requester)
+            recovery_codes=await two_factor.replace_recovery_codes(caller, body.password, context)
         )
 
     return router

@@ -17,7 +17,7 @@ from app.authentication.domain import TWO_FACTOR_OFF, Changed, Grant, TwoFactorS
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.refusal import FieldError
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -119,7 +119,7 @@ class TwoFactor:
         self,
         caller: Caller,
         password: SecretStr,
-        requester: Requester,
+        context: RequestContext,
         *,
         name: str | None = None,
         additional: bool = False,
@@ -130,25 +130,25 @@ class TwoFactor:
         Raises FieldError, ReauthenticationRequired, WrongPassword, AlreadyEnabled, AuthenticatorLimitReached, NotFound,
         InvalidToken.
         """
-        account, at = caller.account, self.clock.now()
+        account = caller.account
         beside = additional or replaces is not None
         if beside and not (await self.factor_of(account)).is_enabled:
             pointer = "/additional" if additional else "/replaces"
             raise FieldError(pointer, "Two-factor authentication is not on; leave this out.")
         if beside:
-            require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, requester, at)
-        by = Enroller(account, caller.token.id, at, partial(self.tokens.lock_caller, caller=caller))
-        return await self.enrolling.begin(by, requester, at, name=name, additional=additional, replaces=replaces)
+            require_fresh(caller, context.at, within_seconds=self.settings.fresh_seconds)
+        await self.accounts.reauthenticate(account, password, context)
+        by = Enroller(account, caller.token.id, context.at, partial(self.tokens.lock_caller, caller=caller))
+        return await self.enrolling.begin(by, context, name=name, additional=additional, replaces=replaces)
 
-    async def cancel(self, caller: Caller, requester: Requester) -> None:
+    async def cancel(self, caller: Caller, context: RequestContext) -> None:
         """Drops the enrollment that the caller began, if it is pending. Raises InvalidToken."""
-        account_id, at = caller.account.id, self.clock.now()
+        account_id = caller.account.id
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)
             if await Enrollments(connection).cancel(account_id, caller.token.id):
                 about = EventType.TWO_FACTOR_ENROLLMENT_CANCELLED
-                await self.audit_log.record(connection, about, account_id=account_id, at=at, requester=requester)
+                await self.audit_log.record(connection, about, context, account_id=account_id)
 
     async def drop_pending(self, connection: Connection, account: Account, at: datetime) -> TwoFactorState:
         """In a change that a pending enrollment must not outlive. Returns what is left."""
@@ -167,7 +167,7 @@ class TwoFactor:
         return was_enabled
 
     async def confirm(
-        self, caller: Caller, code: str, requester: Requester, *, enrollment_id: UUID | None = None
+        self, caller: Caller, code: str, context: RequestContext, *, enrollment_id: UUID | None = None
     ) -> Added:
         """By the first code of the new device. What dies with it depends on whether it is the first, a further one or
         a replacement.
@@ -177,44 +177,43 @@ class TwoFactor:
         Raises NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts, AuthenticatorExists,
         AuthenticatorLimitReached, InvalidToken.
         """
-        at = self.clock.now()
         enrollment, store = await self.enrolling.match(
-            caller.account, caller.token.id, code, requester, at, enrollment_id=enrollment_id
+            caller.account, caller.token.id, code, context, enrollment_id=enrollment_id
         )
         # The password was proved when the enrollment began, and is the older one of the two proofs.
         proved = Proved(BY_PASSWORD_AND_CODE, enrollment.begun_at)
         if enrollment.replaces is not None:
-            return await self.additions.replacement(caller, enrollment.replaces, store, proved, requester, at)
+            return await self.additions.replacement(caller, enrollment.replaces, store, proved, context)
         if enrollment.additional:
-            return await self.additions.further(caller, Kind.TOTP, store, proved, requester, at)
-        return await self.additions.first(self.changes.by_caller(caller, requester, at), store, proved, at)
+            return await self.additions.further(caller, Kind.TOTP, store, proved, context)
+        return await self.additions.first(self.changes.by_caller(caller, context), store, proved, context.at)
 
-    async def disable(self, caller: Caller, password: SecretStr, code: str | None, requester: Requester) -> Changed:
+    async def disable(self, caller: Caller, password: SecretStr, code: str | None, context: RequestContext) -> Changed:
         """2FA goes off without residue; everything older dies. A code that is sent must be right.
 
         Raises WrongPassword, RequiredByPolicy, NotEnabled, WrongCode, TooManyAttempts, InvalidToken; FieldError where
         a code is needed.
         """
-        account, at = caller.account, self.clock.now()
-        if code is None and self.settings.disable_requires_code and not self._is_fresh(caller, at):
+        account = caller.account
+        if code is None and self.settings.disable_requires_code and not self._is_fresh(caller, context.at):
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
-        await self.accounts.reauthenticate(account, password, requester, at)
+        await self.accounts.reauthenticate(account, password, context)
         self._refuse_required(account)
         factor = await self.factor_of(account)
         if not factor.is_enabled:
             raise NotEnabled
-        proof = None if code is None else await self.verifier.verify(account, factor, code, requester, at)
+        proof = None if code is None else await self.verifier.verify(account, factor, code, context)
         async with (
-            self.verifier.refusing_reuse(account, proof, requester, at),
-            self.changes.by_caller(caller, requester, at) as change,
+            self.verifier.refusing_reuse(account, proof, context),
+            self.changes.by_caller(caller, context) as change,
         ):
             self._refuse_required(change.account)
             if proof is not None:
-                await self.verifier.spend(change.connection, account, proof, requester, at)
-            if not await self.remove(change.connection, account.id, at):
+                await self.verifier.spend(change.connection, account, proof, context)
+            if not await self.remove(change.connection, account.id, context.at):
                 raise NotEnabled
             record = Record(EventType.TWO_FACTOR_DISABLED, MailKind.TWO_FACTOR_DISABLED)
-            issued, revoked = await change.end_with_session(record, BY_PASSWORD, at)
+            issued, revoked = await change.end_with_session(record, BY_PASSWORD, context.at)
         return Changed(Grant(issued, change.account, TWO_FACTOR_OFF), revoked)
 
     def _refuse_required(self, account: Account) -> None:
@@ -222,12 +221,12 @@ class TwoFactor:
         if self.accounts.policy.applies_to(account):
             raise RequiredByPolicy
 
-    async def replace_recovery_codes(self, caller: Caller, password: SecretStr, requester: Requester) -> list[str]:
+    async def replace_recovery_codes(self, caller: Caller, password: SecretStr, context: RequestContext) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""
-        account, at = caller.account, self.clock.now()
+        account = caller.account
         if not (await self.factor_of(account)).is_enabled:
             raise NotEnabled
-        await self.accounts.reauthenticate(account, password, requester, at)
+        await self.accounts.reauthenticate(account, password, context)
         fresh = new_recovery_codes()
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)
@@ -236,15 +235,9 @@ class TwoFactor:
                 raise NotEnabled
             await rows.replace_recovery_codes(account.id, [recovery_code_digest(each) for each in fresh])
             about, kind = EventType.RECOVERY_CODES_REPLACED, MailKind.RECOVERY_CODES_REPLACED
-            await self.audit_log.record(connection, about, account_id=account.id, at=at, requester=requester)
+            await self.audit_log.record(connection, about, context, account_id=account.id)
             await self.outbox.queue(
-                connection,
-                kind,
-                account_id=account.id,
-                to=account.address,
-                locale=account.locale,
-                at=at,
-                requester=requester,
+                connection, kind, context, account_id=account.id, to=account.address, locale=account.locale
             )
         return fresh
 

@@ -15,7 +15,7 @@ from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.refusal import TooManyAttempts, Unavailable
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, SecretBox
@@ -130,19 +130,17 @@ class CodeVerifier:
         step = totp.matching_step(self.open_secret(device.sealed_secret, owner), code, at, after=device.last_step)
         return [ProofByStep(device.id, step, in_a_row)] if step is not None else []
 
-    async def verify(
-        self, account: Account, factor: SecondFactor, code: str, requester: Requester, at: datetime
-    ) -> Proof:
+    async def verify(self, account: Account, factor: SecondFactor, code: str, context: RequestContext) -> Proof:
         """The proof: counted and matched, not yet spent. Raises WrongCode, TooManyAttempts, Unavailable."""
-        in_a_row = await self.count_attempt(account.id, at)
-        proof = self.match(factor, code, in_a_row, at)
+        in_a_row = await self.count_attempt(account.id, context.at)
+        proof = self.match(factor, code, in_a_row, context.at)
         if proof is None:
-            raise await self.record_wrong_code(account, in_a_row, requester, at)
+            raise await self.record_wrong_code(account, in_a_row, context)
         return proof
 
     @asynccontextmanager
     async def refusing_reuse(
-        self, account: Account, proof: Proof | None, requester: Requester, at: datetime
+        self, account: Account, proof: Proof | None, context: RequestContext
     ) -> AsyncIterator[None]:
         """Around the transaction that spends the proof: where somebody was faster with the same code, it is wrong.
 
@@ -152,45 +150,39 @@ class CodeVerifier:
             yield
         except AlreadySpent:
             assert proof is not None  # noqa: S101 - only a proof is spent
-            raise await self.record_wrong_code(account, proof.in_a_row, requester, at) from None
+            raise await self.record_wrong_code(account, proof.in_a_row, context) from None
 
     async def spend(
-        self, connection: Connection, account: Account, proof: Proof, requester: Requester, at: datetime
+        self, connection: Connection, account: Account, proof: Proof, context: RequestContext
     ) -> SecondFactor:
         """In the transaction that gives out what the code bought; the factor as it is then. Cancels a clearing.
 
         Raises AlreadySpent.
         """
         if isinstance(proof, ProofByStep):
-            factor = await Authenticators(connection).spend_step(account.id, proof.device_id, proof.step, at)
+            factor = await Authenticators(connection).spend_step(account.id, proof.device_id, proof.step, context.at)
         else:
-            factor = await SecondFactors(connection).spend_recovery_code(account.id, proof.digest, at)
+            factor = await SecondFactors(connection).spend_recovery_code(account.id, proof.digest, context.at)
         if factor is None:
             raise AlreadySpent
         if isinstance(proof, ProofByRecoveryCode):
             left = factor.recovery_codes_remaining
-            await self._tell_of_recovery_code(connection, account, left, requester, at)
-        return await self.clearing.cancel_by_proof(connection, account, factor, requester, at)
+            await self._tell_of_recovery_code(connection, account, left, context)
+        return await self.clearing.cancel_by_proof(connection, account, factor, context)
 
     async def _tell_of_recovery_code(
-        self, connection: Connection, account: Account, remaining: int, requester: Requester, at: datetime
+        self, connection: Connection, account: Account, remaining: int, context: RequestContext
     ) -> None:
         await self.audit_log.record(
-            connection,
-            EventType.RECOVERY_CODE_USED,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            remaining=remaining,
+            connection, EventType.RECOVERY_CODE_USED, context, account_id=account.id, remaining=remaining
         )
         await self.outbox.queue(
             connection,
             MailKind.RECOVERY_CODE_USED,
+            context,
             account_id=account.id,
             to=account.address,
             locale=account.locale,
-            at=at,
-            requester=requester,
             remaining=remaining,
         )
 
@@ -198,8 +190,7 @@ class CodeVerifier:
         self,
         account: Account,
         in_a_row: int,
-        requester: Requester,
-        at: datetime,
+        context: RequestContext,
         *,
         mail: MailKind = MailKind.WRONG_CODES,
         **members: Any,
@@ -210,22 +201,16 @@ class CodeVerifier:
             if await self.accounts.lock_existence(connection, account.id) is None:
                 return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
             await self.audit_log.record(
-                connection,
-                EventType.TWO_FACTOR_CODE_REFUSED,
-                account_id=account.id,
-                at=at,
-                requester=requester,
-                reason="wrong_code",
+                connection, EventType.TWO_FACTOR_CODE_REFUSED, context, account_id=account.id, reason="wrong_code"
             )
             if remaining == 0:
                 await self.outbox.queue(
                     connection,
                     mail,
+                    context,
                     account_id=account.id,
                     to=account.address,
                     locale=account.locale,
-                    at=at,
-                    requester=requester,
                     count=in_a_row,
                 )
         return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)

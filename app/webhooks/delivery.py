@@ -15,7 +15,7 @@ from app.database.engine import Database
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
 from app.kernel.refusal import Unavailable
-from app.kernel.requester import NO_REQUESTER
+from app.kernel.request_context import RequestContext
 from app.observability.metrics import Counter
 from app.security.secret_box import SealBroken, SecretBox
 from app.webhooks.domain import TEST, Claim, DeliveryStatus, body_of, headers_of, wait_after, wants
@@ -160,15 +160,13 @@ class WebhookDelivery:
 
     async def _disable(self, claim: Claim) -> None:
         """The receiver says that it wants nothing any more."""
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             if await WebhookRows(connection).disable(claim.webhook_id):
                 await self.audit_log.record(
                     connection,
                     EventType.WEBHOOK_DISABLED,
+                    RequestContext(self.clock.now()),
                     account_id=None,
-                    at=at,
-                    requester=NO_REQUESTER,
                     webhook_id=str(claim.webhook_id),
                     reason="gone",
                 )

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.admin.domain import Operator
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
@@ -15,7 +14,7 @@ from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id, random_bytes
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.security.secret_box import SecretBox
 from app.webhooks.domain import (
     OVERLAP,
@@ -47,19 +46,17 @@ class Webhooks:
         url: str,
         types: Sequence[str],
         description: str | None,
-        operator: Operator,
-        requester: Requester,
+        context: RequestContext,
         *,
         enabled: bool = True,
     ) -> tuple[Webhook, SecretStr]:
         """It is told of what is committed from now on. The secret is shown once. Raises FieldError."""
         self.rules.check(url)
-        at = self.clock.now()
-        webhook = Webhook(new_id(), url, read_types(types), description, enabled, at)
+        webhook = Webhook(new_id(), url, read_types(types), description, enabled, context.at)
         async with self.database.transaction() as connection:
             await WebhookRows(connection).add(webhook)
             secret = await self._add_secret(connection, webhook.id)
-            await self._record(connection, EventType.WEBHOOK_CREATED, webhook.id, operator, requester, at)
+            await self._record(connection, EventType.WEBHOOK_CREATED, webhook.id, context)
         return webhook, secret
 
     async def page(self, *, after: UUID | None, limit: int) -> PageOf[Webhook]:
@@ -75,35 +72,33 @@ class Webhooks:
             raise NotFound
         return webhook
 
-    async def change(self, id: UUID, change: WebhookChange, operator: Operator, requester: Requester) -> Webhook:
+    async def change(self, id: UUID, change: WebhookChange, context: RequestContext) -> Webhook:
         """What waits goes to the new address; types count for what happens from now on. Raises FieldError, NotFound."""
         if change.url is not None:
             self.rules.check(change.url)
         if change.types is not None:
             read_types(change.types)
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             before = await self._lock(connection, id)
             webhook = await WebhookRows(connection).change(before, change)
             if webhook != before:
-                await self._record(connection, EventType.WEBHOOK_UPDATED, id, operator, requester, at)
+                await self._record(connection, EventType.WEBHOOK_UPDATED, id, context)
         return webhook
 
-    async def delete(self, id: UUID, operator: Operator, requester: Requester) -> None:
+    async def delete(self, id: UUID, context: RequestContext) -> None:
         """With its deliveries. Raises NotFound."""
         async with self.database.transaction() as connection:
             if not await WebhookRows(connection).remove(id):
                 raise NotFound
-            await self._record(connection, EventType.WEBHOOK_DELETED, id, operator, requester, self.clock.now())
+            await self._record(connection, EventType.WEBHOOK_DELETED, id, context)
 
-    async def rotate_secret(self, id: UUID, operator: Operator, requester: Requester) -> SecretStr:
+    async def rotate_secret(self, id: UUID, context: RequestContext) -> SecretStr:
         """The one before signs as well for a day. Raises NotFound."""
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             await self._lock(connection, id)
-            await SecretRows(connection).end_newest(id, at + OVERLAP)
+            await SecretRows(connection).end_newest(id, context.at + OVERLAP)
             secret = await self._add_secret(connection, id)
-            await self._record(connection, EventType.WEBHOOK_SECRET_ROTATED, id, operator, requester, at)
+            await self._record(connection, EventType.WEBHOOK_SECRET_ROTATED, id, context)
         return secret
 
     async def test(self, id: UUID) -> Delivery:
@@ -164,22 +159,5 @@ class Webhooks:
         await SecretRows(connection).add(new_id(), webhook_id, self.secret_box.seal(key, owner=webhook_id))
         return SecretStr(write_secret(key))
 
-    async def _record(
-        self,
-        connection: Connection,
-        type: EventType,
-        id: UUID,
-        operator: Operator,
-        requester: Requester,
-        at: datetime,
-    ) -> None:
-        await self.audit_log.record(
-            connection,
-            type,
-            account_id=None,
-            at=at,
-            requester=requester,
-            client_id=operator.client_id,
-            webhook_id=str(id),
-            **operator.as_details(),
-        )
+    async def _record(self, connection: Connection, type: EventType, id: UUID, context: RequestContext) -> None:
+        await self.audit_log.record(connection, type, context, account_id=None, webhook_id=str(id))

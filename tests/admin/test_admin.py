@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.attempts.domain import subject_of
-from app.admin.domain import Operator
 from app.clients.domain import Role
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
@@ -25,6 +24,7 @@ from tests.support.people import (
     a_client,
     a_session,
     an_account,
+    an_operator,
     bearer,
     enroll,
     log_in,
@@ -507,9 +507,9 @@ async def test_after_a_restore_every_token_of_everybody_ends(
     for email in (EMAIL, "grace@example.com"):
         await an_account(services, email)
         tokens.append(await a_session(api, email))
-    assert await services.admin.revoke_every_token("Restored a backup.", Operator(name="ops")) == 2
+    assert await services.admin.revoke_every_token("Restored a backup.", an_operator(services)) == 2
     for token in tokens:
         assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     event = (await events(api, operator))[0]
     assert (event["type"], event["account_id"]) == ("tokens.revoked", None)
-    assert event["details"] == {"operator": "ops", "reason": "Restored a backup.", "accounts": 2, "epoch": None}
+    assert event["details"] == {"operator": "test", "reason": "Restored a backup.", "accounts": 2, "epoch": None}

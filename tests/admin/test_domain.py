@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.admin.domain import LONGEST_REASON, Operator, read_reason
+from app.admin.domain import LONGEST_REASON, read_reason
 from app.kernel.refusal import FieldError
 
 
@@ -21,9 +21,3 @@ def test_what_says_nothing_or_too_much_is_no_reason(text: str) -> None:
 
 def test_the_longest_reason_is_500_characters() -> None:
     assert LONGEST_REASON == 500
-
-
-def test_an_operator_is_named_where_there_is_a_name() -> None:
-    assert Operator(name="ann").as_details() == {"operator": "ann"}
-    assert Operator(client_id="7").as_details() == {}
-    assert Operator().as_details() == {}

@@ -8,26 +8,16 @@ from typing import Any
 import httpx
 import pytest
 
-from app.admin.domain import Operator
 from app.admin.event_schema import event_schema
 from app.audit.details import DETAILS, MEMBERS
 from app.audit.domain import PAST_EVERY_EPOCH, EventType
 from app.clients.domain import Role
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.events import SCHEMA
 from tests.support.marks import given_settings
-from tests.support.people import (
-    NEW_PASSWORD,
-    PASSWORD,
-    a_client,
-    a_session,
-    an_account,
-    bearer,
-    enroll,
-)
+from tests.support.people import NEW_PASSWORD, PASSWORD, a_client, a_session, an_account, an_operator, bearer, enroll
 
 pytestmark = pytest.mark.anyio
 LINES = {"Accept": "application/x-ndjson"}
@@ -88,10 +78,9 @@ async def test_from_is_inclusive_and_to_is_exclusive(
 
 
 async def test_a_stream_longer_than_a_batch_is_whole(services: Services, lines: Ask) -> None:
-    operator = Operator(name="test")
     account = await an_account(services)
     for _ in range(510):
-        await services.admin.unlock(account.id, "Counting.", operator, NO_REQUESTER)
+        await services.admin.unlock(account.id, "Counting.", an_operator(services))
     ids = [event["id"] for event in await lines()]
     assert len(ids) == len(set(ids)) == 511
 
@@ -136,7 +125,7 @@ async def test_every_turn_of_the_epoch_can_be_read(
 
 async def test_a_turn_of_every_epoch_names_no_account(services: Services, items: Ask) -> None:
     await an_account(services)
-    await services.admin.revoke_every_token("Restored from yesterday.", Operator(name="test"))
+    await services.admin.revoke_every_token("Restored from yesterday.", an_operator(services))
     [turn] = await items(type="account.epoch_turned")
     assert turn["details"] == {"account_id": None, "epoch": None, "reason": "tokens.revoked"}
 

@@ -14,7 +14,6 @@ import pytest
 
 from app.accounts.domain import read_address
 from app.kernel.randomness import new_id
-from app.kernel.requester import NO_REQUESTER
 from app.security.secret_box import SecretBox, key_id
 from app.server.start import check
 from app.services import build_services
@@ -22,7 +21,7 @@ from app.settings import new_key, read_key
 from app.two_factor import totp
 from tests.support import service
 from tests.support.marks import PATIENCE
-from tests.support.people import KEY, NEW_PASSWORD, an_account, quick_settings
+from tests.support.people import KEY, NEW_PASSWORD, a_request, an_account, quick_settings
 from tests.support.processes import STEP, Person, Processes, SteppedClock, processes
 from tests.support.service import Process, over, twokeys
 
@@ -110,7 +109,7 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         [(id, secret_box.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
     await connection.close()
-    await services.password_reset.request(read_address(people[0].email), NO_REQUESTER)
+    await services.password_reset.request(read_address(people[0].email), a_request(services))
     assert await services.password_reset.answer_requests() == 1
     await services.close()
     return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets)

@@ -13,6 +13,7 @@ from app.audit.service import AuditLog
 from app.audit.tables import events
 from app.database.engine import Database
 from app.kernel.randomness import new_id
+from app.kernel.request_context import RequestContext
 from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -36,7 +37,7 @@ async def record(
     audit_log: AuditLog, database: Database, clock: SteppedClock, type: EventType, account_id: UUID | None
 ) -> None:
     async with database.transaction() as connection:
-        await audit_log.record(connection, type, account_id=account_id, at=clock.now(), requester=BROWSER)
+        await audit_log.record(connection, type, RequestContext(clock.now(), BROWSER), account_id=account_id)
 
 
 async def test_an_event_reads_back_as_it_was_written(
@@ -47,10 +48,8 @@ async def test_an_event_reads_back_as_it_was_written(
         await audit_log.record(
             connection,
             EventType.TWO_FACTOR_RESET,
+            RequestContext(clock.now(), BROWSER, client_id="support"),
             account_id=account_id,
-            at=clock.now(),
-            requester=BROWSER,
-            client_id="support",
             reason="lost phone",
             amr=["pwd", "otp"],
             revoked={"sessions": 2, "personal_tokens": 0},
@@ -138,10 +137,11 @@ async def test_a_deleted_account_leaves_events_without_a_person_and_no_mails(
     gone, stays = new_id(), new_id()
     for account_id in (gone, stays):
         async with database.transaction() as connection:
-            about = {"account_id": account_id, "at": clock.now(), "requester": BROWSER}
-            mail = {"to": "ann@example.com", "locale": None}
-            await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, client_id="app", reason="x", **about)  # type: ignore[arg-type] # one bundle for two calls
-            await Outbox(secret_box).queue(connection, MailKind.PASSWORD_CHANGED, **about, **mail)  # type: ignore[arg-type]
+            context = RequestContext(clock.now(), BROWSER, client_id="app")
+            await audit_log.record(connection, EventType.LOGIN_SUCCEEDED, context, account_id=account_id, reason="x")
+            await Outbox(secret_box).queue(
+                connection, MailKind.PASSWORD_CHANGED, context, account_id=account_id, to="ann@example.com", locale=None
+            )
 
     async with database.transaction() as connection:
         await audit_log.forget(connection, gone)

@@ -14,7 +14,7 @@ from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
-from app.kernel.requester import NO_REQUESTER
+from app.kernel.request_context import RequestContext
 from tests.support.marks import PATIENCE
 
 pytestmark = pytest.mark.anyio
@@ -28,9 +28,7 @@ class SteppedClock(Protocol):
 async def record(connection: Connection, clock: SteppedClock) -> UUID:
     """Returns the account that it is about, which is new."""
     account_id = new_id()
-    await LOG.record(
-        connection, EventType.LOGIN_SUCCEEDED, account_id=account_id, at=clock.now(), requester=NO_REQUESTER
-    )
+    await LOG.record(connection, EventType.LOGIN_SUCCEEDED, RequestContext(clock.now()), account_id=account_id)
     return account_id
 
 

@@ -11,7 +11,6 @@ import pytest
 from pydantic import SecretStr
 
 from app.kernel.refusal import InvalidToken
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.tokens.domain import Caller, PersonalTokenRequest
 from tests.conftest import SetClock
@@ -19,6 +18,7 @@ from tests.support.answers import granted, refused
 from tests.support.people import (
     NEW_PASSWORD,
     PASSWORD,
+    a_request,
     a_session,
     an_account,
     bearer,
@@ -55,18 +55,18 @@ def test_only_the_accounts_write_the_epoch() -> None:
 Act = Callable[[Services, Caller], Awaitable[Any]]
 ACTS: dict[str, Act] = {
     "change the password": lambda services, caller: services.profile.change_password(
-        caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), NO_REQUESTER
+        caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), a_request(services)
     ),
     "begin an enrollment": lambda services, caller: services.two_factor.begin(
-        caller, SecretStr(PASSWORD), NO_REQUESTER
+        caller, SecretStr(PASSWORD), a_request(services)
     ),
-    "drop an enrollment": lambda services, caller: services.two_factor.cancel(caller, NO_REQUESTER),
+    "drop an enrollment": lambda services, caller: services.two_factor.cancel(caller, a_request(services)),
     "create a personal token": lambda services, caller: services.tokens.create_personal(
-        caller, PersonalTokenRequest("Backup"), NO_REQUESTER
+        caller, PersonalTokenRequest("Backup"), a_request(services)
     ),
-    "revoke the others": lambda services, caller: services.tokens.revoke_others(caller, NO_REQUESTER),
-    "revoke all": lambda services, caller: services.profile.revoke_all_tokens(caller, NO_REQUESTER),
-    "log out": lambda services, caller: services.tokens.log_out(caller, NO_REQUESTER),
+    "revoke the others": lambda services, caller: services.tokens.revoke_others(caller, a_request(services)),
+    "revoke all": lambda services, caller: services.profile.revoke_all_tokens(caller, a_request(services)),
+    "log out": lambda services, caller: services.tokens.log_out(caller, a_request(services)),
 }
 
 
@@ -74,7 +74,7 @@ ACTS: dict[str, Act] = {
 async def test_a_revoked_token_finishes_nothing(api: httpx.AsyncClient, services: Services, act: str) -> None:
     """It was let in, and another call revoked it before its act wrote anything: the epoch is still the same."""
     await an_account(services)
-    caller = await services.tokens.check(await a_session(api), NO_REQUESTER)
+    caller = await services.tokens.check(await a_session(api), a_request(services))
     owner = await a_session(api)
     revoked = await api.delete(f"/v1/me/tokens/{caller.token.id}", headers=bearer(owner))
     assert revoked.status_code == 204
@@ -88,12 +88,12 @@ async def test_a_revoked_token_turns_two_factor_neither_on_nor_off(
 ) -> None:
     await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
-    caller = await services.tokens.check(device.token, NO_REQUESTER)
+    caller = await services.tokens.check(device.token, a_request(services))
     assert (await api.post("/v1/logout", headers=bearer(device.token))).status_code == 204
     with pytest.raises(InvalidToken):
-        await services.two_factor.disable(caller, SecretStr(PASSWORD), None, NO_REQUESTER)
+        await services.two_factor.disable(caller, SecretStr(PASSWORD), None, a_request(services))
     with pytest.raises(InvalidToken):
-        await services.two_factor.replace_recovery_codes(caller, SecretStr(PASSWORD), NO_REQUESTER)
+        await services.two_factor.replace_recovery_codes(caller, SecretStr(PASSWORD), a_request(services))
 
 
 async def test_a_password_change_proves_no_second_factor_anew(
@@ -102,7 +102,7 @@ async def test_a_password_change_proves_no_second_factor_anew(
     """Twenty hours later the new session is as old a proof as the one that it replaces."""
     await an_account(services)
     device = await enroll(api, await a_session(api), clock.now())
-    caller = await services.tokens.check(device.token, NO_REQUESTER)
+    caller = await services.tokens.check(device.token, a_request(services))
     token = device.token
     for _ in range(20):
         clock.advance(timedelta(minutes=59))
@@ -110,7 +110,7 @@ async def test_a_password_change_proves_no_second_factor_anew(
         await until_use_is_written(services, token)
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     changed = granted(await api.post("/v1/me/password", json=body, headers=bearer(token)))
-    later = await services.tokens.check(changed["grant"]["access_token"], NO_REQUESTER)
+    later = await services.tokens.check(changed["grant"]["access_token"], a_request(services))
     assert later.token.amr == ("pwd", "otp", "mfa")
     assert later.token.authenticated_at == caller.token.authenticated_at
 

@@ -11,10 +11,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.admin.domain import Operator
 from app.audit.domain import EventFilter
 from app.kernel.refusal import InvalidToken
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.tokens.domain import Caller, PersonalTokenRequest
 from app.two_factor.domain import WrongCode
@@ -24,8 +22,10 @@ from tests.support.overtaking import overtaken
 from tests.support.people import (
     NEW_PASSWORD,
     PASSWORD,
+    a_request,
     a_session,
     an_account,
+    an_operator,
     bearer,
     begin,
     enrolled_account,
@@ -35,7 +35,6 @@ from tests.support.people import (
 
 pytestmark = pytest.mark.anyio
 
-BY = Operator(name="test")
 BUMPED = "UPDATE accounts SET credential_epoch = credential_epoch + 1"
 NO_ENROLLMENT = "DELETE FROM authenticator_enrollments"
 NO_DEVICE = """
@@ -47,8 +46,8 @@ NO_DEVICE = """
 async def an_overtaken_caller(api: httpx.AsyncClient, services: Services) -> Caller:
     """Let in by the guard, and everything that the account had ended before its act began."""
     account = await an_account(services)
-    caller = await services.tokens.check(await a_session(api), NO_REQUESTER)
-    await services.admin.revoke_tokens(account.id, "Somebody was faster.", BY, NO_REQUESTER)
+    caller = await services.tokens.check(await a_session(api), a_request(services))
+    await services.admin.revoke_tokens(account.id, "Somebody was faster.", an_operator(services))
     return caller
 
 
@@ -68,7 +67,7 @@ async def count(services: Services, what: str) -> int:
 async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, services: Services) -> None:
     caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await services.tokens.create_personal(caller, PersonalTokenRequest("Backup"), NO_REQUESTER)
+        await services.tokens.create_personal(caller, PersonalTokenRequest("Backup"), a_request(services))
     assert await count(services, "tokens WHERE kind = 'personal'") == 0
     assert (await recorded(services))[-1] == "tokens.revoked"
 
@@ -78,7 +77,7 @@ async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, services:
     fresh = await a_session(api)
     for revoke in (services.tokens.revoke_others, services.profile.revoke_all_tokens):
         with pytest.raises(InvalidToken):
-            await revoke(caller, NO_REQUESTER)
+            await revoke(caller, a_request(services))
     granted(await api.get("/v1/me", headers=bearer(fresh)))
     assert (await recorded(services)).count("tokens.revoked") == 1
 
@@ -86,14 +85,16 @@ async def test_a_dead_session_ends_nobody_else(api: httpx.AsyncClient, services:
 async def test_a_dead_session_logs_nobody_out(api: httpx.AsyncClient, services: Services) -> None:
     caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await services.tokens.log_out(caller, NO_REQUESTER)
+        await services.tokens.log_out(caller, a_request(services))
     assert "token.revoked" not in await recorded(services)
 
 
 async def test_a_dead_session_changes_no_password(api: httpx.AsyncClient, services: Services) -> None:
     caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await services.profile.change_password(caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), NO_REQUESTER)
+        await services.profile.change_password(
+            caller, SecretStr(PASSWORD), SecretStr(NEW_PASSWORD), a_request(services)
+        )
     granted(await log_in(api))
     assert "password.changed" not in await recorded(services)
 
@@ -103,7 +104,7 @@ async def test_a_dead_session_drops_no_enrollment(api: httpx.AsyncClient, servic
     fresh = await a_session(api)
     await begin(api, fresh)
     with pytest.raises(InvalidToken):
-        await services.two_factor.cancel(caller, NO_REQUESTER)
+        await services.two_factor.cancel(caller, a_request(services))
     assert granted(await api.get("/v1/me/2fa", headers=bearer(fresh)))["status"] == "pending"
 
 
@@ -244,8 +245,8 @@ async def test_a_wrong_code_for_an_account_that_is_deleted_leaves_no_trace(
     api: httpx.AsyncClient, services: Services
 ) -> None:
     account = await an_account(services)
-    await services.admin.delete(account.id, BY)
-    refusal = await services.two_factor.verifier.record_wrong_code(account, 1, NO_REQUESTER, services.clock.now())
+    await services.admin.delete(account.id, an_operator(services))
+    refusal = await services.two_factor.verifier.record_wrong_code(account, 1, a_request(services))
     assert isinstance(refusal, WrongCode)
     assert refusal.members == {"attempts_remaining": 9}
     assert (await recorded(services))[-1] == "account.deleted"

@@ -6,7 +6,6 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from app.admin.domain import Operator
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.address_change import NEW, THIRD, confirm, email_events, link_to, me, move, request, reset, undo
@@ -17,6 +16,7 @@ from tests.support.people import (
     PASSWORD,
     a_session,
     an_account,
+    an_operator,
     bearer,
     begin,
     enrolled_account,
@@ -102,7 +102,7 @@ async def test_an_address_that_was_taken_meanwhile_is_gone(api: httpx.AsyncClien
     other = await an_account(services, NEW.upper())
     refused(await confirm(api, link), 410, "email_token_invalid")
     assert (await me(api, session))["email"] == EMAIL
-    await services.admin.delete(other.id, Operator(name="test"))
+    await services.admin.delete(other.id, an_operator(services))
     granted(await confirm(api, link))
 
 
@@ -245,7 +245,7 @@ async def test_a_deleted_account_leaves_no_address(api: httpx.AsyncClient, servi
     await move(api, services, await a_session(api))
     granted(await request(api, await a_session(api, NEW), THIRD), 202)
     await posted(services)
-    await services.admin.delete(account.id, Operator(name="test"))
+    await services.admin.delete(account.id, an_operator(services))
     async with services.database.autocommit() as connection:
         for table in ("email_changes", "email_change_undos", "outbox"):
             assert await connection.scalar(select(func.count()).select_from(text(table))) == 0, table

@@ -6,9 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -21,6 +19,7 @@ from tests.support.people import (
     a_client,
     a_session,
     an_account,
+    an_operator,
     answer_challenge,
     bearer,
     begin,
@@ -31,8 +30,6 @@ from tests.support.people import (
 
 pytestmark = pytest.mark.anyio
 
-BY = Operator(name="test")
-
 
 async def test_disabling_an_account_ends_its_challenges(
     api: httpx.AsyncClient, services: Services, clock: SetClock
@@ -42,9 +39,9 @@ async def test_disabling_an_account_ends_its_challenges(
     challenge = granted(await log_in(api))["challenge"]
     clock.advance(STEP)
     code = totp_code(device.secret, clock.now())
-    await services.admin.disable(account.id, BY, NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
-    await services.admin.enable(account.id, BY, NO_REQUESTER)
+    await services.admin.enable(account.id, an_operator(services))
     refused(await answer_challenge(api, challenge, code), 401, "challenge_expired")
 
 

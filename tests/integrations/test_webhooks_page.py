@@ -18,16 +18,14 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.admin.domain import Operator
 from app.kernel.clock import SystemClock
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.webhooks.domain import DeliveryStatus
 from tests.conftest import SetClock
 from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
 from tests.support.marks import PATIENCE, missing
-from tests.support.people import PASSWORD, a_session, an_account, bearer
+from tests.support.people import PASSWORD, a_session, an_account, an_operator, bearer
 from tests.support.receiver import Received, Receiver
 from tests.support.service import free_port
 
@@ -46,8 +44,7 @@ def changes() -> dict[str, Any]:
 
 async def subscribe(services: Services, url: str, *types: str) -> tuple[UUID, str]:
     """Returns the webhook's id and its secret."""
-    operator = Operator(name="test")
-    webhook, secret = await services.webhooks.create(url, types, None, operator, NO_REQUESTER)
+    webhook, secret = await services.webhooks.create(url, types, None, an_operator(services))
     return webhook.id, secret.get_secret_value()
 
 
@@ -195,7 +192,7 @@ async def test_doubled_and_reordered_events_do_no_harm(api: httpx.AsyncClient, s
     for _ in range(2):
         tokens.append(await a_session(api))
         assert await shop.lets_in(tokens[-1])
-        await services.admin.revoke_tokens(account.id, "Asked for it.", Operator(name="test"), NO_REQUESTER)
+        await services.admin.revoke_tokens(account.id, "Asked for it.", an_operator(services))
     events = await shop.under_way(4)
     await shop.told(*reversed(events), *events, *events)
     for token in tokens:

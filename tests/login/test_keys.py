@@ -7,9 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.admin.domain import Operator
 from app.audit.domain import EventFilter
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -25,8 +23,10 @@ from tests.support.keys import (
 from tests.support.marks import given_settings
 from tests.support.people import (
     STEP,
+    a_request,
     a_session,
     an_account,
+    an_operator,
     answer_challenge,
     bearer,
     enroll,
@@ -329,7 +329,7 @@ async def test_unknown_credentials_and_disabled_accounts_read_alike(api: httpx.A
     account = (await services.admin.account_with_address("ada@example.com")).account
     unknown = SoftwareKey()
     unknown.user_handle = key.user_handle
-    await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
     answers = [await log_in_with_passkey(api, each) for each in (unknown, key)]
     bodies = [refused(answer, 401, "invalid_credential") for answer in answers]
     for body in bodies:
@@ -341,7 +341,7 @@ async def test_a_removed_passkey_logs_nobody_in(api: httpx.AsyncClient, services
     """supabase/auth#2564: a credential must not outlive its account or its removal."""
     key = await passkeyholder(api, services)
     account = (await services.admin.account_with_address("ada@example.com")).account
-    await services.admin.reset_two_factor(account.id, "Lost.", Operator(name="test"), NO_REQUESTER)
+    await services.admin.reset_two_factor(account.id, "Lost.", an_operator(services))
     refused(await log_in_with_passkey(api, key), 401, "invalid_credential")
 
 
@@ -375,7 +375,7 @@ async def test_a_grant_by_key_names_when_the_password_was_proved(
     secret, proved = await challenge(api), clock.now()
     clock.advance(timedelta(seconds=120))
     token = granted(await second_step(api, secret, key.get(await options_of(api, secret))))["access_token"]
-    caller = await services.tokens.check(token, NO_REQUESTER)
+    caller = await services.tokens.check(token, a_request(services))
     assert caller.token.authenticated_at == proved
 
 

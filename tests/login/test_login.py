@@ -9,8 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from app.accounts.repository import AccountRows
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.security.hasher import Hasher
 from app.services import Services
 from tests.conftest import SetClock
@@ -21,6 +19,7 @@ from tests.support.people import (
     STEP,
     a_session,
     an_account,
+    an_operator,
     answer_challenge,
     bearer,
     enroll,
@@ -102,7 +101,7 @@ async def test_the_first_log_in_settles_the_language(api: httpx.AsyncClient, ser
 
 
 async def test_a_language_that_is_known_outlives_the_first_log_in(api: httpx.AsyncClient, services: Services) -> None:
-    await services.admin.create(EMAIL, SecretStr(PASSWORD), Operator(name="test"), NO_REQUESTER, locale="de")
+    await services.admin.create(EMAIL, SecretStr(PASSWORD), an_operator(services), locale="de")
     body = {"email": EMAIL, "password": PASSWORD}
 
     answer = await api.post("/v1/login", json=body, headers={"Accept-Language": "fr"})
@@ -128,7 +127,7 @@ async def test_every_wrong_credential_gets_the_same_bytes(
 ) -> None:
     device = await enrolled_account(api, services, clock)
     other = await an_account(services, "disabled@example.com")
-    await services.admin.disable(other.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(other.id, an_operator(services))
     right_code = totp_code(device.secret, clock.now())
 
     answers = [

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from app.database.engine import Database
 from app.kernel.randomness import new_id, random_bytes
+from app.kernel.request_context import RequestContext
 from app.kernel.requester import Requester
 from app.key_rotation.service import Rotation
 from app.mail.delivery import Delivery, Lease, outbox_state
@@ -61,10 +62,9 @@ def post(database: Database, clock: SteppedClock, secret_box: SecretBox) -> Post
             await Outbox(secret_box).queue(
                 connection,
                 options.pop("kind", MailKind.PASSWORD_CHANGED),
+                RequestContext(clock.now(), BROWSER),
                 to=to,
                 locale=None,
-                at=clock.now(),
-                requester=BROWSER,
                 **{"account_id": new_id()} | options,
             )
 
@@ -111,11 +111,12 @@ async def test_a_mail_of_a_transaction_that_fails_is_never_sent(
     delivery: Delivery, database: Database, clock: SteppedClock, secret_box: SecretBox
 ) -> None:
     about: dict[str, Any] = {"account_id": new_id(), "to": "ann@example.com", "locale": None}
-    about |= {"at": clock.now(), "requester": BROWSER}
 
     async def act_that_fails() -> None:
         async with database.transaction() as connection:
-            await Outbox(secret_box).queue(connection, MailKind.PASSWORD_CHANGED, **about)
+            await Outbox(secret_box).queue(
+                connection, MailKind.PASSWORD_CHANGED, RequestContext(clock.now(), BROWSER), **about
+            )
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

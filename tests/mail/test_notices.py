@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.kernel.randomness import new_id
+from app.kernel.request_context import RequestContext
 from app.kernel.requester import Requester
 from app.mail.delivery import outbox_state
 from app.mail.domain import MailContext, MailKind
@@ -46,11 +47,10 @@ async def queue(services: Services, kind: MailKind, to: str = "ann@example.com",
         await services.outbox.queue(
             connection,
             kind,
+            RequestContext(services.clock.now(), ORIGIN),
             account_id=account.id,
             to=to,
             locale=None,
-            at=services.clock.now(),
-            requester=ORIGIN,
             **facts,
         )
 

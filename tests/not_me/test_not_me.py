@@ -2,13 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import MailKind, unpack
 from app.mail.tables import outbox
 from app.services import Services
@@ -18,8 +17,10 @@ from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
     PASSWORD,
+    a_request,
     a_session,
     an_account,
+    an_operator,
     bearer,
     enroll,
     log_in,
@@ -135,24 +136,23 @@ async def test_links_of_other_kinds_do_not_open_each_other(api: httpx.AsyncClien
 
 async def test_a_disabled_or_deleted_account_has_no_links(api: httpx.AsyncClient, services: Services) -> None:
     account = await an_account(services)
-    operator = Operator(name="test")
     await change_password(api, await a_session(api))
     [link] = await links(services)
 
-    await services.admin.disable(account.id, operator, NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
     refused(await report(api, link), 410, "not_me_link_invalid")
-    await services.admin.enable(account.id, operator, NO_REQUESTER)
+    await services.admin.enable(account.id, an_operator(services))
     granted(await report(api, link))
-    await services.admin.delete(account.id, operator)
+    await services.admin.delete(account.id, an_operator(services))
     refused(await report(api, link), 410, "not_me_link_invalid")
 
 
 async def test_notices_carry_a_link_and_the_others_none(services: Services) -> None:
     account = await an_account(services)
-    about = {"account_id": account.id, "to": EMAIL, "locale": "de", "requester": NO_REQUESTER, "at": account.created_at}
+    to: dict[str, Any] = {"account_id": account.id, "to": EMAIL, "locale": "de"}
     async with services.database.transaction() as connection:
         for kind in (MailKind.PASSWORD_RESET, MailKind.PASSWORD_CHANGED):
-            await services.outbox.queue(connection, kind, **about, token="tkr_x", minutes=3)  # type: ignore[arg-type]
+            await services.outbox.queue(connection, kind, a_request(services), **to, token="tkr_x", minutes=3)
         query = select(outbox.c.letter, outbox.c.not_me_digest.is_not(None))
         found = [(row[0], row[1]) for row in await connection.execute(query.order_by(outbox.c.id))]
     assert found == [("password_reset", False), ("password_changed", True)]

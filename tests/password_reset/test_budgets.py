@@ -7,15 +7,13 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import MailKind
 from app.mail.tables import outbox
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_client, a_session, an_account, bearer
+from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_client, a_session, an_account, an_operator, bearer
 
 pytestmark = pytest.mark.anyio
 
@@ -134,7 +132,7 @@ async def test_an_operator_is_told_that_a_disabled_account_gets_no_link(
 ) -> None:
     account = await an_account(services)
     admin = await a_client(services, Role.ADMIN)
-    await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
 
     answer = await api.post(f"/v1/admin/accounts/{account.id}/password-reset", auth=admin)
 

@@ -7,8 +7,6 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import unpack
 from app.mail.tables import outbox
 from app.services import Services
@@ -23,6 +21,7 @@ from tests.support.people import (
     PASSWORD,
     a_session,
     an_account,
+    an_operator,
     bearer,
     begin,
     enroll,
@@ -105,7 +104,7 @@ async def test_nobody_and_the_disabled_get_no_mail_and_the_same_answer(
     api: httpx.AsyncClient, services: Services
 ) -> None:
     account = await an_account(services)
-    await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
     known = await api.post("/v1/password-reset", json={"email": EMAIL})
     unknown = await api.post("/v1/password-reset", json={"email": "nobody@example.com"})
     assert granted(known, 202) == granted(unknown, 202)
@@ -236,7 +235,7 @@ async def test_a_dead_link_is_found_dead_by_a_check(
 ) -> None:
     account = await an_account(services)
     (token,) = await ask(api, services)
-    await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
     refused(await check(api, token), 410, "reset_token_invalid")
     for unknown in ("tkr_" + "a" * 43, "tks_" + token[4:], "nonsense"):
         refused(await check(api, unknown), 410, "reset_token_invalid")

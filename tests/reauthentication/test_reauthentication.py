@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.tokens.domain import Caller
 from tests.conftest import SetClock
@@ -23,6 +22,7 @@ from tests.support.people import (
     PASSWORD,
     STEP,
     a_client,
+    a_request,
     a_session,
     an_account,
     bearer,
@@ -39,7 +39,7 @@ LATER = timedelta(seconds=901)
 
 
 async def caller_of(services: Services, token: str) -> Caller:
-    return await services.tokens.check(token, NO_REQUESTER)
+    return await services.tokens.check(token, a_request(services))
 
 
 async def stale_holder(

@@ -7,8 +7,6 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.security.hasher import LONGEST_PASSWORD, Hasher
 from app.security.password_rules import PasswordRules
 from app.services import Services
@@ -16,7 +14,7 @@ from app.settings import Settings
 from tests.support.answers import granted, refused
 from tests.support.breaches import breaches
 from tests.support.marks import given_settings
-from tests.support.people import EMAIL, PASSWORD, an_account, log_in
+from tests.support.people import EMAIL, PASSWORD, an_account, an_operator, log_in
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +40,7 @@ async def test_every_refused_password_costs_one_hash(api: httpx.AsyncClient, ser
     await an_account(services)
     await an_account(services, "invited@example.com", None)
     disabled = await an_account(services, "disabled@example.com")
-    await services.admin.disable(disabled.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(disabled.id, an_operator(services))
     for email in (EMAIL, "invited@example.com", "disabled@example.com", "nobody@example.com"):
         for password in ("a wrong one entirely", "x" * (LONGEST_PASSWORD + 1), "x" * 60_000):
             before = hashes()

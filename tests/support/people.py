@@ -14,9 +14,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.accounts.domain import Account
-from app.admin.domain import Operator
 from app.clients.domain import Role
-from app.kernel.requester import NO_REQUESTER
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import digest
 from app.services import Services
 from app.settings import Settings
@@ -61,9 +60,19 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def a_request(services: Services) -> RequestContext:
+    """At this moment, from nowhere."""
+    return RequestContext(services.clock.now())
+
+
+def an_operator(services: Services) -> RequestContext:
+    """At this moment, on the command line."""
+    return RequestContext(services.clock.now(), operator="test")
+
+
 async def an_account(services: Services, email: str = EMAIL, password: str | None = PASSWORD) -> Account:
     params = SecretStr(password) if password else None
-    return (await services.admin.create(email, params, Operator(name="test"), NO_REQUESTER)).account
+    return (await services.admin.create(email, params, an_operator(services))).account
 
 
 async def a_client(services: Services, *roles: Role) -> httpx.BasicAuth:

@@ -9,14 +9,23 @@ import pytest
 
 from app.clients.domain import Role
 from app.kernel.refusal import Unavailable
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.tokens.repository import Use
 from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
 from tests.support.overtaking import end_connections
-from tests.support.people import PASSWORD, a_client, a_session, an_account, bearer, enroll, log_in, until_use_is_written
+from tests.support.people import (
+    PASSWORD,
+    a_client,
+    a_request,
+    a_session,
+    an_account,
+    bearer,
+    enroll,
+    log_in,
+    until_use_is_written,
+)
 
 pytestmark = pytest.mark.anyio
 SOMEBODY_ELSES = UUID("01a20e42-a02a-76c1-b7f9-1e124c914aa0")
@@ -272,7 +281,7 @@ async def test_uses_that_could_not_be_written_are_written_the_next_time(
     await services.tokens.note_uses()
     assert services.tokens.uses == {}
     clock.advance(timedelta(minutes=59))
-    used = (await services.tokens.check(session["access_token"], NO_REQUESTER)).token
+    used = (await services.tokens.check(session["access_token"], a_request(services))).token
     assert (used.last_used_at, used.last_used_ip) == (clock.now() - timedelta(minutes=59), "192.0.2.9")
 
 

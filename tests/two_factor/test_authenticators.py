@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from app.audit.domain import EventFilter, EventType
 from app.clients.domain import Role
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
@@ -19,6 +18,7 @@ from tests.support.people import (
     STEP,
     Enrolled,
     a_client,
+    a_request,
     a_session,
     an_account,
     bearer,
@@ -457,7 +457,7 @@ async def test_a_removal_keeps_the_time_of_the_proof(
     proved = clock.now()
     clock.advance(timedelta(seconds=600))
     token = granted(await removal(api, held.token, held.id))["grant"]["access_token"]
-    caller = await services.tokens.check(token, NO_REQUESTER)
+    caller = await services.tokens.check(token, a_request(services))
     assert caller.token.authenticated_at == proved
 
 

@@ -6,13 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.mail.tables import outbox
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.people import a_session, an_account, bearer, begin, totp_code, wrong_code
+from tests.support.people import a_session, an_account, an_operator, bearer, begin, totp_code, wrong_code
 
 pytestmark = pytest.mark.anyio
 
@@ -72,8 +70,8 @@ async def test_an_enrollment_outlives_no_disabling_of_the_account(
 ) -> None:
     account = await an_account(services)
     await begin(api, await a_session(api))
-    await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
-    await services.admin.enable(account.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
+    await services.admin.enable(account.id, an_operator(services))
 
     assert await status(api, await a_session(api)) == "disabled"
 

@@ -8,8 +8,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.admin.domain import Operator
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted
@@ -24,7 +22,17 @@ from tests.support.keys import (
     registration,
     second_step,
 )
-from tests.support.people import PASSWORD, STEP, a_session, an_account, bearer, enrolled_account, log_in, totp_code
+from tests.support.people import (
+    PASSWORD,
+    STEP,
+    a_session,
+    an_account,
+    an_operator,
+    bearer,
+    enrolled_account,
+    log_in,
+    totp_code,
+)
 from tests.support.software_key import SoftwareKey
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +81,7 @@ async def test_a_replacement_races_a_reset_by_an_operator(
 ) -> None:
     token, _, _, body = await begun_replacement(api, services, clock)
     account = (await services.admin.account_with_address(EMAIL)).account
-    reset = services.admin.reset_two_factor(account.id, "Lost.", Operator(name="test"), NO_REQUESTER)
+    reset = services.admin.reset_two_factor(account.id, "Lost.", an_operator(services))
     answer, _ = await asyncio.gather(confirming(api, token, body), reset)
     assert answer.status_code in {200, 401, 409}
     # Whichever came first, the operator has the last word: nothing of the account is left on.

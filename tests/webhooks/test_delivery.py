@@ -11,9 +11,7 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from app.admin.domain import Operator
 from app.audit.domain import EventType
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services
 from app.webhooks.delivery import WebhookDelivery
 from app.webhooks.repository import DeliveryRows
@@ -21,7 +19,7 @@ from app.webhooks.sender import Sender
 from tests.conftest import SetClock
 from tests.support.answers import granted
 from tests.support.marks import PATIENCE
-from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_session, an_account, bearer
+from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_request, a_session, an_account, an_operator, bearer
 from tests.support.receiver import Receiver
 from tests.webhooks.conftest import Subscribe, deliver, idle, verified
 
@@ -34,7 +32,7 @@ LEASE = timedelta(seconds=31)
 async def unlock(services: Services, account_id: UUID, times: int = 1) -> None:
     """An act that can be repeated."""
     for number in range(times):
-        await services.admin.unlock(account_id, f"Number {number}.", Operator(name="test"), NO_REQUESTER)
+        await services.admin.unlock(account_id, f"Number {number}.", an_operator(services))
 
 
 def reasons(receiver: Receiver) -> list[str]:
@@ -120,7 +118,7 @@ async def test_a_webhook_is_told_of_what_comes_while_it_is_enabled(
     await unlock(services, account.id)
     await idle(services)
     granted(await api.patch(path, json={"enabled": True}, auth=operator))
-    await services.admin.disable(account.id, Operator(name="test"), NO_REQUESTER)
+    await services.admin.disable(account.id, an_operator(services))
     await deliver(services, receiver, 3)
     assert receiver.types == ["account.unlocked", "account.disabled", "account.epoch_turned"]
 
@@ -131,11 +129,11 @@ async def test_a_webhook_is_told_of_what_was_not_yet_committed(
     """The transaction that still runs is older than what was committed before the webhook was made."""
     account = await an_account(services)
     async with services.database.transaction() as sleeper:
-        about = {"account_id": account.id, "at": services.clock.now(), "requester": NO_REQUESTER}
-        await services.audit_log.record(sleeper, EventType.ACCOUNT_UNLOCKED, **about, reason="Late.")  # type: ignore[arg-type] # one bundle
+        kind, context = EventType.ACCOUNT_UNLOCKED, a_request(services)
+        await services.audit_log.record(sleeper, kind, context, account_id=account.id, reason="Late.")
         await unlock(services, account.id)
         await subscribe(receiver, "account.unlocked")
-    await services.admin.unlock(account.id, "After.", Operator(name="test"), NO_REQUESTER)
+    await services.admin.unlock(account.id, "After.", an_operator(services))
     await deliver(services, receiver, 2)
     assert reasons(receiver) == ["Late.", "After."]
 
@@ -341,7 +339,7 @@ async def test_a_deleted_account_leaves_ids_in_what_waits(
     account = await an_account(services)
     await unlock(services, account.id)
     await deliver(services, receiver, 1)
-    await services.admin.delete(account.id, Operator(client_id="support"))
+    await services.admin.delete(account.id, replace(a_request(services), client_id="support"))
     receiver.answer = lambda _: 200
     clock.advance(timedelta(seconds=5))
     _, late, deleted = await deliver(services, receiver, 3)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import fingerprint
 
 
@@ -18,8 +18,8 @@ class Attempt:
     """At how many in a row a streak locks: what forgiving has to know."""
 
 
-def attempt_at(folded_address: str, requester: Requester, at: datetime, *, longest: int = 0) -> Attempt:
-    return Attempt(subject_of(folded_address), fingerprint("client", requester.network), at, longest)
+def attempt_at(folded_address: str, context: RequestContext, *, longest: int = 0) -> Attempt:
+    return Attempt(subject_of(folded_address), fingerprint("client", context.requester.network), context.at, longest)
 
 
 def subject_of(folded_address: str) -> bytes:

@@ -34,7 +34,7 @@ from app.accounts.domain import Account, EnrollmentPolicy
 from app.accounts.tables import account_of, overdue, unchanged
 from app.database.engine import Connection, Database
 from app.kernel.refusal import RateLimited, TooManyAttempts
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import fingerprint
 from app.settings import Settings
 
@@ -63,53 +63,53 @@ class Attempts:
     def _known_for(self) -> timedelta:
         return timedelta(days=self.settings.known_address_days)
 
-    async def take_request(self, requester: Requester, at: datetime, *, budget: str = "request") -> None:
+    async def take_request(self, context: RequestContext, *, budget: str = "request") -> None:
         """Raises RateLimited when this network has sent too many requests of this budget within a minute."""
-        params = self._request(requester, at, budget)
+        params = self._request(context, budget)
         async with self.database.autocommit() as connection:
             if await TAKE_REQUEST.first(connection, params) is not None:
                 return
-            raise await self._rate_limited(connection, params, at)
+            raise await self._rate_limited(connection, params, context.at)
 
-    def track(self, folded_address: str, requester: Requester) -> AbstractContextManager[None]:
+    def track(self, folded_address: str, context: RequestContext) -> AbstractContextManager[None]:
         """Around an attempt, from before it is counted until it is decided: others wait for it before a refusal."""
-        return self.in_flight.track((subject_of(folded_address), requester.network))
+        return self.in_flight.track((subject_of(folded_address), context.requester.network))
 
-    async def take_password(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
+    async def take_password(self, folded_address: str, context: RequestContext) -> Attempt:
         """Counts an attempt as wrong until it is forgiven. Called within `track`. Raises TooManyAttempts."""
-        attempt = self._attempt(folded_address, requester, at)
+        attempt = self._attempt(folded_address, context)
         params = self._password(attempt)
         while True:
             async with self.database.autocommit() as connection:
                 (counted,) = await TAKE_PASSWORD.all(connection, params)
                 if counted.password_counted:
                     return attempt
-            if not await self.in_flight.another_ended((attempt.subject, requester.network)):
+            if not await self.in_flight.another_ended((attempt.subject, context.requester.network)):
                 async with self.database.autocommit() as connection:
-                    raise await self._too_many(connection, params, at)
+                    raise await self._too_many(connection, params, context.at)
 
-    async def take_login(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
+    async def take_login(self, folded_address: str, context: RequestContext) -> Attempt:
         """`take_request` and then `take_password`, by one statement. Raises RateLimited, TooManyAttempts."""
-        attempt = self._attempt(folded_address, requester, at)
-        params = self._request(requester, at) | self._password(attempt)
+        attempt = self._attempt(folded_address, context)
+        params = self._request(context) | self._password(attempt)
         async with self.database.autocommit() as connection:
             (counted,) = await TAKE_LOGIN.all(connection, params)
             if counted.password_counted:
                 return attempt
         if counted.request_counted:
-            return await self.take_password(folded_address, requester, at)
+            return await self.take_password(folded_address, context)
         async with self.database.autocommit() as connection:
-            raise await self._rate_limited(connection, params, at)
+            raise await self._rate_limited(connection, params, context.at)
 
-    def _attempt(self, folded_address: str, requester: Requester, at: datetime) -> Attempt:
-        return attempt_at(folded_address, requester, at, longest=self.settings.wrong_passwords_per_account)
+    def _attempt(self, folded_address: str, context: RequestContext) -> Attempt:
+        return attempt_at(folded_address, context, longest=self.settings.wrong_passwords_per_account)
 
-    def _request(self, requester: Requester, at: datetime, budget: str = "request") -> dict[str, object]:
+    def _request(self, context: RequestContext, budget: str = "request") -> dict[str, object]:
         most = self.settings.requests_per_client_minute
         return {
-            "asker": fingerprint(budget, requester.network),
-            "at": at,
-            "minute_ago": at - _MINUTE,
+            "asker": fingerprint(budget, context.requester.network),
+            "at": context.at,
+            "minute_ago": context.at - _MINUTE,
             "requests": most,
         }
 

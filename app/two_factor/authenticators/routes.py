@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from app.accounts.domain import WrongPassword
 from app.http.problems import refuses
-from app.http.schemas import FromRequester, IdIn
+from app.http.schemas import FromRequest, IdIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound, Overloaded, TooManyAttempts
 from app.tokens.domain import Caller, ReauthenticationRequired, SessionRequired
@@ -48,9 +48,9 @@ def authenticator_routes(authenticators: AuthenticatorService, guard: Guard) -> 
         responses=refuses(InvalidToken, SessionRequired, NotFound),
     )
     async def rename_authenticator(
-        caller: Session, id: IdIn, body: schemas.RenameAuthenticator, requester: FromRequester
+        caller: Session, id: IdIn, body: schemas.RenameAuthenticator, context: FromRequest
     ) -> Authenticator:
-        return Authenticator.of(await authenticators.rename(caller, id, body.name, requester))
+        return Authenticator.of(await authenticators.rename(caller, id, body.name, context))
 
     @router.post(
         "/authenticators/{id}/remove",
@@ -58,10 +58,10 @@ def authenticator_routes(authenticators: AuthenticatorService, guard: Guard) -> 
         responses=refuses(*_ASKS_FOR_PASSWORD, NotFound, LastAuthenticator),
     )
     async def remove_authenticator(
-        caller: Session, id: IdIn, body: schemas.RemoveAuthenticator, requester: FromRequester
+        caller: Session, id: IdIn, body: schemas.RemoveAuthenticator, context: FromRequest
     ) -> Removed:
         """Everything that the account had is dead; go on with the grant. The last one can only be turned off."""
-        return Removed.of(await authenticators.remove(caller, id, body.password, requester))
+        return Removed.of(await authenticators.remove(caller, id, body.password, context))
 
     @router.post(
         "/webauthn/options",
@@ -70,11 +70,11 @@ def authenticator_routes(authenticators: AuthenticatorService, guard: Guard) -> 
         responses=refuses(*_ASKS_FOR_PASSWORD, AuthenticatorLimitReached),
     )
     async def begin_registration(
-        caller: Session, body: schemas.BeginRegistration, requester: FromRequester
+        caller: Session, body: schemas.BeginRegistration, context: FromRequest
     ) -> schemas.RegistrationRequest:
         """A passkey is asked for user verification and logs in alone; a security key is a second factor."""
         return schemas.RegistrationRequest.of(
-            await authenticators.begin_registration(caller, body.password, body.name, requester, passkey=body.passkey)
+            await authenticators.begin_registration(caller, body.password, body.name, context, passkey=body.passkey)
         )
 
     @router.post(
@@ -89,8 +89,8 @@ def authenticator_routes(authenticators: AuthenticatorService, guard: Guard) -> 
             RegistrationExpired,
         ),
     )
-    async def register(caller: Session, body: schemas.Register, requester: FromRequester) -> Confirmed:
+    async def register(caller: Session, body: schemas.Register, context: FromRequest) -> Confirmed:
         """The first authenticator turns two-factor authentication on; a further one ends only the calling session."""
-        return Confirmed.of(await authenticators.register(caller, body.registration, body.credential, requester))
+        return Confirmed.of(await authenticators.register(caller, body.registration, body.credential, context))
 
     return router

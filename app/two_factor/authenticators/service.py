@@ -16,10 +16,9 @@ from app.audit.service import AuditLog
 from app.authentication.change import Change, CredentialChange, Record
 from app.authentication.domain import Changed, Grant
 from app.database.engine import Connection, Database
-from app.kernel.clock import Clock
 from app.kernel.randomness import new_id, random_bytes
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.tokens.domain import BY_PASSWORD_AND_CREDENTIAL, Caller, Revoked, require_fresh
@@ -55,7 +54,6 @@ _PURPOSE = "registration"
 @dataclass(frozen=True)
 class AuthenticatorService:
     database: Database
-    clock: Clock
     fresh_seconds: int
     accounts: Accounts
     tokens: Tokens
@@ -75,9 +73,8 @@ class AuthenticatorService:
             return items, None
         return items, Signal(self.credentials.party.id, handle, tuple(each.id for each in known))
 
-    async def rename(self, caller: Caller, id: UUID, name: str, requester: Requester) -> Authenticator:
+    async def rename(self, caller: Caller, id: UUID, name: str, context: RequestContext) -> Authenticator:
         """Raises NotFound, InvalidToken."""
-        at = self.clock.now()
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)
             rows = Authenticators(connection)
@@ -85,37 +82,32 @@ class AuthenticatorService:
                 raise NotFound
             about = EventType.AUTHENTICATOR_RENAMED
             await self.audit_log.record(
-                connection,
-                about,
-                account_id=caller.account.id,
-                at=at,
-                requester=requester,
-                authenticator_id=str(id),
+                connection, about, context, account_id=caller.account.id, authenticator_id=str(id)
             )
             return await rows.get(caller.account.id, id)
 
-    async def remove(self, caller: Caller, id: UUID, password: SecretStr, requester: Requester) -> Changed:
+    async def remove(self, caller: Caller, id: UUID, password: SecretStr, context: RequestContext) -> Changed:
         """Everything older dies with it; the caller goes on as proved as before.
 
         Raises ReauthenticationRequired, WrongPassword, NotFound, LastAuthenticator, InvalidToken.
         """
-        account, at = caller.account, self.clock.now()
-        require_fresh(caller, at, within_seconds=self.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, requester, at)
-        async with self.changes.by_caller(caller, requester, at) as change:
+        account = caller.account
+        require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
+        await self.accounts.reauthenticate(account, password, context)
+        async with self.changes.by_caller(caller, context) as change:
             record = await self._remove(change, id)
             factor = await SecondFactors(change.connection).of(account.id)
-            state = state_under(self.accounts.policy, change.account, factor, at)
+            state = state_under(self.accounts.policy, change.account, factor, context.at)
             token = caller.token
             issued, revoked = await change.end_with_session(record, token.amr, token.authenticated_at)
         return Changed(Grant(issued, change.account, state), revoked)
 
-    async def remove_for_operator(self, change: Change, id: UUID, details: Mapping[str, object]) -> Revoked:
+    async def remove_for_operator(self, change: Change, id: UUID, reason: str) -> Revoked:
         """Raises NotFound, LastAuthenticator."""
-        return await change.end(await self._remove(change, id, details))
+        return await change.end(await self._remove(change, id, reason=reason))
 
     @staticmethod
-    async def _remove(change: Change, id: UUID, details: Mapping[str, object] | None = None) -> Record:
+    async def _remove(change: Change, id: UUID, **details: object) -> Record:
         rows, account_id = Authenticators(change.connection), change.account.id
         kind = await rows.remove(account_id, id)
         if kind is None:
@@ -123,7 +115,7 @@ class AuthenticatorService:
         if not await rows.count(account_id):
             raise LastAuthenticator
         what = {"authenticator_id": str(id), "kind": kind.value}
-        return Record(EventType.AUTHENTICATOR_REMOVED, MailKind.AUTHENTICATOR_REMOVED, what | dict(details or {}))
+        return Record(EventType.AUTHENTICATOR_REMOVED, MailKind.AUTHENTICATOR_REMOVED, what | details)
 
     async def possessions_of(self, connection: Connection, account_id: UUID) -> Possessions:
         items = await Authenticators(connection).all_of(account_id)
@@ -144,14 +136,14 @@ class AuthenticatorService:
             await self.accounts.end_grace(connection, account_id, at)
 
     async def begin_registration(
-        self, caller: Caller, password: SecretStr, name: str | None, requester: Requester, *, passkey: bool
+        self, caller: Caller, password: SecretStr, name: str | None, context: RequestContext, *, passkey: bool
     ) -> RegistrationRequest:
         """Raises ReauthenticationRequired, WrongPassword, AuthenticatorLimitReached, InvalidToken."""
-        account, at = caller.account, self.clock.now()
-        require_fresh(caller, at, within_seconds=self.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, requester, at)
-        by = Enroller(account, caller.token.id, at, partial(self.tokens.lock_caller, caller=caller))
-        return await self.begin(by, name, at, passkey=passkey)
+        account = caller.account
+        require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
+        await self.accounts.reauthenticate(account, password, context)
+        by = Enroller(account, caller.token.id, context.at, partial(self.tokens.lock_caller, caller=caller))
+        return await self.begin(by, name, context.at, passkey=passkey)
 
     async def begin(self, by: Enroller, name: str | None, at: datetime, *, passkey: bool) -> RegistrationRequest:
         """Raises AuthenticatorLimitReached, and what the enroller's lock raises."""
@@ -179,27 +171,27 @@ class AuthenticatorService:
         )
         return RegistrationRequest(secret, life, public_key)
 
-    async def register(self, caller: Caller, secret: str, answer: Mapping[str, Any], requester: Requester) -> Added:
+    async def register(self, caller: Caller, secret: str, answer: Mapping[str, Any], context: RequestContext) -> Added:
         """Raises RegistrationExpired, InvalidCredential, AuthenticatorExists, AuthenticatorLimitReached.
 
         Also InvalidToken.
         """
-        account, at = caller.account, self.clock.now()
-        store, proved = await self.verify(account, secret, answer, requester, at)
+        account = caller.account
+        store, proved = await self.verify(account, secret, answer, context)
         async with self.database.autocommit() as connection:
             factor = await SecondFactors(connection).of(account.id)
         if factor.is_enabled:
-            return await self.additions.further(caller, Kind.WEBAUTHN, store, proved, requester, at)
-        return await self.additions.first(self.changes.by_caller(caller, requester, at), store, proved, at)
+            return await self.additions.further(caller, Kind.WEBAUTHN, store, proved, context)
+        return await self.additions.first(self.changes.by_caller(caller, context), store, proved, context.at)
 
     async def verify(
-        self, account: Account, secret: str, answer: Mapping[str, Any], requester: Requester, at: datetime
+        self, account: Account, secret: str, answer: Mapping[str, Any], context: RequestContext
     ) -> tuple[Store, Proved]:
         """What stores the credential, and what it proves. The registration is spent whatever the answer is.
 
         Raises RegistrationExpired, InvalidCredential.
         """
-        registration = await self._spend_registration(account, secret, at)
+        registration = await self._spend_registration(account, secret, context.at)
         try:
             registered = webauthn.verify_registration(
                 self.credentials.party,
@@ -208,13 +200,13 @@ class AuthenticatorService:
                 passkey=registration.passkey,
             )
         except CredentialRefused as refused:
-            await self.credentials.record_refusal(account, refused.reason, requester, at)
+            await self.credentials.record_refusal(account, refused.reason, context)
             raise InvalidCredential from None
 
         async def store(connection: Connection) -> UUID:
             id = new_id()
             party = self.credentials.party.id
-            if not await Credentials(connection).add(id, registration, registered, party, at):
+            if not await Credentials(connection).add(id, registration, registered, party, context.at):
                 raise AuthenticatorExists
             return id
 

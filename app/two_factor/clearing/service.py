@@ -16,7 +16,7 @@ from app.authentication.change import Change, CredentialChange, Record
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock, rfc3339
 from app.kernel.refusal import NotFound
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
@@ -55,18 +55,17 @@ class TwoFactorClearing:
 
         None in the pause after a cancelled one. The caller mails, with the link of `new_link`.
         """
-        account_id, at = change.account.id, change.at
+        account_id, at = change.account.id, change.context.at
         clears_at = self.end_from(at)
         first_mail_at = next_mail_after(at, started_at=at, clears_at=clears_at)
         rows = Clearings(change.connection)
-        if not await rows.begin(account_id, Clearing(at, clears_at, change.requester, first_mail_at)):
+        if not await rows.begin(account_id, Clearing(at, clears_at, change.context.requester, first_mail_at)):
             return await rows.clears_at(account_id)
         await self.audit_log.record(
             change.connection,
             EventType.TWO_FACTOR_CLEARING_STARTED,
+            change.context,
             account_id=account_id,
-            at=at,
-            requester=change.requester,
             clears_at=rfc3339(clears_at),
         )
         return clears_at
@@ -82,38 +81,30 @@ class TwoFactorClearing:
         return secret.get_secret_value()
 
     async def cancel_by_proof(
-        self, connection: Connection, account: Account, factor: SecondFactor, requester: Requester, at: datetime
+        self, connection: Connection, account: Account, factor: SecondFactor, context: RequestContext
     ) -> SecondFactor:
         """Where a right code, recovery code or credential is spent: whoever has the factor needs no clearing."""
         if factor.clears_at is None:
             return factor
         if await Clearings(connection).cancel(account.id):
-            await self._tell_of_cancelling(connection, account, CancelledBy.PROOF, requester, at)
+            await self._tell_of_cancelling(connection, account, CancelledBy.PROOF, context)
         return replace(factor, clears_at=None)
 
     async def cancel_by_operator(
-        self,
-        connection: Connection,
-        account: Account,
-        requester: Requester,
-        at: datetime,
-        *,
-        client_id: str | None,
-        **details: str,
+        self, connection: Connection, account: Account, context: RequestContext, reason: str
     ) -> None:
         """The caller has locked the account. Raises NothingToCancel."""
         if not await Clearings(connection).cancel(account.id):
             raise NothingToCancel
         by = CancelledBy.OPERATOR
-        await self._tell_of_cancelling(connection, account, by, requester, at, client_id=client_id, **details)
+        await self._tell_of_cancelling(connection, account, by, context, reason=reason)
 
-    async def cancel_by_link(self, secret: str, requester: Requester) -> None:
+    async def cancel_by_link(self, secret: str, context: RequestContext) -> None:
         """Also voids the password that the reset set, and keeps resets from beginning another wait for a while.
 
         Raises CancelLinkInvalid, RateLimited.
         """
-        at = self.clock.now()
-        await self.accounts.attempts.take_request(requester, at, budget=_BUDGET)
+        await self.accounts.attempts.take_request(context, budget=_BUDGET)
         found = digest_if(secret, SecretKind.CLEARING)
         if found is None:
             raise CancelLinkInvalid
@@ -121,9 +112,9 @@ class TwoFactorClearing:
             account_id = await Clearings(connection).holder_of_link(found)
         if account_id is None:
             raise CancelLinkInvalid
-        paused_until = at + timedelta(seconds=self.settings.two_factor_clearing_pause_seconds)
+        paused_until = context.at + timedelta(seconds=self.settings.two_factor_clearing_pause_seconds)
         try:
-            async with self.changes.by_lasting_link(account_id, requester, at) as change:
+            async with self.changes.unconditionally(account_id, context) as change:
                 if not await Clearings(change.connection).cancel_by_link(account_id, found, paused_until=paused_until):
                     raise CancelLinkInvalid
                 await self.accounts.void_password(change.connection, account_id)
@@ -142,23 +133,22 @@ class TwoFactorClearing:
             await self.audit_log.record(
                 change.connection,
                 EventType.TWO_FACTOR_CLEARING_CANCELLED,
+                change.context,
                 account_id=change.account.id,
-                at=change.at,
-                requester=change.requester,
                 by=CancelledBy.UNDO.value,
             )
 
-    async def clear(self, account: Account, requester: Requester, at: datetime) -> Account | None:
+    async def clear(self, account: Account, context: RequestContext) -> Account | None:
         """After a right password: 2FA off without residue where the wait is over; everything older dies.
 
         None, and nothing done, where the account or the wait is no longer as it was read.
         """
         with suppress(_NotDue):
-            async with self.changes.by_link(account, requester, at) as change:
-                if change is None or not await Clearings(change.connection).end_if_due(account.id, at):
+            async with self.changes.by_link(account, context) as change:
+                if change is None or not await Clearings(change.connection).end_if_due(account.id, context.at):
                     raise _NotDue
                 await SecondFactors(change.connection).turn_off(account.id)
-                await self.accounts.end_grace(change.connection, account.id, at)
+                await self.accounts.end_grace(change.connection, account.id, context.at)
                 await CodeAttempts(change.connection).forgive(account.id)
                 await change.end(Record(EventType.TWO_FACTOR_CLEARED, MailKind.TWO_FACTOR_CLEARED))
                 return change.account
@@ -186,11 +176,10 @@ class TwoFactorClearing:
             await self.outbox.queue(
                 connection,
                 MailKind.TWO_FACTOR_CLEARING_DUE if over else MailKind.TWO_FACTOR_CLEARING_REMINDER,
+                RequestContext(at, clearing.requester),
                 account_id=account_id,
                 to=account.address,
                 locale=account.locale,
-                at=at,
-                requester=clearing.requester,
                 token=await self.new_link(connection, account_id),
                 clears_at=rfc3339(clearing.clears_at),
             )
@@ -201,30 +190,11 @@ class TwoFactorClearing:
         connection: Connection,
         account: Account,
         by: CancelledBy,
-        requester: Requester,
-        at: datetime,
-        *,
-        client_id: str | None = None,
+        context: RequestContext,
         **details: str,
     ) -> None:
         about, kind = EventType.TWO_FACTOR_CLEARING_CANCELLED, MailKind.TWO_FACTOR_CLEARING_CANCELLED
-        await self.audit_log.record(
-            connection,
-            about,
-            account_id=account.id,
-            at=at,
-            requester=requester,
-            client_id=client_id,
-            by=by.value,
-            **details,
-        )
+        await self.audit_log.record(connection, about, context, account_id=account.id, by=by.value, **details)
         await self.outbox.queue(
-            connection,
-            kind,
-            account_id=account.id,
-            to=account.address,
-            locale=account.locale,
-            at=at,
-            requester=requester,
-            by=by.value,
+            connection, kind, context, account_id=account.id, to=account.address, locale=account.locale, by=by.value
         )

@@ -12,9 +12,8 @@ from app.accounts.domain import Account
 from app.accounts.service import Accounts
 from app.authentication.change import Change, CredentialChange
 from app.database.engine import Connection, Database
-from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
-from app.kernel.requester import Requester
+from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.tokens.domain import BY_PASSWORD_AND_CODE
 from app.two_factor.additions import Additions, Proved
@@ -32,7 +31,6 @@ _REASON = "required_by_policy"
 @dataclass(frozen=True)
 class TicketService:
     database: Database
-    clock: Clock
     accounts: Accounts
     changes: CredentialChange
     enrolling: Enrolling
@@ -45,43 +43,41 @@ class TicketService:
         await Tickets(connection).add(new_id(), digest(secret), account, at, at + _TICKET_LIFE)
         return TicketIssued(secret, int(_TICKET_LIFE.total_seconds()))
 
-    async def begin(self, secret: str, name: str | None, requester: Requester) -> Issued:
+    async def begin(self, secret: str, name: str | None, context: RequestContext) -> Issued:
         """Raises TicketExpired, RateLimited."""
-        at = self.clock.now()
-        ticket = await self._find(secret, requester, at)
-        return await self.enrolling.begin(self._enroller(ticket), requester, at, name=name)
+        ticket = await self._find(secret, context)
+        return await self.enrolling.begin(self._enroller(ticket), context, name=name)
 
-    async def confirm(self, secret: str, code: str, requester: Requester) -> Added:
+    async def confirm(self, secret: str, code: str, context: RequestContext) -> Added:
         """Raises TicketExpired, RateLimited, NoPendingEnrollment, EnrollmentExpired, WrongCode, TooManyAttempts."""
-        at = self.clock.now()
-        ticket = await self._find(secret, requester, at)
-        _, store = await self.enrolling.match(ticket.account, ticket.id, code, requester, at)
+        ticket = await self._find(secret, context)
+        _, store = await self.enrolling.match(ticket.account, ticket.id, code, context)
         proved = Proved(BY_PASSWORD_AND_CODE, ticket.created_at)
-        return await self.additions.first(self._change(ticket, requester, at), store, proved, at, reason=_REASON)
+        return await self.additions.first(self._change(ticket, context), store, proved, context.at, reason=_REASON)
 
     async def begin_registration(
-        self, secret: str, name: str | None, requester: Requester, *, passkey: bool
+        self, secret: str, name: str | None, context: RequestContext, *, passkey: bool
     ) -> RegistrationRequest:
         """Raises TicketExpired, RateLimited."""
-        at = self.clock.now()
-        ticket = await self._find(secret, requester, at)
-        return await self.authenticators.begin(self._enroller(ticket), name, at, passkey=passkey)
+        ticket = await self._find(secret, context)
+        return await self.authenticators.begin(self._enroller(ticket), name, context.at, passkey=passkey)
 
-    async def register(self, secret: str, registration: str, answer: Mapping[str, Any], requester: Requester) -> Added:
+    async def register(
+        self, secret: str, registration: str, answer: Mapping[str, Any], context: RequestContext
+    ) -> Added:
         """Raises TicketExpired, RateLimited, RegistrationExpired, InvalidCredential, AuthenticatorExists."""
-        at = self.clock.now()
-        ticket = await self._find(secret, requester, at)
-        store, proved = await self.authenticators.verify(ticket.account, registration, answer, requester, at)
-        return await self.additions.first(self._change(ticket, requester, at), store, proved, at, reason=_REASON)
+        ticket = await self._find(secret, context)
+        store, proved = await self.authenticators.verify(ticket.account, registration, answer, context)
+        return await self.additions.first(self._change(ticket, context), store, proved, context.at, reason=_REASON)
 
-    async def _find(self, secret: str, requester: Requester, at: datetime) -> Ticket:
+    async def _find(self, secret: str, context: RequestContext) -> Ticket:
         """Raises TicketExpired, RateLimited."""
-        await self.accounts.attempts.take_request(requester, at)
+        await self.accounts.attempts.take_request(context)
         found = digest_if(secret, SecretKind.TICKET)
         if found is None:
             raise TicketExpired
         async with self.database.autocommit() as connection:
-            ticket = await Tickets(connection).find(found, at)
+            ticket = await Tickets(connection).find(found, context.at)
         if ticket is None:
             raise TicketExpired
         return ticket
@@ -95,13 +91,13 @@ class TicketService:
             raise TicketExpired
 
     @asynccontextmanager
-    async def _change(self, ticket: Ticket, requester: Requester, at: datetime) -> AsyncIterator[Change]:
+    async def _change(self, ticket: Ticket, context: RequestContext) -> AsyncIterator[Change]:
         """Spends the ticket and logs in: the address is known from now on. Raises TicketExpired."""
-        async with self.changes.by_link(ticket.account, requester, at) as change:
-            if change is None or not await Tickets(change.connection).spend(ticket.id, at):
+        async with self.changes.by_link(ticket.account, context) as change:
+            if change is None or not await Tickets(change.connection).spend(ticket.id, context.at):
                 raise TicketExpired
-            attempt = attempt_at(change.account.folded_address, requester, at)
-            noted = await self.accounts.note_login(change.connection, change.account, attempt, requester)
+            attempt = attempt_at(change.account.folded_address, context)
+            noted = await self.accounts.note_login(change.connection, change.account, attempt, context)
             yield replace(change, account=noted[0] if noted else change.account)
 
     async def sweep(self, connection: Connection, at: datetime) -> None:
