@@ -65,12 +65,7 @@ class Admin:
     outbox: Outbox
 
     async def create(
-        self,
-        email: str,
-        password: SecretStr | None,
-        context: RequestContext,
-        *,
-        locale: str | None = None,
+        self, email: str, password: SecretStr | None, context: RequestContext, *, locale: str | None = None
     ) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
         address = self.accounts.read_address(email)

@@ -201,12 +201,7 @@ class EmailChange:
         await change.end(Record(EventType.EMAIL_CHANGE_UNDONE))
         for mailbox in dict.fromkeys((undo.address.text, account.address)):
             await self._mail(
-                connection,
-                MailKind.EMAIL_CHANGE_UNDONE,
-                account,
-                mailbox,
-                change.context,
-                restored=undo.address.text,
+                connection, MailKind.EMAIL_CHANGE_UNDONE, account, mailbox, change.context, restored=undo.address.text
             )
 
     async def _mail(

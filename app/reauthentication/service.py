@@ -76,10 +76,7 @@ class Reauthentication:
         except CredentialRefused as refused:
             await self.credentials.record_refusal(account, refused.reason, context)
             raise InvalidCredential from None
-        async with (
-            self.credentials.refusing_clones(account, proof, context),
-            self._locked(caller) as connection,
-        ):
+        async with self.credentials.refusing_clones(account, proof, context), self._locked(caller) as connection:
             factor = await self.credentials.spend(connection, account, proof, context)
             return await self._grant(connection, caller, factor, amr, context)
 

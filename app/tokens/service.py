@@ -289,22 +289,10 @@ class Tokens:
             return
         with suppress(NotFound):
             async with self.database.transaction() as connection:
-                await self.revoke_one(
-                    connection,
-                    caller.account,
-                    caller.token.id,
-                    context,
-                    reason="revoked_by_client",
-                )
+                await self.revoke_one(connection, caller.account, caller.token.id, context, reason="revoked_by_client")
 
     async def revoke_one(
-        self,
-        connection: Connection,
-        account: Account,
-        id: UUID,
-        context: RequestContext,
-        *,
-        reason: str,
+        self, connection: Connection, account: Account, id: UUID, context: RequestContext, *, reason: str
     ) -> None:
         """In the caller's transaction. Raises NotFound where the account has no such live token."""
         kind = await self.rows(connection).revoke(id, account.id, context.at)
@@ -313,14 +301,7 @@ class Tokens:
         await self._record_revoked(connection, account.id, id, kind, context, reason=reason)
 
     async def _record_revoked(
-        self,
-        connection: Connection,
-        account_id: UUID,
-        id: UUID,
-        kind: Kind,
-        context: RequestContext,
-        *,
-        reason: str,
+        self, connection: Connection, account_id: UUID, id: UUID, kind: Kind, context: RequestContext, *, reason: str
     ) -> None:
         await self.audit_log.record(
             connection,

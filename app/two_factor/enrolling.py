@@ -106,13 +106,7 @@ class Enrolling:
         return enrollment
 
     async def match(
-        self,
-        account: Account,
-        begun_by: UUID,
-        code: str,
-        context: RequestContext,
-        *,
-        enrollment_id: UUID | None = None,
+        self, account: Account, begun_by: UUID, code: str, context: RequestContext, *, enrollment_id: UUID | None = None
     ) -> tuple[Enrollment, Store]:
         """The enrollment that this code is the first one of, and what stores its device.
 

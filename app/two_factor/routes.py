@@ -54,12 +54,7 @@ def two_factor_routes(two_factor: TwoFactor, guard: Guard) -> APIRouter:
         """
         return schemas.Enrollment.of(
             await two_factor.begin(
-                caller,
-                body.password,
-                context,
-                name=body.name,
-                additional=body.additional,
-                replaces=body.replaces,
+                caller, body.password, context, name=body.name, additional=body.additional, replaces=body.replaces
             )
         )
 

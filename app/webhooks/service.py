@@ -42,13 +42,7 @@ class Webhooks:
     audit_log: AuditLog
 
     async def create(
-        self,
-        url: str,
-        types: Sequence[str],
-        description: str | None,
-        context: RequestContext,
-        *,
-        enabled: bool = True,
+        self, url: str, types: Sequence[str], description: str | None, context: RequestContext, *, enabled: bool = True
     ) -> tuple[Webhook, SecretStr]:
         """It is told of what is committed from now on. The secret is shown once. Raises FieldError."""
         self.rules.check(url)

@@ -186,12 +186,7 @@ class TwoFactorClearing:
         return True
 
     async def _tell_of_cancelling(
-        self,
-        connection: Connection,
-        account: Account,
-        by: CancelledBy,
-        context: RequestContext,
-        **details: str,
+        self, connection: Connection, account: Account, by: CancelledBy, context: RequestContext, **details: str
     ) -> None:
         about, kind = EventType.TWO_FACTOR_CLEARING_CANCELLED, MailKind.TWO_FACTOR_CLEARING_CANCELLED
         await self.audit_log.record(connection, about, context, account_id=account.id, by=by.value, **details)
