@@ -18,8 +18,8 @@ from app.email_change.service import EmailChange
 from app.http.problems import refuses
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
-from app.tokens.domain import Caller, ReauthenticationRequired, SessionRequired
+from app.kernel.refusal import InvalidToken, Overloaded, SessionRequired, TooManyAttempts
+from app.tokens.domain import Caller, ReauthenticationRequired
 from app.tokens.guard import Guard
 from app.tokens.schemas import Revoked
 

@@ -200,7 +200,7 @@ def _usual(operation: Mapping[str, Any]) -> list[Any]:
     if "Operations" not in operation["tags"]:
         usual.append(InvalidRequest)
     # Two proofs are refused also where none is needed.
-    if not operation["security"] and "Operations" not in operation["tags"]:
+    if not operation["security"]:
         usual.append(InvalidToken)
     return usual
 

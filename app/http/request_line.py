@@ -1,16 +1,18 @@
-"""What the router would misread in a request line, or take long to read."""
+"""What the router would misread in the head of a request, or take long to read."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.authorization import has_two_authorizations
 from app.http.problems import TargetTooLong, problem
-from app.kernel.refusal import NotFound
+from app.kernel.refusal import InvalidToken, NotFound
 
 _LONGEST_QUERY = 16 * 1024
 _MOST_PARAMETERS = 100
 
 
 class RequestLine:
-    """Answers HEAD as GET without the body (RFC 9110 §9.3.2), and a path with percent-encoding with 404.
+    """Answers HEAD as GET without the body (RFC 9110 §9.3.2), a path with percent-encoding with 404, and two proofs
+    where none is taken with 401.
 
     No path of ours needs any, and `/v1/%6cogin` would pass a proxy's rule for `/v1/login`.
     """
@@ -25,6 +27,9 @@ class RequestLine:
             await problem(scope["state"]["request_id"], 404, NotFound())(scope, receive, send)
         elif _is_too_long(scope["query_string"]):
             await problem(scope["state"]["request_id"], 414, TargetTooLong())(scope, receive, send)
+        elif not scope["path"].startswith("/v1/") and has_two_authorizations(scope):
+            # Routes under /v1 refuse them with the challenge of their own scheme.
+            await problem(scope["state"]["request_id"], 401, InvalidToken())(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._answer_head(scope, receive, send)
         else:

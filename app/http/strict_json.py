@@ -6,14 +6,15 @@ from typing import Any
 
 from fastapi import Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import get_flat_params
+from fastapi.dependencies.utils import get_flat_params, request_body_to_args
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from app.http.authorization import has_two_authorizations
 from app.http.problems import MalformedRequest, WrongContentType, pointer_to
 from app.http.schemas import is_id
-from app.kernel.refusal import FieldError, InvalidToken, NotFound
+from app.kernel.refusal import FieldError, InvalidToken, NotFound, SessionRequired
 
 _MOST_NAMES = 100
 _LONGEST_POINTER = 200
@@ -122,13 +123,21 @@ class StrictRoute(APIRoute):
 
         async def handle_body(request: Request) -> Response:
             strict = _StrictRequest(request.scope, request.receive)
-            if await strict.body():
+            value = None
+            if body := await strict.body():
                 content_type = strict.headers.get("content-type", "").partition(";")[0].strip().lower()
                 if content_type != wanted:
                     raise WrongContentType(f"This call takes {wanted}.")
                 # Read here, since FastAPI would turn our refusal into a bare 400, and takes a null for no body.
-                if wanted == "application/json" and read_json(await strict.body()) is None:
+                if wanted == "application/json" and (value := read_json(body)) is None:
                     raise FieldError("", "Must be an object.")
-            return await handle(strict)
+            try:
+                return await handle(strict)
+            except SessionRequired:
+                # What is wrong with the body is said before what the token may not do.
+                _, errors = await request_body_to_args([field], value, self._embed_body_fields)
+                if errors:
+                    raise RequestValidationError(errors) from None
+                raise
 
         return handle_body

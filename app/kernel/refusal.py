@@ -102,6 +102,11 @@ class InvalidToken(BearerRefused):
     title = "The token is missing, malformed or no longer alive."
 
 
+class SessionRequired(NotAllowed):
+    code = "session_required"
+    title = "A personal token may not do this; log in."
+
+
 class TooManyAttempts(TooMany):
     """Too many wrong passwords or codes."""
 

@@ -10,10 +10,10 @@ from app.http.pages import Page, PageParams
 from app.http.problems import refuses
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
+from app.kernel.refusal import InvalidToken, Overloaded, SessionRequired, TooManyAttempts
 from app.profile.schemas import ChangePassword, ChangeProfile, Event, PasswordChanged
 from app.profile.service import Profile
-from app.tokens.domain import Caller, SessionRequired
+from app.tokens.domain import Caller
 from app.tokens.guard import Guard
 from app.tokens.schemas import RevokeAll, Revoked, RevokedAll
 from app.tokens.service import Tokens

@@ -9,11 +9,11 @@ from app.authentication.domain import Changed
 from app.http.problems import refuses
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, Overloaded, TooManyAttempts
+from app.kernel.refusal import InvalidToken, Overloaded, SessionRequired, TooManyAttempts
 from app.kernel.request_context import RequestContext
 from app.reauthentication.schemas import Reauthenticate, Reauthenticated
 from app.reauthentication.service import Reauthentication
-from app.tokens.domain import Caller, SessionRequired
+from app.tokens.domain import Caller
 from app.tokens.guard import Guard
 from app.two_factor.authenticators.schemas import AssertionRequest, NoMembers
 from app.two_factor.domain import InvalidCredential, MethodNotAvailable, SecondFactorRequired, WrongCode

@@ -148,11 +148,6 @@ class AccountChanged(Exception):
     """The account is no longer as it was read. Each caller says what that means; none lets it out."""
 
 
-class SessionRequired(NotAllowed):
-    code = "session_required"
-    title = "A personal token may not do this; log in."
-
-
 class TokenLimitReached(Conflict):
     code = "token_limit_reached"
     title = "This account has as many personal tokens as it may have; revoke one first."

@@ -9,8 +9,8 @@ from app.http.pages import PageParams
 from app.http.problems import refuses
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, NotFound
-from app.tokens.domain import Caller, Kind, ReauthenticationRequired, SessionRequired, TokenLimitReached
+from app.kernel.refusal import InvalidToken, NotFound, SessionRequired
+from app.tokens.domain import Caller, Kind, ReauthenticationRequired, TokenLimitReached
 from app.tokens.guard import Guard
 from app.tokens.schemas import CreatedToken, CreateToken, RenameToken, Token, TokenPage
 from app.tokens.service import Tokens

@@ -14,7 +14,7 @@ from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
-from app.kernel.refusal import InvalidToken, NotFound, Unavailable
+from app.kernel.refusal import InvalidToken, NotFound, SessionRequired, Unavailable
 from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
@@ -29,7 +29,6 @@ from app.tokens.domain import (
     LiveTokens,
     PersonalTokenRequest,
     Revoked,
-    SessionRequired,
     Token,
     TokenLimitReached,
     require_fresh,

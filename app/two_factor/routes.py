@@ -9,8 +9,8 @@ from app.authentication.schemas import TwoFactor as TwoFactorOut
 from app.http.problems import refuses
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, NotFound, Overloaded, TooManyAttempts
-from app.tokens.domain import Caller, ReauthenticationRequired, SessionRequired
+from app.kernel.refusal import InvalidToken, NotFound, Overloaded, SessionRequired, TooManyAttempts
+from app.tokens.domain import Caller, ReauthenticationRequired
 from app.tokens.guard import Guard
 from app.two_factor import schemas
 from app.two_factor.domain import (

@@ -222,10 +222,8 @@ class TwoFactor:
             raise RequiredByPolicy
 
     async def replace_recovery_codes(self, caller: Caller, password: SecretStr, context: RequestContext) -> list[str]:
-        """Ten new codes, shown once; the old set is dead. Raises NotEnabled, WrongPassword, InvalidToken."""
+        """Ten new codes, shown once; the old set is dead. Raises WrongPassword, NotEnabled, InvalidToken."""
         account = caller.account
-        if not (await self.factor_of(account)).is_enabled:
-            raise NotEnabled
         await self.accounts.reauthenticate(account, password, context)
         fresh = new_recovery_codes()
         async with self.database.transaction() as connection:

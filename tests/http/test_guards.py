@@ -89,6 +89,20 @@ async def test_a_personal_token_changes_no_password(api: httpx.AsyncClient, serv
     granted(await log_in(api))
 
 
+async def test_a_bad_body_is_refused_before_a_token_of_the_wrong_kind(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    await an_account(services)
+    session = bearer(await a_session(api))
+    made = granted(await api.post("/v1/me/tokens", json={"description": "Backup"}, headers=session), 201)
+    personal = bearer(made["access_token"])
+    for path in ("/v1/me/password", "/v1/me/tokens", "/v1/me/2fa/disable", "/v1/me/reauthenticate"):
+        answer = await api.post(path, json={"surprise": True}, headers=personal)
+        assert "surprise" in [error["pointer"][1:] for error in refused(answer, 422, "invalid_request")["errors"]]
+        refused(await api.post(path, headers=personal), 422, "invalid_request")
+        refused(await api.post(path, json={"surprise": True}, headers=bearer("tkp_x")), 401, "invalid_token")
+
+
 async def test_events_are_ones_own(api: httpx.AsyncClient, services: Services) -> None:
     seen: list[set[str]] = []
     for email in (EMAIL, "eve@example.com"):

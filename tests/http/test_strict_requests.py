@@ -65,6 +65,8 @@ async def test_two_proofs_are_none_at_every_call(api: httpx.AsyncClient, service
             [*sent_twice(known[scheme])] * 2,
         ):
             refused(await api.request(method, with_id(path), headers=headers), 401, code)
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+        refused(await api.get(path, headers=sent_twice(known["token"])), 401, "invalid_token")
 
 
 async def test_a_no_break_space_is_no_part_of_a_proof(api: httpx.AsyncClient, services: Services) -> None:

@@ -467,11 +467,11 @@ class Reference:
     def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        if not self.has_2fa:
-            return Expected(409, "two_factor_not_enabled")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if not self.has_2fa:
+            return Expected(409, "two_factor_not_enabled")
         if code is not None:
             proved = self._prove_code(code, at, 403)
             if isinstance(proved, Expected):
@@ -485,11 +485,11 @@ class Reference:
     def replace_codes(self, token: Token, password: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        if not self.has_2fa:
-            return Expected(409, "two_factor_not_enabled")
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if not self.has_2fa:
+            return Expected(409, "two_factor_not_enabled")
         self.old_codes.extend(self.recovery_codes)
         return Expected(201, opened=NewCodes())
 

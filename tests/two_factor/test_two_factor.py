@@ -416,6 +416,7 @@ async def test_new_recovery_codes_ask_for_the_password_and_a_device(
 ) -> None:
     await an_account(services)
     token = await a_session(api)
+    refused(await replace_codes(api, token, WRONG), 403, "wrong_password")
     refused(await replace_codes(api, token), 409, "two_factor_not_enabled")
     await begin(api, token)
     refused(await replace_codes(api, token), 409, "two_factor_not_enabled")

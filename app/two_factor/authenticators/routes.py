@@ -8,8 +8,8 @@ from app.accounts.domain import WrongPassword
 from app.http.problems import refuses
 from app.http.schemas import FromRequest, IdIn
 from app.http.strict_json import StrictRoute
-from app.kernel.refusal import InvalidToken, NotFound, Overloaded, TooManyAttempts
-from app.tokens.domain import Caller, ReauthenticationRequired, SessionRequired
+from app.kernel.refusal import InvalidToken, NotFound, Overloaded, SessionRequired, TooManyAttempts
+from app.tokens.domain import Caller, ReauthenticationRequired
 from app.tokens.guard import Guard
 from app.two_factor.authenticators import schemas
 from app.two_factor.authenticators.service import AuthenticatorService
