@@ -41,6 +41,7 @@ from app.two_factor.authenticators.service import AuthenticatorService
 from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.credentials import CredentialVerifier
 from app.two_factor.deadlines import Deadlines
+from app.two_factor.domain import CodeLimits
 from app.two_factor.enrolling import Enrolling
 from app.two_factor.service import TwoFactor
 from app.two_factor.signed_challenges import ChallengeSigner
@@ -147,12 +148,21 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     rules = PasswordRules(settings)
     audit_log = AuditLog(timedelta(days=settings.event_retention_days))
     outbox = Outbox(secret_box)
-    foreign = ForeignPasswords(database, clock, secret_box)
+    foreign = ForeignPasswords(database=database, clock=clock, secret_box=secret_box)
     accounts = Accounts(
         database=database,
         hasher=hasher,
         rules=rules,
-        attempts=Attempts(database, settings),
+        attempts=Attempts(
+            database=database,
+            requests_per_minute=settings.requests_per_client_minute,
+            most_per_network=settings.wrong_passwords_per_client,
+            window=timedelta(seconds=settings.wrong_passwords_per_client_seconds),
+            most_in_a_row=settings.wrong_passwords_per_account,
+            lock=timedelta(seconds=settings.wrong_passwords_lock_seconds),
+            longest_lock=timedelta(seconds=settings.wrong_passwords_lock_max_seconds),
+            known_for=timedelta(days=settings.known_address_days),
+        ),
         foreign=foreign,
         audit_log=audit_log,
         reserved_domains=settings.reserved_domains,
@@ -162,13 +172,23 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         ),
     )
     tokens = Tokens(
-        database=database, clock=clock, settings=settings, accounts=accounts, audit_log=audit_log, outbox=outbox
+        database=database,
+        clock=clock,
+        idle=timedelta(seconds=settings.session_idle_seconds),
+        longest=timedelta(seconds=settings.session_max_seconds),
+        fresh_seconds=settings.fresh_seconds,
+        most_sessions=settings.sessions_per_account,
+        most_personal=settings.personal_tokens_per_account,
+        accounts=accounts,
+        audit_log=audit_log,
+        outbox=outbox,
     )
     changes = CredentialChange(database=database, accounts=accounts, tokens=tokens, audit_log=audit_log, outbox=outbox)
     clearing = TwoFactorClearing(
         database=database,
         clock=clock,
-        settings=settings,
+        wait=timedelta(seconds=settings.two_factor_clearing_seconds),
+        pause=timedelta(seconds=settings.two_factor_clearing_pause_seconds),
         accounts=accounts,
         changes=changes,
         audit_log=audit_log,
@@ -176,7 +196,12 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     )
     verifier = CodeVerifier(
         database=database,
-        settings=settings,
+        limits=CodeLimits(
+            most=settings.wrong_codes_per_account,
+            lock_seconds=settings.wrong_codes_lock_seconds,
+            until_reset=settings.wrong_codes_until_reset,
+        ),
+        wrong_per_challenge=settings.wrong_codes_per_challenge,
         secret_box=secret_box,
         accounts=accounts,
         clearing=clearing,
@@ -193,7 +218,12 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         outbox=outbox,
     )
     enrolling = Enrolling(
-        database=database, settings=settings, secret_box=secret_box, verifier=verifier, audit_log=audit_log
+        database=database,
+        issuer=settings.issuer,
+        life=timedelta(seconds=settings.enrollment_seconds),
+        secret_box=secret_box,
+        verifier=verifier,
+        audit_log=audit_log,
     )
     credentials = CredentialVerifier(
         database=database,
@@ -218,7 +248,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     two_factor = TwoFactor(
         database=database,
         clock=clock,
-        settings=settings,
+        fresh_seconds=settings.fresh_seconds,
+        disable_requires_code=settings.disable_requires_code,
         accounts=accounts,
         tokens=tokens,
         changes=changes,
@@ -248,7 +279,10 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     password_reset = PasswordReset(
         database=database,
         clock=clock,
-        settings=settings,
+        policy=settings.password_reset_policy,
+        life=timedelta(seconds=settings.password_reset_seconds),
+        most_open=settings.reset_links_open,
+        most_per_hour=settings.reset_mails_per_hour,
         accounts=accounts,
         changes=changes,
         two_factor=two_factor,
@@ -257,7 +291,10 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     )
     login = Login(
         database=database,
-        settings=settings,
+        challenge_seconds=settings.challenge_seconds,
+        breached_passwords=settings.breached_passwords_at_login,
+        passkey_login=settings.passkey_login,
+        new_sign_in_mail=settings.new_sign_in_mail,
         accounts=accounts,
         tokens=tokens,
         two_factor=two_factor,
@@ -270,7 +307,11 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     email_change = EmailChange(
         database=database,
         clock=clock,
-        settings=settings,
+        life=timedelta(seconds=settings.email_change_seconds),
+        undo_life=timedelta(seconds=settings.email_change_undo_seconds),
+        most_open=settings.email_changes_open,
+        most_per_hour=settings.email_change_mails_per_hour,
+        fresh_seconds=settings.fresh_seconds,
         accounts=accounts,
         tokens=tokens,
         changes=changes,
@@ -288,8 +329,8 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         changes=changes,
         audit_log=audit_log,
     )
-    batcher = IntrospectionBatcher(database, clock, tokens.rules)
-    clients = Clients(database, clock, tokens, batcher)
+    batcher = IntrospectionBatcher(database=database, clock=clock, rules=tokens.rules)
+    clients = Clients(database=database, clock=clock, tokens=tokens, batcher=batcher)
     admin = Admin(
         database=database,
         clock=clock,
@@ -321,11 +362,13 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         traces.watch(database)
         mailer = traces.mails_of(mailer)
     deadlines = Deadlines(accounts)
-    delivery = Delivery(database, clock, secret_box, mailer, templates)
-    announcements = Announcements(database, clock, accounts, outbox, tokens.rules)
+    delivery = Delivery(database=database, clock=clock, secret_box=secret_box, mailer=mailer, templates=templates)
+    announcements = Announcements(database=database, clock=clock, accounts=accounts, outbox=outbox, rules=tokens.rules)
     targets = TargetRules(insecure=settings.webhook_insecure, private_networks=settings.webhook_private_networks)
-    webhooks = Webhooks(database, clock, secret_box, targets, audit_log)
-    webhook_delivery = WebhookDelivery(database, clock, secret_box, Sender(targets), audit_log)
+    webhooks = Webhooks(database=database, clock=clock, secret_box=secret_box, rules=targets, audit_log=audit_log)
+    webhook_delivery = WebhookDelivery(
+        database=database, clock=clock, secret_box=secret_box, sender=Sender(targets), audit_log=audit_log
+    )
     sweeping = (
         deadlines,
         two_factor,
@@ -377,7 +420,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         clients=clients,
         admin=admin,
         imports=imports,
-        export=Export(database, foreign, transfer, settings.issuer),
+        export=Export(database=database, foreign=foreign, authenticators=transfer, issuer=settings.issuer),
         delivery=delivery,
         webhooks=webhooks,
         webhook_delivery=webhook_delivery,

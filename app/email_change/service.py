@@ -20,7 +20,6 @@ from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.settings import Settings
 from app.tokens.domain import Caller, Revoked, require_fresh
 from app.tokens.service import Tokens
 from app.two_factor.authenticators.service import AuthenticatorService
@@ -33,7 +32,11 @@ _REQUESTS_AT_ONCE = 20
 class EmailChange:
     database: Database
     clock: Clock
-    settings: Settings
+    life: timedelta
+    undo_life: timedelta
+    most_open: int
+    most_per_hour: int
+    fresh_seconds: int
     accounts: Accounts
     tokens: Tokens
     changes: CredentialChange
@@ -49,9 +52,9 @@ class EmailChange:
         """
         account = caller.account
         address = self.accounts.read_address(new_email, pointer="/new_email")
-        require_fresh(caller, context.at, within_seconds=self.settings.fresh_seconds)
+        require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
         await self.accounts.reauthenticate(account, password, context)
-        expires_at = context.at + timedelta(seconds=self.settings.email_change_seconds)
+        expires_at = context.at + self.life
         wish = ChangeRequest(new_id(), account.id, account.epoch, address, context.at, expires_at, context.requester)
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller, exclusively=True)
@@ -90,8 +93,8 @@ class EmailChange:
             return False
         if not await self.accounts.lock_exclusively(connection, account):
             return False
-        sent, limits = await ChangeRequests(connection).sent(account.id, context.at), self.settings
-        if sent.open >= limits.email_changes_open or sent.within_hour >= limits.email_change_mails_per_hour:
+        sent = await ChangeRequests(connection).sent(account.id, context.at)
+        if sent.open >= self.most_open or sent.within_hour >= self.most_per_hour:
             return False
         secret = new_secret(SecretKind.EMAIL_CHANGE)
         if await ChangeRequests(connection).answer(wish.id, digest(secret)):
@@ -114,7 +117,7 @@ class EmailChange:
             context,
             give_up_at=wish.expires_at,
             token=secret.get_secret_value(),
-            hours=_at_least_one(self.settings.email_change_seconds // 3600),
+            hours=max(1, self.life // timedelta(hours=1)),
             current=account.address,
         )
 
@@ -152,9 +155,9 @@ class EmailChange:
         connection, account = change.connection, change.account
         await self.accounts.set_address(connection, account, address, verified_at=verified_at)
         had = await self.authenticators.possessions_of(connection, account.id)
-        secret, life = new_secret(SecretKind.EMAIL_CHANGE_UNDO), self.settings.email_change_undo_seconds
+        secret = new_secret(SecretKind.EMAIL_CHANGE_UNDO)
         undo = Undo(account.id, account.epoch, Address(account.address, account.folded_address), had)
-        await Undos(connection).add(digest(secret), undo, change.context.at + timedelta(seconds=life))
+        await Undos(connection).add(digest(secret), undo, change.context.at + self.undo_life)
         await self._mail(
             connection,
             MailKind.EMAIL_CHANGED,
@@ -162,7 +165,7 @@ class EmailChange:
             account.address,
             change.context,
             token=secret.get_secret_value(),
-            days=_at_least_one(life // 86400),
+            days=max(1, self.undo_life // timedelta(days=1)),
             new_address=address.text,
         )
         return await change.end(Record(EventType.EMAIL_CHANGED))
@@ -234,7 +237,3 @@ class EmailChange:
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await self.accounts.forget_pending_addresses(connection, await ChangeRequests(connection).delete_old(at), at)
         await Undos(connection).delete_old(at)
-
-
-def _at_least_one(number: int) -> int:
-    return max(1, number)

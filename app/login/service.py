@@ -21,7 +21,7 @@ from app.login.domain import ChallengeIssued, InvalidCredentials, PasswordResetR
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.observability.metrics import Counter
-from app.settings import BreachedAtLogin, Settings
+from app.settings import BreachedAtLogin
 from app.tokens.domain import BY_PASSKEY, BY_PASSWORD, BY_PASSWORD_AND_CREDENTIAL, AccountChanged, IssuedToken
 from app.tokens.service import Tokens
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
@@ -46,7 +46,10 @@ _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome
 @dataclass(frozen=True)
 class Login:
     database: Database
-    settings: Settings
+    challenge_seconds: int
+    breached_passwords: BreachedAtLogin
+    passkey_login: bool
+    new_sign_in_mail: bool
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
@@ -74,7 +77,7 @@ class Login:
 
     async def _is_breached(self, password: SecretStr) -> bool:
         """Asked about right passwords alone, so that the time of an answer tells nothing about wrong ones."""
-        asked = self.settings.breached_passwords_at_login is not BreachedAtLogin.OFF
+        asked = self.breached_passwords is not BreachedAtLogin.OFF
         return asked and await self.accounts.is_breached(password)
 
     async def _decide(
@@ -88,7 +91,7 @@ class Login:
         account, factor = verification.account, verification.found
         if account is None or not verification.right:
             raise await self._refuse(account, context)
-        if breached and self.settings.breached_passwords_at_login is BreachedAtLogin.BLOCK:
+        if breached and self.breached_passwords is BreachedAtLogin.BLOCK:
             raise await self._require_reset(account, verification.attempt, context)
         while factor is not None and factor.is_due_to_clear(context.at):
             account, factor = await self._clear(account, context)
@@ -146,7 +149,7 @@ class Login:
         except AccountChanged:
             raise ChallengeExpired from None
         except WrongCode as wrong:
-            left = self.settings.wrong_codes_per_challenge - challenge.wrong_codes
+            left = self.two_factor.verifier.wrong_per_challenge - challenge.wrong_codes
             _logins.labels("refused", "code").inc()
             if left <= 0:
                 raise ChallengeExpired from None
@@ -168,14 +171,13 @@ class Login:
     async def _ask_for_second_factor(
         self, account: Account, factor: SecondFactor, attempt: Attempt, at: datetime, *, breached: bool
     ) -> ChallengeIssued:
-        life = self.settings.challenge_seconds
         async with self.database.transaction() as connection:
-            ends_at = at + timedelta(seconds=life)
+            ends_at = at + timedelta(seconds=self.challenge_seconds)
             secret = await self.two_factor.challenge(connection, account, at, ends_at, password_breached=breached)
             await self.accounts.attempts.forgive(connection, attempt)
         _logins.labels("second_factor_asked", "password").inc()
         methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else []))
-        return ChallengeIssued(secret, at, life, methods, factor.clears_at)
+        return ChallengeIssued(secret, at, self.challenge_seconds, methods, factor.clears_at)
 
     async def _grant_by_code(
         self, account: Account, proof: Proof, challenge: Challenge | None, context: RequestContext
@@ -210,7 +212,7 @@ class Login:
         self, connection: Connection, account: Account, context: RequestContext, *, was_known: bool
     ) -> None:
         """From an address that is new, as that of an account's first log-in is by nature; `account` as it was read."""
-        if was_known or account.last_login_at is None or not self.settings.new_sign_in_mail:
+        if was_known or account.last_login_at is None or not self.new_sign_in_mail:
             return
         kind = MailKind.NEW_SIGN_IN
         await self.outbox.queue(
@@ -244,21 +246,21 @@ class Login:
         except InvalidCredential:
             pass
         _logins.labels("refused", "credential").inc()
-        left = self.settings.wrong_codes_per_challenge - challenge.wrong_codes
+        left = self.credentials.wrong_per_challenge - challenge.wrong_codes
         if left <= 0:
             raise ChallengeExpired
         raise InvalidCredentialAtLogin(attempts_remaining=left)
 
     async def passkey_options(self, context: RequestContext) -> AssertionRequest:
         """The same for everybody. Raises NotFound where the operator wants no passkeys; RateLimited."""
-        if not self.settings.passkey_login:
+        if not self.passkey_login:
             raise NotFound
         await self.accounts.attempts.take_request(context)
         return self.credentials.request_any(_PASSKEY, context.at)
 
     async def by_passkey(self, challenge: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
         """Both factors by one passkey. Raises NotFound, InvalidCredentialAtLogin, RateLimited."""
-        if not self.settings.passkey_login:
+        if not self.passkey_login:
             raise NotFound
         await self.accounts.attempts.take_request(context)
         webauthn_challenge = await self.credentials.spend_challenge(challenge, _PASSKEY, context.at)

@@ -32,7 +32,7 @@ from app.password_reset.domain import (
     TwoFactorOutcome,
 )
 from app.password_reset.repository import ResetLinks, ResetRequests
-from app.settings import PasswordResetPolicy, Settings
+from app.settings import PasswordResetPolicy
 from app.two_factor.domain import Proof, SecondFactor, SecondFactorRequired
 from app.two_factor.service import TwoFactor
 
@@ -45,7 +45,10 @@ _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 class PasswordReset:
     database: Database
     clock: Clock
-    settings: Settings
+    policy: PasswordResetPolicy
+    life: timedelta
+    most_open: int
+    most_per_hour: int
     accounts: Accounts
     changes: CredentialChange
     two_factor: TwoFactor
@@ -80,8 +83,8 @@ class PasswordReset:
         """
         if not await self.accounts.lock_exclusively(connection, account):
             return False
-        rows, most = ResetLinks(connection), self.settings.reset_mails_per_hour
-        if await rows.count_open(account.id, context.at) >= self.settings.reset_links_open:
+        rows, most = ResetLinks(connection), self.most_per_hour
+        if await rows.count_open(account.id, context.at) >= self.most_open:
             return False
         if await rows.count_useful_since(account.id, context.at - _HOUR) >= most:
             return False
@@ -95,14 +98,14 @@ class PasswordReset:
 
         Raises AccountDisabled, TooManyResetMails; Unavailable where the account changed at this moment.
         """
-        most = self.settings.reset_mails_per_hour
         if not account.is_active:
             raise AccountDisabled
         if not await self.accounts.lock_exclusively(connection, account):
             raise Unavailable(retry_after=1)
         earlier = await ResetLinks(connection).times_by_operators(account.id, context.at - _HOUR)
-        if len(earlier) >= most:
-            raise TooManyResetMails(retry_after=ceil((earlier[-most] + _HOUR - context.at).total_seconds()))
+        if len(earlier) >= self.most_per_hour:
+            wait = earlier[-self.most_per_hour] + _HOUR - context.at
+            raise TooManyResetMails(retry_after=ceil(wait.total_seconds()))
         await self._send_link(connection, account, RequestedBy.OPERATOR, context)
 
     async def send_link_after_notice(self, connection: Connection, account: Account, context: RequestContext) -> None:
@@ -117,8 +120,7 @@ class PasswordReset:
         context: RequestContext,
         **why: object,
     ) -> None:
-        life = timedelta(seconds=self.settings.password_reset_seconds)
-        await self._post_link(connection, account, MailKind.PASSWORD_RESET, requested_by, life, context)
+        await self._post_link(connection, account, MailKind.PASSWORD_RESET, requested_by, self.life, context)
         await self.audit_log.record(
             connection, EventType.PASSWORD_RESET_REQUESTED, context, account_id=account.id, **why
         )
@@ -149,7 +151,7 @@ class PasswordReset:
             locale=account.locale,
             give_up_at=context.at + life,
             token=secret.get_secret_value(),
-            minutes=max(1, int(life.total_seconds() // 60)),
+            minutes=max(1, life // _MINUTE),
         )
 
     async def check(self, secret: str, context: RequestContext) -> Prospect:
@@ -165,7 +167,7 @@ class PasswordReset:
         """Without a code."""
         if not factor.is_enabled:
             return Foreseen.NOT_ENABLED
-        match self.settings.password_reset_policy:
+        match self.policy:
             case PasswordResetPolicy.CLEARS_TWO_FACTOR:
                 return Foreseen.CLEARED
             case PasswordResetPolicy.REQUIRES_SECOND_FACTOR:
@@ -211,7 +213,7 @@ class PasswordReset:
             await two_factor.verifier.forgive(change.connection, account_id)
             return TwoFactorOutcome.KEPT, None
         # The link was followed under the epoch that was just bumped; 2FA can't go on or off without bumping it.
-        if factor.is_enabled and self.settings.password_reset_policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
+        if factor.is_enabled and self.policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
             # A lock by wrong codes stays: whoever can read the mail must not win guesses by resetting again and again.
             clears_at = await two_factor.clearing.begin(change)
             return (TwoFactorOutcome.CLEARING if clears_at else TwoFactorOutcome.KEPT), clears_at
@@ -242,10 +244,9 @@ class PasswordReset:
         self, account: Account, factor: SecondFactor, code: str | None, context: RequestContext
     ) -> Proof | None:
         """None where the policy asks for none."""
-        policy = self.settings.password_reset_policy
-        if policy is PasswordResetPolicy.CLEARS_TWO_FACTOR or not factor.is_enabled:
+        if self.policy is PasswordResetPolicy.CLEARS_TWO_FACTOR or not factor.is_enabled:
             return None
-        if code is None and policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
+        if code is None and self.policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
             return None
         if code is None:
             raise SecondFactorRequired

@@ -19,7 +19,6 @@ from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.settings import Settings
 from app.tokens.domain import (
     AccountChanged,
     Caller,
@@ -45,7 +44,11 @@ _SWEPT_AT_ONCE = 1000
 class Tokens:
     database: Database
     clock: Clock
-    settings: Settings
+    idle: timedelta
+    longest: timedelta
+    fresh_seconds: int
+    most_sessions: int
+    most_personal: int
     accounts: Accounts
     audit_log: AuditLog
     outbox: Outbox
@@ -57,7 +60,7 @@ class Tokens:
 
     @property
     def rules(self) -> LifeRules:
-        return LifeRules(timedelta(seconds=self.settings.session_idle_seconds), self.accounts.policy)
+        return LifeRules(self.idle, self.accounts.policy)
 
     async def check(self, secret: str, context: RequestContext) -> Caller:
         """Who holds this token, by one statement, and notes the use. Raises InvalidToken, from elsewhere as well."""
@@ -80,8 +83,7 @@ class Tokens:
         self.uses[caller.token.id] = use.after(self.uses.get(caller.token.id))
         if caller.token.ends_within(_WRITTEN_AT_ONCE, context.at):
             await self._note_uses_now()
-        idle = timedelta(seconds=self.settings.session_idle_seconds)
-        return replace(caller, token=caller.token.used(context.at, idle))
+        return replace(caller, token=caller.token.used(context.at, self.idle))
 
     async def _note_uses_now(self) -> None:
         """A database that can be read but not written still answers; the uses wait for it."""
@@ -115,7 +117,7 @@ class Tokens:
         Raises AccountChanged.
         """
         secret = new_secret(SecretKind.SESSION)
-        end = context.at + timedelta(seconds=self.settings.session_max_seconds)
+        end = context.at + self.longest
         token = Token(
             id=new_id(),
             kind=Kind.SESSION,
@@ -124,7 +126,7 @@ class Tokens:
             authenticated_at=authenticated_at,
             created_at=context.at,
             expires_at=end,
-            ends_at=min(end, context.at + timedelta(seconds=self.settings.session_idle_seconds)),
+            ends_at=min(end, context.at + self.idle),
             last_used_at=None,
             last_used_ip=context.requester.address,
             last_used_user_agent=context.requester.user_agent,
@@ -137,7 +139,7 @@ class Tokens:
             account_id=account.id,
             epoch=account.epoch,
             digest=digest(secret),
-            keep=self.settings.sessions_per_account,
+            keep=self.most_sessions,
         )
         if surplus is None:
             raise AccountChanged
@@ -175,7 +177,7 @@ class Tokens:
         """
         require_session(caller)
         account = caller.account
-        require_fresh(caller, context.at, within_seconds=self.settings.fresh_seconds)
+        require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
         end = context.at + timedelta(seconds=wanted.max_age_seconds) if wanted.max_age_seconds else None
         secret = new_secret(SecretKind.PERSONAL)
         token = Token(
@@ -199,7 +201,7 @@ class Tokens:
             await self.lock_caller(connection, caller, exclusively=True)
             rows = self.rows(connection)
             living = await rows.count_live(account.id, context.at)
-            if living.personal_tokens >= self.settings.personal_tokens_per_account:
+            if living.personal_tokens >= self.most_personal:
                 raise TokenLimitReached
             await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
             await self.audit_log.record(

@@ -45,6 +45,15 @@ class TotpDevice:
 
 
 @dataclass(frozen=True)
+class CodeLimits:
+    """After `most` wrong codes in a row the account is locked for a while, after `until_reset` until a reset."""
+
+    most: int
+    lock_seconds: int
+    until_reset: int
+
+
+@dataclass(frozen=True)
 class Possessions:
     """What an account has at one moment to prove its second factor by."""
 

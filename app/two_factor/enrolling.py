@@ -17,7 +17,6 @@ from app.kernel.refusal import NotFound
 from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
 from app.security.secret_box import SecretBox
-from app.settings import Settings
 from app.two_factor import qr, totp
 from app.two_factor.additions import Store
 from app.two_factor.domain import (
@@ -52,7 +51,8 @@ class Enroller:
 @dataclass(frozen=True)
 class Enrolling:
     database: Database
-    settings: Settings
+    issuer: str
+    life: timedelta
     secret_box: SecretBox
     verifier: CodeVerifier
     audit_log: AuditLog
@@ -70,9 +70,9 @@ class Enrolling:
 
         Raises AlreadyEnabled, AuthenticatorLimitReached, NotFound, and what the enroller's lock raises.
         """
-        account, issuer = by.account, self.settings.issuer
+        account = by.account
         id, secret = new_id(), totp.new_secret()
-        expires_at = context.at + timedelta(seconds=self.settings.enrollment_seconds)
+        expires_at = context.at + self.life
         sealed = self.secret_box.seal(secret.encode(), owner=account.id)
         pending = Enrollment(id, account.id, sealed, by.proved_at, expires_at, name, additional, replaces, by.id)
         async with self.database.transaction() as connection:
@@ -82,9 +82,9 @@ class Enrolling:
             await self.audit_log.record(
                 connection, EventType.TWO_FACTOR_ENROLLMENT_STARTED, context, account_id=account.id
             )
-        uri = totp.provisioning_uri(secret, account_name=account.address, issuer=issuer)
+        uri = totp.provisioning_uri(secret, account_name=account.address, issuer=self.issuer)
         pictures = await asyncio.to_thread(qr.draw, uri)
-        return Issued(id, secret, uri, pictures.svg, pictures.png, issuer, account.address, expires_at)
+        return Issued(id, secret, uri, pictures.svg, pictures.png, self.issuer, account.address, expires_at)
 
     @staticmethod
     async def _placed(connection: Connection, enrollment: Enrollment) -> Enrollment:

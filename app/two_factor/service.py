@@ -21,7 +21,6 @@ from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.settings import Settings
 from app.tokens.domain import (
     BY_PASSWORD,
     BY_PASSWORD_AND_CODE,
@@ -58,7 +57,8 @@ _EXPIRED_KEPT = timedelta(days=1)
 class TwoFactor:
     database: Database
     clock: Clock
-    settings: Settings
+    fresh_seconds: int
+    disable_requires_code: bool
     accounts: Accounts
     tokens: Tokens
     changes: CredentialChange
@@ -136,7 +136,7 @@ class TwoFactor:
             pointer = "/additional" if additional else "/replaces"
             raise FieldError(pointer, "Two-factor authentication is not on; leave this out.")
         if beside:
-            require_fresh(caller, context.at, within_seconds=self.settings.fresh_seconds)
+            require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
         await self.accounts.reauthenticate(account, password, context)
         by = Enroller(account, caller.token.id, context.at, partial(self.tokens.lock_caller, caller=caller))
         return await self.enrolling.begin(by, context, name=name, additional=additional, replaces=replaces)
@@ -195,7 +195,7 @@ class TwoFactor:
         a code is needed.
         """
         account = caller.account
-        if code is None and self.settings.disable_requires_code and not self._is_fresh(caller, context.at):
+        if code is None and self.disable_requires_code and not self._is_fresh(caller, context.at):
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
         await self.accounts.reauthenticate(account, password, context)
         self._refuse_required(account)
@@ -258,7 +258,7 @@ class TwoFactor:
 
     def _is_fresh(self, caller: Caller, at: datetime) -> bool:
         try:
-            require_fresh(caller, at, within_seconds=self.settings.fresh_seconds)
+            require_fresh(caller, at, within_seconds=self.fresh_seconds)
         except ReauthenticationRequired:
             return False
         return True

@@ -19,12 +19,12 @@ from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.security.secret_box import SealBroken, SecretBox
-from app.settings import Settings
 from app.two_factor import totp
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import (
+    CodeLimits,
     Proof,
     ProofByRecoveryCode,
     ProofByStep,
@@ -34,7 +34,7 @@ from app.two_factor.domain import (
     is_totp_code,
     recovery_code_digest,
 )
-from app.two_factor.repository import Authenticators, CodeAttempts, CodeLimits, SecondFactors
+from app.two_factor.repository import Authenticators, CodeAttempts, SecondFactors
 
 _RETRY_WHEN_LOCKED_FOR_GOOD = 86400
 _RETRY_WHEN_SEAL_BROKEN = 60
@@ -48,7 +48,8 @@ class AlreadySpent(Exception):
 @dataclass(frozen=True)
 class CodeVerifier:
     database: Database
-    settings: Settings
+    limits: CodeLimits
+    wrong_per_challenge: int
     secret_box: SecretBox
     accounts: Accounts
     clearing: TwoFactorClearing
@@ -65,9 +66,10 @@ class CodeVerifier:
 
     async def count_on_challenge(self, digest: bytes, at: datetime) -> tuple[Challenge, int]:
         """As `count_attempt`, on the challenge as well. Raises ChallengeExpired, TooManyAttempts."""
-        most = self.settings.wrong_codes_per_challenge
         async with self.database.transaction() as connection:
-            counted = await Challenges(connection).count_attempt(digest, at, most=most, limits=self.limits)
+            counted = await Challenges(connection).count_attempt(
+                digest, at, most=self.wrong_per_challenge, limits=self.limits
+            )
             if counted is None:
                 raise ChallengeExpired
             challenge, in_a_row = counted
@@ -80,14 +82,6 @@ class CodeVerifier:
         """A right code, or a change that ends a lock by wrong ones."""
         await CodeAttempts(connection).forgive(account_id)
 
-    @property
-    def limits(self) -> CodeLimits:
-        return CodeLimits(
-            self.settings.wrong_codes_per_account,
-            self.settings.wrong_codes_lock_seconds,
-            self.settings.wrong_codes_until_reset,
-        )
-
     @staticmethod
     async def _too_many(connection: Connection, account_id: UUID, at: datetime) -> TooManyAttempts:
         wait = await CodeAttempts(connection).seconds_locked(account_id, at)
@@ -95,10 +89,7 @@ class CodeVerifier:
 
     def remaining(self, in_a_row: int) -> int:
         """How many more wrong codes are free before the account is locked."""
-        return min(
-            -in_a_row % self.settings.wrong_codes_per_account,
-            max(0, self.settings.wrong_codes_until_reset - in_a_row),
-        )
+        return min(-in_a_row % self.limits.most, max(0, self.limits.until_reset - in_a_row))
 
     def open_secret(self, sealed: bytes, owner: UUID) -> str:
         """Fails closed: a secret that cannot be opened lets nobody in. Raises Unavailable."""

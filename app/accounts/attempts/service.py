@@ -36,7 +36,6 @@ from app.database.engine import Connection, Database
 from app.kernel.refusal import RateLimited, TooManyAttempts
 from app.kernel.request_context import RequestContext
 from app.kernel.secret import fingerprint
-from app.settings import Settings
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _SWEPT_AT_ONCE = 2000
@@ -50,18 +49,16 @@ def _seconds_until(moment: datetime | None, at: datetime) -> int:
 @dataclass(frozen=True)
 class Attempts:
     database: Database
-    settings: Settings
+    requests_per_minute: int
+    most_per_network: int
+    window: timedelta
+    most_in_a_row: int
+    lock: timedelta
+    longest_lock: timedelta
+    known_for: timedelta
     in_flight: InFlight = field(default_factory=InFlight)
     swept: dict[str, Position] = field(default_factory=dict)
     """Where the next sweep of each table goes on."""
-
-    @property
-    def _window(self) -> timedelta:
-        return timedelta(seconds=self.settings.wrong_passwords_per_client_seconds)
-
-    @property
-    def _known_for(self) -> timedelta:
-        return timedelta(days=self.settings.known_address_days)
 
     async def take_request(self, context: RequestContext, *, budget: str = "request") -> None:
         """Raises RateLimited when this network has sent too many requests of this budget within a minute."""
@@ -102,29 +99,27 @@ class Attempts:
             raise await self._rate_limited(connection, params, context.at)
 
     def _attempt(self, folded_address: str, context: RequestContext) -> Attempt:
-        return attempt_at(folded_address, context, longest=self.settings.wrong_passwords_per_account)
+        return attempt_at(folded_address, context, longest=self.most_in_a_row)
 
     def _request(self, context: RequestContext, budget: str = "request") -> dict[str, object]:
-        most = self.settings.requests_per_client_minute
         return {
             "asker": fingerprint(budget, context.requester.network),
             "at": context.at,
             "minute_ago": context.at - _MINUTE,
-            "requests": most,
+            "requests": self.requests_per_minute,
         }
 
     def _password(self, attempt: Attempt) -> dict[str, object]:
-        limits = self.settings
         return {
             "subject": attempt.subject,
             "network": attempt.network,
             "at": attempt.at,
-            "since": attempt.at - self._window,
-            "most": limits.wrong_passwords_per_client,
-            "longest": limits.wrong_passwords_per_account,
-            "lock": float(limits.wrong_passwords_lock_seconds),
-            "lock_most": float(limits.wrong_passwords_lock_max_seconds),
-            "known_since": attempt.at - self._known_for,
+            "since": attempt.at - self.window,
+            "most": self.most_per_network,
+            "longest": self.most_in_a_row,
+            "lock": self.lock.total_seconds(),
+            "lock_most": self.longest_lock.total_seconds(),
+            "known_since": attempt.at - self.known_for,
             "day_ago": attempt.at - _DAY,
         }
 
@@ -133,7 +128,7 @@ class Attempts:
         return RateLimited(retry_after=_seconds_until(oldest + _MINUTE if oldest else None, at))
 
     async def _too_many(self, connection: Connection, params: dict[str, object], at: datetime) -> TooManyAttempts:
-        window = {"window": float(self.settings.wrong_passwords_per_client_seconds)}
+        window = {"window": self.window.total_seconds()}
         free_at = await connection.scalar(PASSWORD_WAIT, params | window)
         return TooManyAttempts(retry_after=_seconds_until(free_at, at))
 
@@ -173,7 +168,7 @@ class Attempts:
         return (account_of(row), row.was_known, row.is_overdue) if row else None
 
     def _known(self, attempt: Attempt) -> dict[str, object]:
-        return {"known_since": attempt.at - self._known_for}
+        return {"known_since": attempt.at - self.known_for}
 
     async def unlock(self, connection: Connection, folded_address: str) -> None:
         """A new password: what was guessed at the old one no longer counts."""
@@ -195,9 +190,9 @@ class Attempts:
         """Removes counts that no longer matter: a part of each table, going on where the last round ended."""
         for sweep, since in (
             (SWEEP_REQUESTS, at - _MINUTE),
-            (SWEEP_ATTEMPTS, at - self._window),
+            (SWEEP_ATTEMPTS, at - self.window),
             (SWEEP_STREAKS, at - _DAY),
-            (SWEEP_KNOWN, at - self._known_for),
+            (SWEEP_KNOWN, at - self.known_for),
         ):
             for _ in range(_BATCHES_A_ROUND):
                 position = self.swept.get(sweep.table, BEGINNING)

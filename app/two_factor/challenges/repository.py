@@ -32,7 +32,8 @@ from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchang
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record, metadata
 from app.two_factor.challenges.domain import Challenge
-from app.two_factor.repository import COUNT_ATTEMPT, CodeLimits, second_factor_of
+from app.two_factor.domain import CodeLimits
+from app.two_factor.repository import COUNT_ATTEMPT, limits_at, second_factor_of
 from app.two_factor.tables import SECOND_FACTOR, WITH_SECOND_FACTOR, factor_accounts
 
 challenges = Table(
@@ -172,7 +173,7 @@ class Challenges:
         Also returns how many are in a row on the account, None where it is locked. None for a challenge that is
         unknown, spent, over, or exhausted.
         """
-        values = {"presented": digest, "most_here": most} | limits.params(at)
+        values = {"presented": digest, "most_here": most} | limits_at(limits, at)
         row = await _count_attempt.first(self.connection, values)
         if row is None:
             return None

@@ -20,7 +20,6 @@ from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
-from app.settings import Settings
 from app.two_factor.clearing.domain import (
     CancelledBy,
     CancelLinkInvalid,
@@ -44,7 +43,8 @@ class _NotDue(Exception):
 class TwoFactorClearing:
     database: Database
     clock: Clock
-    settings: Settings
+    wait: timedelta
+    pause: timedelta
     accounts: Accounts
     changes: CredentialChange
     audit_log: AuditLog
@@ -72,7 +72,7 @@ class TwoFactorClearing:
 
     def end_from(self, at: datetime) -> datetime:
         """When a wait ends that begins now."""
-        return at + timedelta(seconds=self.settings.two_factor_clearing_seconds)
+        return at + self.wait
 
     async def new_link(self, connection: Connection, account_id: UUID) -> str:
         """Each mail about a clearing has a link of its own, since only its digest is kept."""
@@ -112,7 +112,7 @@ class TwoFactorClearing:
             account_id = await Clearings(connection).holder_of_link(found)
         if account_id is None:
             raise CancelLinkInvalid
-        paused_until = context.at + timedelta(seconds=self.settings.two_factor_clearing_pause_seconds)
+        paused_until = context.at + self.pause
         try:
             async with self.changes.unconditionally(account_id, context) as change:
                 if not await Clearings(change.connection).cancel_by_link(account_id, found, paused_until=paused_until):

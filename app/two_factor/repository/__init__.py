@@ -1,6 +1,6 @@
 """The statements of second factors. What can be used once is spent by one conditional statement."""
 
-from app.two_factor.repository.attempts import COUNT_ATTEMPT, CodeAttempts, CodeLimits
+from app.two_factor.repository.attempts import COUNT_ATTEMPT, CodeAttempts, limits_at
 from app.two_factor.repository.authenticators import Authenticators
 from app.two_factor.repository.credentials import Credentials, Registrations, SpentChallenges
 from app.two_factor.repository.deadlineless import Deadlineless
@@ -14,7 +14,6 @@ __all__ = [
     "AuthenticatorTransfers",
     "Authenticators",
     "CodeAttempts",
-    "CodeLimits",
     "Credentials",
     "Deadlineless",
     "Enrollments",
@@ -23,5 +22,6 @@ __all__ = [
     "SecondFactors",
     "SpentChallenges",
     "TransferredApp",
+    "limits_at",
     "second_factor_of",
 ]

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, text
 
 from app.database.engine import Connection
+from app.two_factor.domain import CodeLimits
 from app.two_factor.tables import code_attempts
 
 # Counted before the look: the attempt that reaches the limit closes the door behind itself. `whose` is what gives the
@@ -31,15 +32,9 @@ _COUNT_ATTEMPT = text(f"""
 """)  # noqa: S608 - put together from our own words
 
 
-@dataclass(frozen=True)
-class CodeLimits:
-    most: int
-    lock_seconds: int
-    until_reset: int
-
-    def params(self, at: datetime) -> dict[str, object]:
-        """The parameters of COUNT_ATTEMPT."""
-        return {"at": at, "most": self.most, "lock": float(self.lock_seconds), "until_reset": self.until_reset}
+def limits_at(limits: CodeLimits, at: datetime) -> dict[str, object]:
+    """The parameters of COUNT_ATTEMPT."""
+    return {"at": at, "most": limits.most, "lock": float(limits.lock_seconds), "until_reset": limits.until_reset}
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class CodeAttempts:
 
     async def count(self, account_id: UUID, limits: CodeLimits, at: datetime) -> int | None:
         """The number of wrong codes in a row if this one is wrong too; None where the account is locked."""
-        params = limits.params(at) | {"account_id": account_id}
+        params = limits_at(limits, at) | {"account_id": account_id}
         counted: int | None = await self.connection.scalar(_COUNT_ATTEMPT, params)
         return counted
 
