@@ -132,9 +132,9 @@ class Clients:
         """Raises InsufficientAuthentication, ProofTooOld."""
         token = caller.token
         if requirement.acr is Assurance.AAL2 and token.assurance is not Assurance.AAL2:
-            raise InsufficientAuthentication(requirements={"acr_values": Assurance.AAL2})
+            raise InsufficientAuthentication(acr_values=Assurance.AAL2)
         if requirement.phishing_resistant and not token.is_phishing_resistant:
-            raise InsufficientAuthentication(requirements={})
+            raise InsufficientAuthentication
         age = requirement.max_age
         if age is not None and self.clock.now() - token.authenticated_at > timedelta(seconds=age):
-            raise ProofTooOld(requirements={"max_age": str(age)}, max_age=age)
+            raise ProofTooOld(max_age=age)

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
 from app.http.examples import example_of
 from app.http.problems import (
@@ -21,7 +22,7 @@ from app.http.problems import (
     status_of,
 )
 from app.http.schemas import Problem
-from app.kernel.refusal import InvalidToken, Unavailable
+from app.kernel.refusal import InvalidToken, Refusal, Unavailable
 
 VERSION = "1.1.0"
 _DESCRIPTION = """Log-in, TOTP two-factor authentication and password reset as a service.
@@ -93,6 +94,8 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("ValidationError", None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"))
+    members = problem["properties"] | _members_of(Refusal)
+    problem["properties"] = {name: _without_null(member) for name, member in members.items()}
     for member in problem["properties"].values():
         # A member that is not there has no value.
         member.pop("default", None)
@@ -112,6 +115,14 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
     for schema in schemas.values():
         _describe_defaults(schema)
     return _with_named_pages(document)
+
+
+def _members_of(refusal: type[Refusal]) -> dict[str, Any]:
+    """The schemas of all further members of this kind of refusal."""
+    found = {name: TypeAdapter(kind).json_schema() for name, kind, _ in refusal.documented_members()}
+    for each in refusal.__subclasses__():
+        found |= _members_of(each)
+    return found
 
 
 def _describe_defaults(schema: dict[str, Any]) -> None:
@@ -232,8 +243,6 @@ def _headers(status: str, operation: Mapping[str, Any]) -> dict[str, Any]:
 
 def _add_members(problem: dict[str, Any], *, speaks_oauth: bool) -> None:
     """The members that some codes add."""
-    if problem["code"] == "invalid_code":
-        problem["attempts_remaining"] = 4
     if (problem["code"], problem["status"]) == (InvalidRequest.code, status_of(InvalidRequest)):
         problem["errors"] = _FIELD_PROBLEMS
     if speaks_oauth and problem["code"] in _OAUTH_ERRORS:

@@ -127,8 +127,13 @@ def status_of(refusal: type[Refusal]) -> int:
 
 def _challenge(status: int, refusal: Refusal) -> dict[str, str]:
     if isinstance(refusal, StepUp):
-        named = {"error": "insufficient_user_authentication"} | dict(refusal.requirements)
-        return {"WWW-Authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in named.items())}
+        wanted = {
+            "error": "insufficient_user_authentication",
+            "acr_values": refusal.acr_values,
+            "max_age": refusal.max_age,
+        }
+        named = ", ".join(f'{name}="{value}"' for name, value in wanted.items() if value is not None)
+        return {"WWW-Authenticate": f"Bearer {named}"}
     if status != 401 or not isinstance(refusal, BearerRefused | ClientRefused):  # noqa: PLR2004
         return {}
     return {"WWW-Authenticate": "Bearer" if isinstance(refusal, BearerRefused) else "Basic"}
@@ -263,6 +268,11 @@ def refuses(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
                 "detail": refusal.title,
                 "code": refusal.code,
                 "request_id": "0199f3c2a8b17d0e9c54f1a2b3c4d5e6",
+                **{
+                    name: kind.__metadata__[0].examples[0]
+                    for name, kind, always in refusal.documented_members()
+                    if always
+                },
             }
         }
     return responses

@@ -17,7 +17,6 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.json_schema import SkipJsonSchema
 
 from app.http.middleware import requester_of
 from app.kernel.clock import read_rfc3339, rfc3339
@@ -64,28 +63,10 @@ class Problem(BaseModel):
     detail: str
     code: str
     request_id: str
-    errors: list[FieldProblem] | SkipJsonSchema[None] = Field(
+    errors: list[FieldProblem] | None = Field(
         default=None, description="With 422 `invalid_request`: what is wrong where."
     )
-    attempts_remaining: int | SkipJsonSchema[None] = Field(
-        default=None, description="With `invalid_code`: how many wrong codes are free before the nearest limit bites."
-    )
-    check_device_clock: bool | SkipJsonSchema[None] = Field(
-        default=None,
-        description="With `invalid_code` at log-in: true from the second wrong code in a row on, whatever it was.",
-    )
-    clock_skew_seconds: int | SkipJsonSchema[None] = Field(
-        default=None,
-        description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive when "
-        "the device is ahead of us.",
-    )
-    server_time: Timestamp | SkipJsonSchema[None] = Field(default=None, description="With `clock_skew_seconds`.")
-    max_age: int | SkipJsonSchema[None] = Field(
-        default=None, description="With `reauthentication_required`: how old a proof may be, in seconds."
-    )
-    error: str | SkipJsonSchema[None] = Field(
-        default=None, description="At `/v1/introspect` and `/v1/revoke`: RFC 6749 §5.2."
-    )
+    error: str | None = Field(default=None, description="At `/v1/introspect` and `/v1/revoke`: RFC 6749 §5.2.")
 
 
 AddressOut = Annotated[str, Field(examples=["ada@example.com"])]

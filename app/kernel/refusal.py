@@ -1,31 +1,51 @@
 """Refusals, by kind. A module names what is true; `http/problems.py` alone knows statuses."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, ClassVar, get_origin
+
+from pydantic import Field
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """An answer that is not a yes, raised by a service and never caught by a route.
 
-    `code` is its name in the API, `title` is for people, and `members` are the further members that the
-    OpenAPI document names for this code. None of them ever holds a value that the caller sent.
+    `code` is its name in the API, and `title` is for people. A field whose type is annotated is a further member of the
+    problem document. None ever holds a value that the caller sent.
     """
 
     code: ClassVar[str]
     title: ClassVar[str]
+    detail: str = ""
 
-    def __init__(self, detail: str | None = None, **members: Any) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
-        self.members = members
+    def __post_init__(self) -> None:
+        self.detail = self.detail or self.title
+
+    def __str__(self) -> str:
+        return self.detail
+
+    @property
+    def members(self) -> Mapping[str, object]:
+        found = {name: getattr(self, name) for name, _, _ in self.documented_members()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @classmethod
+    def documented_members(cls) -> Iterator[tuple[str, Any, bool]]:
+        """Name, annotated type, and whether it is always there."""
+        for each in fields(cls):
+            if get_origin(each.type) is Annotated:
+                yield each.name, each.type, each.default is MISSING
 
 
+@dataclass(eq=False, kw_only=True)
 class StepUp(Refusal):
-    """Proved by too little, or too long ago; `requirements` say what would do (RFC 9470 §3)."""
+    """Proved by too little, or too long ago: what would do (RFC 9470 §3)."""
 
-    def __init__(self, detail: str | None = None, *, requirements: Mapping[str, str], **members: Any) -> None:
-        super().__init__(detail, **members)
-        self.requirements = requirements
+    acr_values: str | None = None
+    max_age: Annotated[
+        int | None, Field(description="With `reauthentication_required`: how old a proof may be, in seconds.")
+    ] = None
 
 
 class NotAuthenticated(Refusal):
@@ -60,12 +80,15 @@ class Unacceptable(Refusal):
     """What was sent is well-formed and will not do."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Delayed(Refusal):
     """Not now. `retry_after` says in whole seconds when to ask again."""
 
-    def __init__(self, detail: str | None = None, *, retry_after: int, **members: Any) -> None:
-        super().__init__(detail, **members)
-        self.retry_after = max(1, retry_after)
+    retry_after: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.retry_after = max(1, self.retry_after)
 
 
 class Malformed(Refusal):

@@ -110,7 +110,7 @@ class Login:
             return replace(await self._grant_by_code(account, proof, None, context), password_breached=breached)
         except WrongCode as wrong:
             _logins.labels("refused", "code").inc()
-            raise wrong.at_login(attempts_remaining=wrong.members["attempts_remaining"]) from None
+            raise wrong.at_login(attempts_remaining=wrong.attempts_remaining) from None
 
     async def _grant_by_password(
         self, account: Account, factor: SecondFactor | None, attempt: Attempt, context: RequestContext
@@ -153,7 +153,7 @@ class Login:
             _logins.labels("refused", "code").inc()
             if left <= 0:
                 raise ChallengeExpired from None
-            raise wrong.at_login(attempts_remaining=min(left, wrong.members["attempts_remaining"])) from None
+            raise wrong.at_login(attempts_remaining=min(left, wrong.attempts_remaining)) from None
 
     async def _clear(self, account: Account, context: RequestContext) -> tuple[Account, SecondFactor | None]:
         """A reset's wait is over, and the password is right: the account as it is without its second factor.

@@ -159,9 +159,6 @@ class ReauthenticationRequired(StepUp, NotAllowed):
     code = "reauthentication_required"
     title = "Prove once more that it is you, with both factors."
 
-    def __init__(self, *, max_age: int) -> None:
-        super().__init__(requirements={"max_age": str(max_age)}, max_age=max_age)
-
 
 def require_fresh(caller: Caller, at: datetime, *, within_seconds: int) -> None:
     """Raises ReauthenticationRequired where two factors were proved longer ago.

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from app.accounts.domain import Account, EnrollmentPolicy
 from app.authentication.domain import TWO_FACTOR_OFF, Changed, TwoFactorState, TwoFactorStatus
@@ -247,25 +249,45 @@ class ProofByCredential:
     amr: tuple[str, ...]
 
 
+_ATTEMPTS_REMAINING = Field(
+    description="With `invalid_code`: how many wrong codes are free before the nearest limit bites.", examples=[4]
+)
+
+
+@dataclass(eq=False, kw_only=True)
 class WrongCode(NotAllowed):
     """`in_a_row` counts this one in; it is not told, but log-in hints at a wrong clock from the second one on."""
 
     code = "invalid_code"
     title = "The code is wrong, or was used before."
-
-    def __init__(self, detail: str | None = None, *, in_a_row: int = 1, **members: Any) -> None:
-        super().__init__(detail, **members)
-        self.in_a_row = in_a_row
+    in_a_row: int
+    attempts_remaining: Annotated[int, _ATTEMPTS_REMAINING]
+    clock_skew_seconds: Annotated[
+        int | None,
+        Field(
+            description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive "
+            "when the device is ahead of us."
+        ),
+    ] = None
+    server_time: Annotated[datetime | None, Field(description="With `clock_skew_seconds`.")] = None
 
     def at_login(self, *, attempts_remaining: int) -> "WrongCodeAtLogin":
         """Whatever the code was, so that the hint tells nothing about it."""
-        hint: dict[str, Any] = {"check_device_clock": True} if self.in_a_row >= _CODES_BEFORE_THE_CLOCK_HINT else {}
-        return WrongCodeAtLogin(attempts_remaining=attempts_remaining, **hint)
+        hint = True if self.in_a_row >= _CODES_BEFORE_THE_CLOCK_HINT else None
+        return WrongCodeAtLogin(attempts_remaining=attempts_remaining, check_device_clock=hint)
 
 
+@dataclass(eq=False, kw_only=True)
 class WrongCodeAtLogin(NotAuthenticated):
     code = WrongCode.code
     title = WrongCode.title
+    attempts_remaining: Annotated[int, _ATTEMPTS_REMAINING]
+    check_device_clock: Annotated[
+        bool | None,
+        Field(
+            description="With `invalid_code` at log-in: true from the second wrong code in a row on, whatever it was."
+        ),
+    ] = None
 
 
 class AlreadyEnabled(Conflict):
@@ -298,9 +320,11 @@ class InvalidCredential(NotAllowed):
     title = "The security key or passkey was not accepted."
 
 
+@dataclass(eq=False, kw_only=True)
 class InvalidCredentialAtLogin(NotAuthenticated):
     code = InvalidCredential.code
     title = InvalidCredential.title
+    attempts_remaining: Annotated[int | None, _ATTEMPTS_REMAINING] = None
 
 
 class MethodNotAvailable(Conflict):

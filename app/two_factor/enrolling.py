@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from app.accounts.domain import Account
@@ -119,9 +118,13 @@ class Enrolling:
         secret = self.verifier.open_secret(enrollment.sealed_secret, account.id)
         step = totp.matching_step(secret, code, context.at, after=None) if is_totp_code(code) else None
         if step is None:
-            skew = self._skew(secret, code, context.at)
-            mail = MailKind.WRONG_CODES_AT_SET_UP
-            raise await self.verifier.record_wrong_code(account, in_a_row, context, mail=mail, **skew)
+            raise await self.verifier.record_wrong_code(
+                account,
+                in_a_row,
+                context,
+                mail=MailKind.WRONG_CODES_AT_SET_UP,
+                clock_skew_seconds=totp.clock_skew_seconds(secret, code, context.at),
+            )
         return enrollment, partial(self._store, enrollment, secret, step, context.at)
 
     async def _pending(self, account: Account, begun_by: UUID, enrollment_id: UUID | None, at: datetime) -> Enrollment:
@@ -151,8 +154,3 @@ class Enrolling:
             raise AuthenticatorExists
         await Authenticators(connection).add_totp(enrollment.id, account_id, name, sealed, step=step, at=at)
         return enrollment.id
-
-    @staticmethod
-    def _skew(secret: str, code: str, at: datetime) -> dict[str, Any]:
-        skew = totp.clock_skew_seconds(secret, code, at)
-        return {} if skew is None else {"clock_skew_seconds": skew, "server_time": at}

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -184,13 +183,19 @@ class CodeVerifier:
         context: RequestContext,
         *,
         mail: MailKind = MailKind.WRONG_CODES,
-        **members: Any,
+        clock_skew_seconds: int | None = None,
     ) -> WrongCode:
         """Records the wrong code, mails the owner at every tenth in a row, and returns the refusal to raise."""
         remaining = self.remaining(in_a_row)
+        wrong = WrongCode(
+            in_a_row=in_a_row,
+            attempts_remaining=remaining,
+            clock_skew_seconds=clock_skew_seconds,
+            server_time=None if clock_skew_seconds is None else context.at,
+        )
         async with self.database.transaction() as connection:
             if await self.accounts.lock_existence(connection, account.id) is None:
-                return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
+                return wrong
             await self.audit_log.record(
                 connection, EventType.TWO_FACTOR_CODE_REFUSED, context, account_id=account.id, reason="wrong_code"
             )
@@ -204,4 +209,4 @@ class CodeVerifier:
                     locale=account.locale,
                     count=in_a_row,
                 )
-        return WrongCode(in_a_row=in_a_row, attempts_remaining=remaining, **members)
+        return wrong

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from app.kernel.clock import SystemClock, rfc3339
 from app.kernel.page import cut_page
 from app.kernel.randomness import new_id, random_bytes, random_text
-from app.kernel.refusal import Delayed, FieldError, InvalidToken, NotFound, Overloaded, RateLimited, Refusal
+from app.kernel.refusal import Delayed, FieldError, InvalidToken, NotFound, Overloaded, RateLimited, Refusal, StepUp
 from app.kernel.requester import NO_REQUESTER, Requester
 from app.kernel.secret import SecretKind, digest, digest_if, fingerprint, new_secret
 
@@ -50,18 +50,22 @@ def test_a_page_is_cut_from_one_row_too_many(numbers: list[int], limit: int) -> 
 
 def test_a_refusal_says_what_is_true_unless_it_says_more() -> None:
     assert (NotFound().detail, str(NotFound())) == (NotFound.title, NotFound.title)
-    reported = NotFound("There is no account with this address.", place="here")
+    reported = NotFound("There is no account with this address.")
     assert (reported.detail, str(reported)) == ("There is no account with this address.",) * 2
-    assert reported.members == {"place": "here"}
+
+
+def test_the_members_of_a_refusal_are_those_that_it_knows() -> None:
+    assert StepUp("Prove it.", max_age=60).members == {"max_age": 60}
+    assert StepUp("Prove it.", acr_values="aal2").members == {}
     assert InvalidToken().members == {}
 
 
 @pytest.mark.parametrize(("given_seconds", "reported"), [(-5, 1), (0, 1), (1, 1), (2, 2), (900, 900)])
 def test_a_delay_is_a_second_at_least(given_seconds: int, reported: int) -> None:
-    refusal = RateLimited(retry_after=given_seconds, limit=60)
+    refusal = RateLimited(retry_after=given_seconds)
     assert refusal.retry_after == reported
     assert refusal.detail == RateLimited.title
-    assert refusal.members == {"limit": 60}
+    assert refusal.members == {}
 
 
 def test_a_delay_may_say_more() -> None:
