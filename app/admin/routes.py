@@ -42,7 +42,7 @@ from app.kernel.request_context import RequestContext
 from app.password_reset.domain import AccountDisabled, TooManyResetMails
 from app.tokens.schemas import AccountTokens, Revoked
 from app.two_factor.clearing.domain import NothingToCancel
-from app.two_factor.domain import LastAuthenticator
+from app.two_factor.refusals import LastAuthenticator
 
 _Dependency = Callable[..., Awaitable[RequestContext]]
 _CLIENT = (InvalidClient, InsufficientRole)

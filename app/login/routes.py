@@ -24,7 +24,7 @@ from app.login.schemas import (
 from app.login.service import Login
 from app.two_factor.authenticators.schemas import AssertionRequest, NoMembers
 from app.two_factor.challenges.domain import ChallengeExpired
-from app.two_factor.domain import InvalidCredentialAtLogin, MethodNotAvailable, WrongCodeAtLogin
+from app.two_factor.refusals import InvalidCredentialAtLogin, MethodNotAvailable, WrongCodeAtLogin
 from app.two_factor.tickets.domain import TicketIssued
 
 LoginAnswer = Annotated[Grant | TwoFactorRequired | EnrollmentRequired, Field(discriminator="status")]

@@ -26,14 +26,8 @@ from app.tokens.domain import BY_PASSKEY, BY_PASSWORD, BY_PASSWORD_AND_CREDENTIA
 from app.tokens.service import Tokens
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.credentials import AssertionRequest, CredentialVerifier, PasskeyRefused
-from app.two_factor.domain import (
-    InvalidCredential,
-    InvalidCredentialAtLogin,
-    Proof,
-    ProofByCredential,
-    SecondFactor,
-    WrongCode,
-)
+from app.two_factor.domain import Proof, ProofByCredential, SecondFactor
+from app.two_factor.refusals import InvalidCredential, InvalidCredentialAtLogin, WrongCode
 from app.two_factor.service import TwoFactor
 from app.two_factor.tickets.domain import TicketIssued
 from app.two_factor.tickets.service import TicketService

@@ -17,7 +17,7 @@ from app.password_reset.schemas import (
     ResetCompleted,
 )
 from app.password_reset.service import PasswordReset
-from app.two_factor.domain import SecondFactorRequired, WrongCode
+from app.two_factor.refusals import SecondFactorRequired, WrongCode
 
 
 def password_reset_routes(password_reset: PasswordReset) -> APIRouter:

@@ -33,7 +33,8 @@ from app.password_reset.domain import (
 )
 from app.password_reset.repository import ResetLinks, ResetRequests
 from app.settings import PasswordResetPolicy
-from app.two_factor.domain import Proof, SecondFactor, SecondFactorRequired
+from app.two_factor.domain import Proof, SecondFactor
+from app.two_factor.refusals import SecondFactorRequired
 from app.two_factor.service import TwoFactor
 
 _REQUESTS_AT_ONCE = 20

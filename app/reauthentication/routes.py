@@ -16,7 +16,7 @@ from app.reauthentication.service import Reauthentication
 from app.tokens.domain import Caller
 from app.tokens.guard import Guard
 from app.two_factor.authenticators.schemas import AssertionRequest, NoMembers
-from app.two_factor.domain import InvalidCredential, MethodNotAvailable, SecondFactorRequired, WrongCode
+from app.two_factor.refusals import InvalidCredential, MethodNotAvailable, SecondFactorRequired, WrongCode
 
 
 def reauthentication_routes(reauthentication: Reauthentication, guard: Guard) -> APIRouter:

@@ -16,7 +16,8 @@ from app.kernel.request_context import RequestContext
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens
 from app.two_factor.credentials import AssertionRequest, CredentialVerifier
-from app.two_factor.domain import InvalidCredential, SecondFactor, SecondFactorRequired
+from app.two_factor.domain import SecondFactor
+from app.two_factor.refusals import InvalidCredential, SecondFactorRequired
 from app.two_factor.service import TwoFactor
 from app.two_factor.webauthn import CredentialRefused
 

@@ -21,16 +21,9 @@ from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens
-from app.two_factor.domain import (
-    MOST_OF,
-    Added,
-    AuthenticatorLimitReached,
-    Kind,
-    NoPendingEnrollment,
-    new_recovery_codes,
-    recovery_code_digest,
-    state_under,
-)
+from app.two_factor.codes import new_recovery_codes, recovery_code_digest
+from app.two_factor.domain import MOST_OF, Added, Kind, state_under
+from app.two_factor.refusals import AuthenticatorLimitReached, NoPendingEnrollment
 from app.two_factor.repository import Authenticators, SecondFactors
 from app.two_factor.verifier import CodeVerifier
 

@@ -26,7 +26,8 @@ from app.two_factor import webauthn
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
-from app.two_factor.domain import Credential, InvalidCredential, MethodNotAvailable, ProofByCredential, SecondFactor
+from app.two_factor.domain import Credential, ProofByCredential, SecondFactor
+from app.two_factor.refusals import InvalidCredential, MethodNotAvailable
 from app.two_factor.repository import Credentials, Registrations, SecondFactors, SpentChallenges
 from app.two_factor.signed_challenges import ChallengeSigner
 from app.two_factor.webauthn import CredentialRefused, RelyingParty

@@ -1,30 +1,15 @@
-"""An account's second factor, the codes it takes, and what can be refused."""
+"""An account's second factor, what it can be proved by, and its state."""
 
-import base64
-import hashlib
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
-
-from pydantic import Field
 
 from app.accounts.domain import Account, EnrollmentPolicy
 from app.authentication.domain import TWO_FACTOR_OFF, Changed, TwoFactorState, TwoFactorStatus
-from app.kernel.randomness import random_bytes
-from app.kernel.refusal import Conflict, Gone, NotAllowed, NotAuthenticated
 from app.tokens.domain import BY_PASSWORD_AND_CODE, BY_PASSWORD_AND_RECOVERY_CODE
 
-RECOVERY_CODE_COUNT = 10
-_RECOVERY_CODE_BYTES = 15
-_TOTP_CODE_LENGTH = 6
-# Unicode's dashes, spaces, and format characters, which have no width; and what looks like a dash and is called a sign.
-_DECORATION = frozenset({"Pd", "Zs", "Cf"})
-_OTHER_DASHES = "\N{MINUS SIGN}\N{HYPHEN BULLET}\N{MODIFIER LETTER MINUS SIGN}"
-_CODES_BEFORE_THE_CLOCK_HINT = 2
 APP_NAME, SECURITY_KEY_NAME, PASSKEY_NAME = "Authenticator app", "Security key", "Passkey"
 
 
@@ -247,140 +232,3 @@ class ProofByCredential:
     sign_count: int
     backed_up: bool
     amr: tuple[str, ...]
-
-
-_ATTEMPTS_REMAINING = Field(
-    description="With `invalid_code`: how many wrong codes are free before the nearest limit bites.", examples=[4]
-)
-
-
-@dataclass(eq=False, kw_only=True)
-class WrongCode(NotAllowed):
-    """`in_a_row` counts this one in; it is not told, but log-in hints at a wrong clock from the second one on."""
-
-    code = "invalid_code"
-    title = "The code is wrong, or was used before."
-    in_a_row: int
-    attempts_remaining: Annotated[int, _ATTEMPTS_REMAINING]
-    clock_skew_seconds: Annotated[
-        int | None,
-        Field(
-            description="With `invalid_code` at the confirmation, where the code belongs to a time nearby: positive "
-            "when the device is ahead of us."
-        ),
-    ] = None
-    server_time: Annotated[datetime | None, Field(description="With `clock_skew_seconds`.")] = None
-
-    def at_login(self, *, attempts_remaining: int) -> "WrongCodeAtLogin":
-        """Whatever the code was, so that the hint tells nothing about it."""
-        hint = True if self.in_a_row >= _CODES_BEFORE_THE_CLOCK_HINT else None
-        return WrongCodeAtLogin(attempts_remaining=attempts_remaining, check_device_clock=hint)
-
-
-@dataclass(eq=False, kw_only=True)
-class WrongCodeAtLogin(NotAuthenticated):
-    code = WrongCode.code
-    title = WrongCode.title
-    attempts_remaining: Annotated[int, _ATTEMPTS_REMAINING]
-    check_device_clock: Annotated[
-        bool | None,
-        Field(
-            description="With `invalid_code` at log-in: true from the second wrong code in a row on, whatever it was."
-        ),
-    ] = None
-
-
-class AlreadyEnabled(Conflict):
-    code = "two_factor_already_enabled"
-    title = "Two-factor authentication is on already; say whether to add a device or to replace one."
-
-
-class NotEnabled(Conflict):
-    code = "two_factor_not_enabled"
-    title = "Two-factor authentication is not on."
-
-
-class NoPendingEnrollment(Conflict):
-    code = "no_pending_enrollment"
-    title = "There is no enrollment to confirm; begin one."
-
-
-class RequiredByPolicy(Conflict):
-    code = "two_factor_required_by_policy"
-    title = "This account must have two-factor authentication; it can't be turned off."
-
-
-class EnrollmentExpired(Gone):
-    code = "enrollment_expired"
-    title = "The enrollment has expired; begin again."
-
-
-class InvalidCredential(NotAllowed):
-    code = "invalid_credential"
-    title = "The security key or passkey was not accepted."
-
-
-@dataclass(eq=False, kw_only=True)
-class InvalidCredentialAtLogin(NotAuthenticated):
-    code = InvalidCredential.code
-    title = InvalidCredential.title
-    attempts_remaining: Annotated[int | None, _ATTEMPTS_REMAINING] = None
-
-
-class MethodNotAvailable(Conflict):
-    code = "method_not_available"
-    title = "This account has no security key or passkey."
-
-
-class SecondFactorRequired(NotAllowed):
-    code = "second_factor_required"
-    title = "This account needs its second factor as well."
-
-
-class LastAuthenticator(Conflict):
-    code = "last_authenticator"
-    title = "This is the only authenticator; turn two-factor authentication off instead."
-
-
-class AuthenticatorLimitReached(Conflict):
-    code = "authenticator_limit_reached"
-    title = "This account has as many authenticators of this kind as it may have; remove one first."
-
-
-class AuthenticatorExists(Conflict):
-    code = "authenticator_exists"
-    title = "This authenticator is in use already."
-
-
-class RegistrationExpired(Gone):
-    code = "registration_expired"
-    title = "This registration was used, or has expired; begin again."
-
-
-def is_totp_code(code: str) -> bool:
-    """Six ASCII digits; everything else that comes in as a code is a recovery code."""
-    return len(code) == _TOTP_CODE_LENGTH and code.isascii() and code.isdigit()
-
-
-def new_recovery_codes() -> list[str]:
-    """Ten codes of 120 random bits each, in six groups of four base32 characters."""
-    codes = (base64.b32encode(random_bytes(_RECOVERY_CODE_BYTES)).decode() for _ in range(RECOVERY_CODE_COUNT))
-    return ["-".join(code[at : at + 4] for at in range(0, len(code), 4)) for code in codes]
-
-
-def plain_recovery_code(text: str) -> str:
-    """Without what typing, pasting and word processors add: case, white space, any dash, what has no width.
-
-    Empty where a letter outside ASCII is left, since some of those have an ASCII capital.
-    """
-    kept = "".join(char for char in text if not _is_decoration(char)).rstrip(",;.")
-    return kept.upper() if kept.isascii() else ""
-
-
-def _is_decoration(char: str) -> bool:
-    return char.isspace() or char in _OTHER_DASHES or unicodedata.category(char) in _DECORATION
-
-
-def recovery_code_digest(code: str) -> bytes:
-    """SHA-256 is enough for 120 random bits (ASVS 5.0, 6.5.2)."""
-    return hashlib.sha256(plain_recovery_code(code).encode()).digest()

@@ -18,18 +18,14 @@ from app.mail.domain import MailKind
 from app.security.secret_box import SecretBox
 from app.two_factor import qr, totp
 from app.two_factor.additions import Store
-from app.two_factor.domain import (
-    APP_NAME,
-    MOST_OF,
+from app.two_factor.codes import is_totp_code
+from app.two_factor.domain import APP_NAME, MOST_OF, Enrollment, Issued, Kind
+from app.two_factor.refusals import (
     AlreadyEnabled,
     AuthenticatorExists,
     AuthenticatorLimitReached,
-    Enrollment,
     EnrollmentExpired,
-    Issued,
-    Kind,
     NoPendingEnrollment,
-    is_totp_code,
 )
 from app.two_factor.repository import Authenticators, Enrollments, SecondFactors
 from app.two_factor.verifier import CodeVerifier

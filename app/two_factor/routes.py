@@ -13,7 +13,7 @@ from app.kernel.refusal import InvalidToken, NotFound, Overloaded, SessionRequir
 from app.tokens.domain import Caller, ReauthenticationRequired
 from app.tokens.guard import Guard
 from app.two_factor import schemas
-from app.two_factor.domain import (
+from app.two_factor.refusals import (
     AlreadyEnabled,
     AuthenticatorExists,
     AuthenticatorLimitReached,

@@ -21,6 +21,7 @@ from app.http.schemas import (
 from app.kernel.refusal import FieldError
 from app.tokens.schemas import Revoked
 from app.two_factor import domain, totp
+from app.two_factor.codes import plain_recovery_code
 
 _TOTP_CODE = re.compile(r"[0-9]{6}")
 _RECOVERY_CODE = re.compile(r"[A-Z2-7]{24}")
@@ -28,7 +29,7 @@ _RECOVERY_CODE = re.compile(r"[A-Z2-7]{24}")
 
 def _is_code(text: str) -> str:
     """Raises ValueError for what is neither six ASCII digits nor a recovery code."""
-    if not (_TOTP_CODE.fullmatch(text) or _RECOVERY_CODE.fullmatch(domain.plain_recovery_code(text))):
+    if not (_TOTP_CODE.fullmatch(text) or _RECOVERY_CODE.fullmatch(plain_recovery_code(text))):
         message = "Must be six digits, or a recovery code."
         raise ValueError(message)
     return text

@@ -34,18 +34,10 @@ from app.two_factor.additions import Additions, Proved
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
-from app.two_factor.domain import (
-    Added,
-    Issued,
-    Kind,
-    NotEnabled,
-    RequiredByPolicy,
-    SecondFactor,
-    new_recovery_codes,
-    recovery_code_digest,
-    state_under,
-)
+from app.two_factor.codes import new_recovery_codes, recovery_code_digest
+from app.two_factor.domain import Added, Issued, Kind, SecondFactor, state_under
 from app.two_factor.enrolling import Enroller, Enrolling
+from app.two_factor.refusals import NotEnabled, RequiredByPolicy
 from app.two_factor.repository import Enrollments, SealedSecrets, SecondFactors
 from app.two_factor.verifier import CodeVerifier
 

@@ -22,17 +22,9 @@ from app.two_factor import totp
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
-from app.two_factor.domain import (
-    CodeLimits,
-    Proof,
-    ProofByRecoveryCode,
-    ProofByStep,
-    SecondFactor,
-    TotpDevice,
-    WrongCode,
-    is_totp_code,
-    recovery_code_digest,
-)
+from app.two_factor.codes import is_totp_code, recovery_code_digest
+from app.two_factor.domain import CodeLimits, Proof, ProofByRecoveryCode, ProofByStep, SecondFactor, TotpDevice
+from app.two_factor.refusals import WrongCode
 from app.two_factor.repository import Authenticators, CodeAttempts, SecondFactors
 
 _RETRY_WHEN_LOCKED_FOR_GOOD = 86400

@@ -15,7 +15,7 @@ from app.audit.domain import EventFilter
 from app.kernel.refusal import InvalidToken
 from app.services import Services
 from app.tokens.domain import Caller, PersonalTokenRequest
-from app.two_factor.domain import WrongCode
+from app.two_factor.refusals import WrongCode
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.overtaking import overtaken

@@ -13,17 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from app.authentication.domain import TWO_FACTOR_OFF, TwoFactorStatus
 from app.kernel.randomness import new_id
 from app.two_factor import totp
-from app.two_factor.domain import (
-    Enrollment,
-    Kind,
-    SecondFactor,
-    TotpDevice,
-    is_totp_code,
-    new_recovery_codes,
-    plain_recovery_code,
-    recovery_code_digest,
-    state_of,
-)
+from app.two_factor.codes import is_totp_code, new_recovery_codes, plain_recovery_code, recovery_code_digest
+from app.two_factor.domain import Enrollment, Kind, SecondFactor, TotpDevice, state_of
 from app.two_factor.schemas import CodeIn
 from tests.support.people import totp_code
 

@@ -13,7 +13,7 @@ from app.tokens.domain import Caller, ReauthenticationRequired
 from app.tokens.guard import Guard
 from app.two_factor.authenticators import schemas
 from app.two_factor.authenticators.service import AuthenticatorService
-from app.two_factor.domain import (
+from app.two_factor.refusals import (
     AuthenticatorExists,
     AuthenticatorLimitReached,
     InvalidCredential,

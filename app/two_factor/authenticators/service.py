@@ -33,17 +33,19 @@ from app.two_factor.domain import (
     SECURITY_KEY_NAME,
     Added,
     Authenticator,
-    AuthenticatorExists,
-    AuthenticatorLimitReached,
-    InvalidCredential,
     Kind,
-    LastAuthenticator,
     Possessions,
     Registration,
-    RegistrationExpired,
     state_under,
 )
 from app.two_factor.enrolling import Enroller
+from app.two_factor.refusals import (
+    AuthenticatorExists,
+    AuthenticatorLimitReached,
+    InvalidCredential,
+    LastAuthenticator,
+    RegistrationExpired,
+)
 from app.two_factor.repository import Authenticators, Credentials, Registrations, SecondFactors
 from app.two_factor.webauthn import CredentialRefused
 

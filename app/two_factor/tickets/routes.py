@@ -7,7 +7,7 @@ from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import RateLimited, TooManyAttempts
 from app.two_factor.authenticators.schemas import RegistrationRequest
-from app.two_factor.domain import (
+from app.two_factor.refusals import (
     AuthenticatorExists,
     EnrollmentExpired,
     InvalidCredential,
