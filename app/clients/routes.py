@@ -19,7 +19,8 @@ from app.clients.domain import (
 from app.clients.guard import CLIENT_SECURITY, client_credentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
-from app.http.problems import WrongContentType, refuses
+from app.http.problems import refuses
+from app.http.refusals import WrongContentType
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute, check_query
 from app.kernel.network import read_address

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from app.http.middleware import common_headers
-from app.http.problems import MalformedRequest, problem
+from app.http.problems import problem
+from app.http.refusals import MalformedRequest
 from app.kernel.randomness import new_id
 
 

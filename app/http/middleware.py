@@ -9,7 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.client_address import client_address
-from app.http.problems import BodyTooLarge, InternalError, TooSlow, problem
+from app.http.problems import problem
+from app.http.refusals import BodyTooLarge, InternalError, TooSlow
 from app.kernel.network import Network
 from app.kernel.randomness import new_id
 from app.kernel.requester import Requester

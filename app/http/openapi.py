@@ -10,17 +10,8 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from app.http.examples import example_of
-from app.http.problems import (
-    MEDIA_TYPE,
-    BodyTooLarge,
-    InternalError,
-    InvalidRequest,
-    MalformedRequest,
-    TooSlow,
-    WrongContentType,
-    refuses,
-    status_of,
-)
+from app.http.problems import MEDIA_TYPE, refuses, status_of
+from app.http.refusals import BodyTooLarge, InternalError, InvalidRequest, MalformedRequest, TooSlow, WrongContentType
 from app.http.schemas import Problem
 from app.kernel.refusal import InvalidToken, Refusal, Unavailable
 

@@ -3,7 +3,8 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.authorization import has_two_authorizations
-from app.http.problems import TargetTooLong, problem
+from app.http.problems import problem
+from app.http.refusals import TargetTooLong
 from app.kernel.refusal import InvalidToken, NotFound
 
 _LONGEST_QUERY = 16 * 1024

@@ -12,7 +12,8 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from app.http.authorization import has_two_authorizations
-from app.http.problems import MalformedRequest, WrongContentType, pointer_to
+from app.http.problems import pointer_to
+from app.http.refusals import MalformedRequest, WrongContentType
 from app.http.schemas import is_id
 from app.kernel.refusal import FieldError, InvalidToken, NotFound, SessionRequired
 

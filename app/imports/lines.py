@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from app.accounts.domain import Status, read_address
-from app.http.problems import MalformedRequest
+from app.http.refusals import MalformedRequest
 from app.http.strict_json import read_json
 from app.imports.domain import (
     MOST_AUTHENTICATORS,

@@ -12,7 +12,8 @@ from app.admin.routes import operator_with
 from app.clients.domain import InsufficientRole, InvalidClient, Role
 from app.clients.service import Clients
 from app.http.ndjson import NDJSON, write_line
-from app.http.problems import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType, refuses
+from app.http.problems import refuses
+from app.http.refusals import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType
 from app.http.strict_json import StrictRoute
 from app.imports.domain import LineProblem, Outcome, Totals
 from app.imports.schemas import ANSWERS_LINES, TAKES_LINES, ImportStatus

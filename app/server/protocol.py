@@ -8,7 +8,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.health import DRAINING
 from app.http.middleware import RequestMiddleware, common_headers
-from app.http.problems import HeadTooLarge, MalformedHttp, MalformedRequest, problem
+from app.http.problems import problem
+from app.http.refusals import HeadTooLarge, MalformedHttp, MalformedRequest
 from app.kernel.randomness import new_id
 from app.kernel.refusal import Overloaded
 from app.server.head import is_unambiguous

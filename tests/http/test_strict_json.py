@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.http.problems import MalformedRequest
+from app.http.refusals import MalformedRequest
 from app.http.strict_json import read_json
 from app.kernel.refusal import FieldError
 
