@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from app.admin.routes import admin_routes
 from app.clients.routes import client_routes, forward_auth_routes
@@ -18,6 +18,7 @@ from app.http.openapi import describe, method_name
 from app.http.problems import answer_with_problems
 from app.http.request_line import RequestLine
 from app.http.shedding import Shedding
+from app.http.shortcut import Shortcut, direct_routes
 from app.imports.routes import PATH as IMPORTS_PATH
 from app.imports.routes import import_routes
 from app.kernel.clock import Clock, SystemClock
@@ -70,7 +71,9 @@ def create_app(
     app.state.services = services
     app.state.clock = services.clock
     answer_with_problems(app)
-    _add_routes(app, services)
+    routers = _routers(services)
+    for router in routers:
+        app.include_router(router)
     describe(app)
     if settings.docs:
         mount_docs(app)
@@ -79,6 +82,7 @@ def create_app(
     if settings.metrics:
         mount_metrics(app)
     # What is added last stands outermost.
+    app.add_middleware(Shortcut, routes=direct_routes(routers))
     app.add_middleware(RequestLine)
     app.add_middleware(Shedding, path="/v1/login", refuse_when_full=services.hasher.refuse_when_full)
     app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies, streaming=frozenset({IMPORTS_PATH}))
@@ -89,25 +93,26 @@ def create_app(
     return app
 
 
-def _add_routes(app: FastAPI, services: Services) -> None:
+def _routers(services: Services) -> list[APIRouter]:
     guard = Guard(services.tokens)
-    # Routers are tried in this order, and the check of a token comes a thousand times as often as anything else.
-    app.include_router(client_routes(services.clients))
-    app.include_router(forward_auth_routes(services.clients, guard))
-    app.include_router(login_routes(services.login))
-    app.include_router(ticket_routes(services.tickets))
-    app.include_router(profile_routes(services.profile, services.two_factor, services.tokens, guard))
-    app.include_router(two_factor_routes(services.two_factor, guard))
-    app.include_router(authenticator_routes(services.authenticators, guard))
-    app.include_router(reauthentication_routes(services.reauthentication, guard))
-    app.include_router(password_reset_routes(services.password_reset))
-    app.include_router(clearing_routes(services.two_factor.clearing))
-    app.include_router(email_change_routes(services.email_change, guard))
-    app.include_router(not_me_routes(services.not_me))
-    app.include_router(token_routes(services.tokens, guard))
-    app.include_router(admin_routes(services.admin, services.clients))
-    app.include_router(webhook_routes(services.webhooks, services.clients))
-    app.include_router(import_routes(services.imports, services.clients))
     languages = services.delivery.templates.languages
-    app.include_router(frontend_config_routes(services.settings, services.accounts, languages))
-    app.include_router(health_routes(services.database))
+    return [
+        client_routes(services.clients),
+        forward_auth_routes(services.clients, guard),
+        login_routes(services.login),
+        ticket_routes(services.tickets),
+        profile_routes(services.profile, services.two_factor, services.tokens, guard),
+        two_factor_routes(services.two_factor, guard),
+        authenticator_routes(services.authenticators, guard),
+        reauthentication_routes(services.reauthentication, guard),
+        password_reset_routes(services.password_reset),
+        clearing_routes(services.two_factor.clearing),
+        email_change_routes(services.email_change, guard),
+        not_me_routes(services.not_me),
+        token_routes(services.tokens, guard),
+        admin_routes(services.admin, services.clients),
+        webhook_routes(services.webhooks, services.clients),
+        import_routes(services.imports, services.clients),
+        frontend_config_routes(services.settings, services.accounts, languages),
+        health_routes(services.database),
+    ]

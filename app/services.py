@@ -13,7 +13,7 @@ from app.accounts.service import Accounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
 from app.authentication.change import CredentialChange
-from app.clients.batcher import IntrospectionBatcher
+from app.clients.batcher import batch_introspections
 from app.clients.service import Clients
 from app.database.engine import Database
 from app.email_change.service import EmailChange
@@ -35,9 +35,13 @@ from app.security.password_rules import PasswordRules
 from app.security.secret_box import SecretBox
 from app.settings import Mail, Settings, SettingsRefused, TwoFactorPolicy
 from app.tokens.announcements import Announcements
+from app.tokens.batcher import batch_callers, batch_lists
+from app.tokens.domain import LifeRules
 from app.tokens.service import Tokens
+from app.tokens.uses import TokenUses
 from app.two_factor.additions import Additions
 from app.two_factor.authenticators.service import AuthenticatorService
+from app.two_factor.batcher import batch_factors
 from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.credentials import CredentialVerifier
 from app.two_factor.deadlines import Deadlines
@@ -171,10 +175,10 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
             grace=timedelta(seconds=settings.two_factor_grace_seconds),
         ),
     )
+    life = LifeRules(timedelta(seconds=settings.session_idle_seconds), accounts.policy)
     tokens = Tokens(
         database=database,
         clock=clock,
-        idle=timedelta(seconds=settings.session_idle_seconds),
         longest=timedelta(seconds=settings.session_max_seconds),
         fresh_seconds=settings.fresh_seconds,
         most_sessions=settings.sessions_per_account,
@@ -182,6 +186,10 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         accounts=accounts,
         audit_log=audit_log,
         outbox=outbox,
+        rules=life,
+        callers=batch_callers(database, clock, life),
+        lists=batch_lists(database, clock, life),
+        uses=TokenUses(database=database, clock=clock, rules=life),
     )
     changes = CredentialChange(database=database, accounts=accounts, tokens=tokens, audit_log=audit_log, outbox=outbox)
     clearing = TwoFactorClearing(
@@ -259,6 +267,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         additions=additions,
         audit_log=audit_log,
         outbox=outbox,
+        factors=batch_factors(database),
     )
     tickets = TicketService(
         database=database,
@@ -329,7 +338,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         changes=changes,
         audit_log=audit_log,
     )
-    batcher = IntrospectionBatcher(database=database, clock=clock, rules=tokens.rules)
+    batcher = batch_introspections(database, clock, life)
     clients = Clients(database=database, clock=clock, tokens=tokens, batcher=batcher)
     admin = Admin(
         database=database,
@@ -363,7 +372,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         mailer = traces.mails_of(mailer)
     deadlines = Deadlines(accounts)
     delivery = Delivery(database=database, clock=clock, secret_box=secret_box, mailer=mailer, templates=templates)
-    announcements = Announcements(database=database, clock=clock, accounts=accounts, outbox=outbox, rules=tokens.rules)
+    announcements = Announcements(database=database, clock=clock, accounts=accounts, outbox=outbox, rules=life)
     targets = TargetRules(insecure=settings.webhook_insecure, private_networks=settings.webhook_private_networks)
     webhooks = Webhooks(database=database, clock=clock, secret_box=secret_box, rules=targets, audit_log=audit_log)
     webhook_delivery = WebhookDelivery(
@@ -390,7 +399,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         clearing=clearing,
         email_change=email_change,
         delivery=delivery,
-        uses=(tokens.note_uses, clients.note_uses),
+        uses=(tokens.uses.write, clients.note_uses),
         announcements=(announcements.announce_ends,),
         webhook_delivery=webhook_delivery,
         admin=admin,

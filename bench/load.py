@@ -13,14 +13,14 @@ from bench.client import Connection
 from bench.server import Checks, LogIn, Server
 
 _LUA = """
-local bodies = {}
-for line in io.lines("BODIES") do bodies[#bodies + 1] = line end
+local tokens = {}
+for line in io.lines("TOKENS") do tokens[#tokens + 1] = line end
 local headers = {HEADERS}
 math.randomseed(os.time())
-local at = math.random(#bodies)
+local at = math.random(#tokens)
 request = function()
-  at = at % #bodies + 1
-  return wrk.format("METHOD", "PATH", headers, bodies[at])
+  at = at % #tokens + 1
+  REQUEST
 end
 DELAY
 done = function(summary, latency, requests)
@@ -29,6 +29,9 @@ done = function(summary, latency, requests)
     latency:percentile(50) / 1000, latency:percentile(99) / 1000, e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
+_IN_BODY = 'return wrk.format("METHOD", "PATH", headers, "token=" .. tokens[at])'
+_IN_HEADER = """headers["Authorization"] = "Bearer " .. tokens[at]
+  return wrk.format("METHOD", "PATH", headers)"""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,20 @@ def has_wrk() -> bool:
 
 
 def _script(checks: Checks, folder: Path, pause_ms: int) -> Path:
-    bodies = folder / "bodies.txt"
-    bodies.write_text("\n".join(checks.bodies))
+    tokens = folder / "tokens.txt"
+    tokens.write_text("\n".join(checks.tokens))
+    request = _IN_BODY if checks.in_body else _IN_HEADER
     headers = ", ".join(f'["{name}"] = "{value}"' for name, value in checks.headers.items())
     delay = f"delay = function() return {pause_ms} + math.random(5) end" if pause_ms else ""
-    text = _LUA.replace("BODIES", str(bodies)).replace("HEADERS", headers).replace("DELAY", delay)
+    text = _LUA.replace("REQUEST", request).replace("TOKENS", str(tokens)).replace("HEADERS", headers)
+    text = text.replace("DELAY", delay)
     script = folder / "load.lua"
     script.write_text(text.replace("METHOD", checks.method).replace("PATH", checks.path))
     return script
 
 
-def _by_wrk(server: Server, connections: int, seconds: float, folder: Path, pause_ms: int) -> Measured:
-    script = _script(server.checks, folder, pause_ms)
+def _by_wrk(server: Server, checks: Checks, connections: int, seconds: float, folder: Path, pause_ms: int) -> Measured:
+    script = _script(checks, folder, pause_ms)
     address = f"http://127.0.0.1:{server.port}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), address]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -73,17 +78,17 @@ def summed_up(took: list[float], seconds: float) -> Measured:
     return Measured(len(took) / seconds, statistics.median(ranked) * 1000, almost_last * 1000)
 
 
-async def _by_client(server: Server, connections: int, seconds: float, pause_ms: int) -> Measured:
+async def _by_client(server: Server, checks: Checks, connections: int, seconds: float, pause_ms: int) -> Measured:
     took: list[float] = []
-    checks, began = server.checks, time.perf_counter()
-    bodies = itertools.cycle(checks.bodies)
+    began = time.perf_counter()
+    tokens = itertools.cycle(checks.tokens)
 
     async def ask() -> None:
         connection = await Connection.open(server.port)
         while time.perf_counter() - began < seconds:
             asked_at = time.perf_counter()
-            status, _ = await connection.ask(checks.method, checks.path, checks.headers, next(bodies))
-            assert status == 200, status
+            status, _ = await connection.ask(checks.method, checks.path, *checks.request(next(tokens)))
+            assert status == checks.answer, status
             took.append(time.perf_counter() - asked_at)
             await asyncio.sleep(pause_ms / 1000)
         connection.close()
@@ -92,11 +97,14 @@ async def _by_client(server: Server, connections: int, seconds: float, pause_ms:
     return summed_up(took, time.perf_counter() - began)
 
 
-def check(server: Server, connections: int, seconds: float, folder: Path, *, pause_ms: int = 0) -> Measured:
-    """As fast as it answers, or with a pause after each answer."""
+def check(
+    server: Server, connections: int, seconds: float, folder: Path, *, call: str | None = None, pause_ms: int = 0
+) -> Measured:
+    """Introspections or another call, as fast as they are answered, or with a pause after each answer."""
+    checks = server.calls[call] if call else server.checks
     if has_wrk():
-        return _by_wrk(server, connections, seconds, folder, pause_ms)
-    return asyncio.run(_by_client(server, connections, seconds, pause_ms))
+        return _by_wrk(server, checks, connections, seconds, folder, pause_ms)
+    return asyncio.run(_by_client(server, checks, connections, seconds, pause_ms))
 
 
 async def _log_in(server: Server, log_in: LogIn, people: list[int], connections: int, seconds: float) -> Measured:

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,12 +28,26 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Checks:
-    """How this server is asked about a token: one request, a body for each of many tokens."""
+    """How this server is asked about a token: one request, in which each of many tokens takes its turn.
+
+    The token stands in the body, or in `Authorization` where the headers name none.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
-    bodies: list[str]
+    tokens: list[str]
+    answer: int = 200
+
+    @property
+    def in_body(self) -> bool:
+        return "Authorization" in self.headers
+
+    def request(self, token: str) -> tuple[Mapping[str, str], str]:
+        """Its headers and its body."""
+        if self.in_body:
+            return self.headers, f"token={token}"
+        return {**self.headers, "Authorization": f"Bearer {token}"}, ""
 
 
 LogIn = Callable[[Connection, int], Awaitable[None]]
@@ -47,6 +61,8 @@ class Server:
     checks: Checks
     log_ins: Mapping[str, LogIn]
     """By name: `plain` and `two_factor` where the server knows them."""
+    calls: Mapping[str, Checks] = field(default_factory=dict)
+    """By path: the calls that only need a caller, where the server knows them."""
     ready_after: float = 0.0
     workers_mib: float = 0.0
 
@@ -104,13 +120,23 @@ def memory_mib(pid: int) -> float:
     return float(max(each.memory_full_info().uss for each in family) / 2**20)
 
 
+def _spread(tokens: int) -> list[str]:
+    """Over all of them, so that a large table is looked up everywhere."""
+    return [token_of(number) for number in range(0, tokens, max(1, tokens // 50_000))]
+
+
 def introspection(tokens: int) -> Checks:
     basic = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
-    # Spread over all of them, so that a large table is looked up everywhere.
-    step = max(1, tokens // 50_000)
-    bodies = [f"token={token_of(number)}" for number in range(0, tokens, step)]
-    return Checks("POST", "/v1/introspect", headers, bodies)
+    return Checks("POST", "/v1/introspect", headers, _spread(tokens))
+
+
+CALLS = {"/v1/forward-auth": 204, "/v1/me": 200, "/v1/me/2fa": 200, "/v1/me/tokens": 200}
+"""What only needs a caller, and the status of its answer."""
+
+
+def caller_calls(tokens: int) -> dict[str, Checks]:
+    return {path: Checks("GET", path, {}, _spread(tokens), status) for path, status in CALLS.items()}
 
 
 _addresses = itertools.count()
@@ -150,7 +176,7 @@ def twokeys(dsn: str, folder: Path, tokens: int, name: str = "twokeys", workers:
     with process(command, environment, port, folder / f"{name}.log") as (pid, ready_after):
         time.sleep(0.5)
         log_ins = {"plain": _plain, "two_factor": _two_factor}
-        yield Server(name, port, introspection(tokens), log_ins, ready_after, memory_mib(pid))
+        yield Server(name, port, introspection(tokens), log_ins, caller_calls(tokens), ready_after, memory_mib(pid))
 
 
 @contextmanager
@@ -158,4 +184,4 @@ def ref(dsn: str, folder: Path, tokens: int) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "bench.ref", str(port)]
     with process(command, {"BENCH_DSN": dsn}, port, folder / "ref.log") as (pid, ready_after):
-        yield Server("ref", port, introspection(tokens), {}, ready_after, memory_mib(pid))
+        yield Server("ref", port, introspection(tokens), {}, caller_calls(tokens), ready_after, memory_mib(pid))

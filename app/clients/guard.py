@@ -3,11 +3,11 @@
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-from fastapi import Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBasic
 
 from app.clients.domain import Client, Credentials, InvalidClient, Role
@@ -24,12 +24,10 @@ class _Basic(HTTPBasic):
 
 
 _documented = _Basic(auto_error=False, scheme_name="client", description="A client's id and secret (`tki_`).")
-CLIENT_SECURITY: dict[str, Any] = {"security": [{_documented.scheme_name: []}]}
-"""For the document of a route that calls `client_credentials` itself."""
 
 
-def client_credentials(request: Request) -> Credentials:
-    """Well-formed and not yet checked. Raises InvalidClient.
+async def _credentials(request: Request, _: Annotated[None, Security(_documented)]) -> Credentials:
+    """Raises InvalidClient.
 
     Id and secret are form-encoded by clients that keep to RFC 6749 §2.3.1. Ours hold neither `%` nor `+`, so the plain
     form of other clients decodes to itself.
@@ -38,7 +36,7 @@ def client_credentials(request: Request) -> Credentials:
     if encoded is None:
         raise InvalidClient
     try:
-        id, _, secret = base64.b64decode(encoded, validate=True).decode("ascii").partition(":")
+        id, secret = base64.b64decode(encoded, validate=True).decode("ascii").split(":", 1)
         id, secret = unquote_plus(id), unquote_plus(secret)
         client_id = UUID(id)
     except (binascii.Error, ValueError):
@@ -49,10 +47,14 @@ def client_credentials(request: Request) -> Credentials:
     return Credentials(client_id, found)
 
 
+ClientCredentials = Annotated[Credentials, Depends(_credentials)]
+"""Well-formed and not yet checked."""
+
+
 def client_with(clients: Clients, role: Role) -> Callable[..., Awaitable[Client]]:
     """A dependency that lets in clients with this role. Raises InvalidClient, InsufficientRole."""
 
-    async def client(request: Request, _: Annotated[None, Security(_documented)]) -> Client:
-        return await clients.known(client_credentials(request), role)
+    async def client(credentials: ClientCredentials) -> Client:
+        return await clients.known(credentials, role)
 
     return client

@@ -96,7 +96,7 @@ _NOTE_USES = text("""
 """)
 
 
-# One row for each question, in their order: the client if it is ours, and the holder if the token lives.
+# One row for each question, with the question in it: the client if it is ours, and the holder if the token lives.
 _requested = (
     func.unnest(
         bindparam("client_ids", type_=ARRAY(Uuid)),
@@ -107,21 +107,27 @@ _requested = (
         column("client_id", Uuid),
         column("client_digest", LargeBinary),
         column("token_digest", LargeBinary),
-        with_ordinality="position",
         name="requested",
     )
     .render_derived()
 )
 _holder = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _answers = CompiledStatement(
-    select(*ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *_COLUMNS)
-    .select_from(
+    select(
+        *ACCOUNT_COLUMNS, *TOKEN_COLUMNS, *_COLUMNS, *(each.label(f"requested_{each.name}") for each in _requested.c)
+    ).select_from(
         _requested.outerjoin(
             clients, and_(clients.c.id == _requested.c.client_id, _has_digest(_requested.c.client_digest))
         ).outerjoin(_holder, and_(tokens.c.digest == _requested.c.token_digest, LIVES))
     )
-    .order_by(_requested.c.position)
 )
+
+
+def result_of(row: Record) -> IntrospectionResult:
+    return IntrospectionResult(
+        client=_client_of(row) if row.client_id else None,
+        caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -129,20 +135,19 @@ class Introspections:
     connection: Connection
     rules: LifeRules
 
-    async def answer(self, requests: Sequence[IntrospectionRequest], at: datetime) -> Sequence[IntrospectionResult]:
-        """In the order of the questions, by one statement."""
+    async def answer(
+        self, requests: Sequence[IntrospectionRequest], at: datetime
+    ) -> Mapping[IntrospectionRequest, Record]:
+        """A row for each, for `result_of`, by one statement."""
         params = {
             "client_ids": [request.client_id for request in requests],
             "client_digests": [request.client_digest for request in requests],
             "token_digests": [request.token_digest for request in requests],
         } | living(self.rules, at)
-        return [
-            IntrospectionResult(
-                client=_client_of(row) if row.client_id else None,
-                caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
-            )
+        return {
+            IntrospectionRequest(row.requested_client_id, row.requested_client_digest, row.requested_token_digest): row
             for row in await _answers.all(self.connection, params)
-        ]
+        }
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,8 @@ class Clients:
         """
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL) or _NO_DIGEST
         result = await self.batcher.ask(IntrospectionRequest(credentials.client_id, credentials.digest, found))
-        self._admit(result.client, Role.INTROSPECT)
-        caller = result.holder
+        self._admit(result.client if result else None, Role.INTROSPECT)
+        caller = result.holder if result else None
         if caller is None or not (holder.address is None or caller.token.works_from(holder.address)):
             return None
         return await self.tokens.note_use(caller, RequestContext(self.clock.now(), holder))

@@ -1,6 +1,7 @@
 """RFC 9457 problems: the one place that turns the kinds of refusal into HTTP statuses."""
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -183,13 +184,26 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     return problem(request_id_of(request), error.status_code, refusal, headers=headers)
 
 
+# Each is a coroutine, though it waits for nothing: Starlette takes a plain function to a thread, and a flood of
+# refusals would queue there, behind the hashes.
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[JSONResponse]]] = {
+    Refusal: _on_refusal,
+    FieldError: _on_field_error,
+    RequestValidationError: _on_invalid,
+    HTTPException: _on_http,
+}
+REFUSALS = tuple(_HANDLERS)
+
+
 def answer_with_problems(app: FastAPI) -> None:
-    # Each is a coroutine, though it waits for nothing: Starlette takes a plain function to a thread, and a flood of
-    # refusals would queue there, behind the hashes.
-    app.add_exception_handler(Refusal, _on_refusal)
-    app.add_exception_handler(FieldError, _on_field_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_refusal(request: Request, refusal: Exception) -> JSONResponse:
+    """What the application answers to one of REFUSALS, for a route that is called past it."""
+    handler = next(handler for kind, handler in _HANDLERS.items() if isinstance(refusal, kind))
+    return await handler(request, refusal)
 
 
 def refuses(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Requests read strictly: JSON as its RFC says, its content type, the query, the ids in a path."""
 
 import json
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
 
 from fastapi import Request, Response, params
 from fastapi.dependencies.models import Dependant
@@ -10,8 +10,10 @@ from fastapi.dependencies.utils import get_flat_params, request_body_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
+from pydantic import TypeAdapter
 
 from app.http.authorization import has_two_authorizations
+from app.http.parameters import Parameters, can_read
 from app.http.problems import pointer_to
 from app.http.refusals import MalformedRequest, WrongContentType
 from app.http.schemas import is_id
@@ -19,6 +21,8 @@ from app.kernel.refusal import FieldError, InvalidToken, NotFound, SessionRequir
 
 _MOST_NAMES = 100
 _LONGEST_POINTER = 200
+_OK, _NO_CONTENT = 200, 204
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def _refuse_constant(name: str) -> Any:
@@ -69,6 +73,8 @@ def read_json(body: bytes) -> Any:
 
 def check_query(request: Request, known: frozenset[str] = frozenset()) -> None:
     """Raises FieldError for an unknown or a repeated parameter: a slip in `acr` must not let everybody in."""
+    if not request.scope["query_string"]:
+        return
     seen = set()
     for name, _ in request.query_params.multi_items():
         if name not in known:
@@ -95,8 +101,8 @@ class StrictRoute(APIRoute):
     Its query has the parameters that it names, each once; a parameter in its path is an id in the form that we print.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = self._with_strict_body(super().get_route_handler())
+    def get_route_handler(self) -> Handler:
+        handle = self._direct() if self.is_direct else self._with_strict_body(super().get_route_handler())
         fields = get_flat_params(self.dependant)
         known = frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
         takes_proof = _takes_proof(self.dependant)
@@ -112,9 +118,29 @@ class StrictRoute(APIRoute):
 
         return handle_strictly
 
-    def _with_strict_body(
-        self, handle: Callable[[Request], Coroutine[Any, Any, Response]]
-    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing of FastAPI runs at a request: it documents this route, and we answer."""
+        return self.body_field is None and can_read(self.dependant)
+
+    def _direct(self) -> Handler:
+        parameters, write = Parameters(self.dependant), TypeAdapter(self.response_model).dump_json
+        endpoint, status = cast("Callable[..., Awaitable[Any]]", self.endpoint), self.status_code or _OK
+
+        async def handle(request: Request) -> Response:
+            errors: list[Any] = []
+            arguments = await parameters.read(request, errors)
+            if errors:
+                raise RequestValidationError(errors)
+            answer = await endpoint(**arguments)
+            if isinstance(answer, Response):
+                return answer
+            body = b"" if status == _NO_CONTENT else write(answer, by_alias=True)
+            return Response(body, status, media_type="application/json")
+
+        return handle
+
+    def _with_strict_body(self, handle: Handler) -> Handler:
         field = self.body_field
         if field is None:
             return handle

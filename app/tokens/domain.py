@@ -136,6 +136,17 @@ class Revoked:
 
 
 @dataclass(frozen=True)
+class ListRequest:
+    """Which page of an account's live tokens, and the token that asks."""
+
+    account_id: UUID
+    current_id: UUID
+    kind: Kind | None
+    after: UUID | None
+    limit: int
+
+
+@dataclass(frozen=True)
 class LiveTokens:
     """A page of live tokens, how many there are of each kind, and the calling one, which may be on another page."""
 

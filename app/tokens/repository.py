@@ -6,30 +6,38 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     DateTime,
     Integer,
     LargeBinary,
+    Text,
     Uuid,
     and_,
+    any_,
     bindparam,
     case,
+    column,
     delete,
     exists,
+    false,
     func,
     insert,
+    literal,
+    or_,
     select,
     text,
     true,
+    union_all,
     update,
 )
 
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection
+from app.database.engine import Connection, Record
 from app.kernel.page import PageOf, cut_page
-from app.tokens.domain import ANNOUNCED_BEFORE, Caller, Kind, LifeRules, Revoked, Token
+from app.tokens.domain import ANNOUNCED_BEFORE, Caller, Kind, LifeRules, ListRequest, LiveTokens, Revoked, Token
 from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens
 
 # Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
@@ -78,16 +86,64 @@ _ENDS_UNANNOUNCED = and_(
     tokens.c.end_announced.is_distinct_from(tokens.c.expires_at),
     _long_enough,
 )
+_BEYOND_EVERY_ID = UUID(int=2**128 - 1)
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
-_with_digest = (
-    select(*ACCOUNT_COLUMNS, *COLUMNS)
-    .select_from(_with_account)
-    .where(tokens.c.digest == bindparam("digest", type_=LargeBinary))
+_holders = select(*ACCOUNT_COLUMNS, *COLUMNS, tokens.c.digest.label("token_digest")).select_from(_with_account)
+_callers_with = CompiledStatement(
+    _holders.where(tokens.c.digest == any_(bindparam("digests", type_=ARRAY(LargeBinary))), LIVES)
 )
-_caller_with = CompiledStatement(_with_digest.where(LIVES))
-_holder_of = CompiledStatement(_with_digest.where(NOT_ENDED))
+_holder_of = CompiledStatement(_holders.where(tokens.c.digest == bindparam("digest", type_=LargeBinary), NOT_ENDED))
 
 
+# One's tokens in pages: for each request the token that asks, and with it those of the page and how many there are.
+_requested = (
+    func.unnest(
+        bindparam("account_ids", type_=ARRAY(Uuid)),
+        bindparam("current_ids", type_=ARRAY(Uuid)),
+        bindparam("kinds", type_=ARRAY(Text)),
+        bindparam("afters", type_=ARRAY(Uuid)),
+        bindparam("limits", type_=ARRAY(Integer)),
+    )
+    .table_valued(
+        column("account_id", Uuid),
+        column("current_id", Uuid),
+        column("kind", Text),
+        column("after", Uuid),
+        column("limit", Integer),
+        name="requested",
+    )
+    .render_derived()
+)
+_theirs = and_(tokens.c.account_id == _requested.c.account_id, LIVES)
+_counts = (
+    select(
+        func.count().filter(tokens.c.kind == Kind.SESSION).label("sessions"),
+        func.count().filter(tokens.c.kind == Kind.PERSONAL).label("personal_tokens"),
+    )
+    .select_from(_with_account)
+    .where(_theirs)
+    .correlate(_requested)
+    .lateral("counts")
+)
+_current = select(*COLUMNS, false().label("is_on_page")).select_from(_with_account).correlate(_requested)
+_page = (
+    select(*COLUMNS, true().label("is_on_page"))
+    .select_from(_with_account)
+    .where(
+        _theirs,
+        or_(_requested.c.kind.is_(None), tokens.c.kind == _requested.c.kind),
+        tokens.c.id < func.coalesce(_requested.c.after, literal(_BEYOND_EVERY_ID)),
+    )
+    .order_by(tokens.c.id.desc())
+    .limit(_requested.c.limit + 1)
+    .correlate(_requested)
+)
+_shown = union_all(_current.where(tokens.c.id == _requested.c.current_id, LIVES), _page).lateral("shown")
+_lists = CompiledStatement(
+    select(*_shown.c, *_counts.c, *(each.label(f"requested_{each.name}") for each in _requested.c)).select_from(
+        _requested.join(_counts, true()).join(_shown, true())
+    )
+)
 _surplus = (
     select(tokens.c.id)
     .join(accounts, accounts.c.id == tokens.c.account_id)
@@ -107,6 +163,21 @@ _add_session = CompiledStatement(
 _lock_unrevoked = CompiledStatement(
     select(tokens.c.id).where(tokens.c.id == bindparam("id", type_=Uuid)).with_for_update(read=True, key_share=True)
 )
+
+
+def caller_of(row: Record) -> Caller:
+    return Caller(account_of(row), token_of(row))
+
+
+def list_of(rows: Sequence[Record]) -> LiveTokens:
+    """Newest first."""
+    newest_first = sorted((token_of(row) for row in rows if row.is_on_page), key=lambda token: token.id, reverse=True)
+    (current,) = (row for row in rows if not row.is_on_page)
+    return LiveTokens(
+        page=cut_page(newest_first, current.requested_limit, lambda token: token.id),
+        counts=Revoked(current.sessions, current.personal_tokens),
+        current=token_of(current),
+    )
 
 
 def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
@@ -154,14 +225,15 @@ class TokenRows:
     def _params(self, at: datetime) -> dict[str, object]:
         return living(self.rules, at)
 
-    async def caller_with(self, digest: bytes, at: datetime) -> Caller | None:
-        row = await _caller_with.first(self.connection, self._params(at) | {"digest": digest})
-        return Caller(account_of(row), token_of(row)) if row else None
+    async def callers_with(self, digests: Sequence[bytes], at: datetime) -> Mapping[bytes, Record]:
+        """The holders of those tokens that live, for `caller_of`: each by the digest that its own token has."""
+        rows = await _callers_with.all(self.connection, self._params(at) | {"digests": digests})
+        return {row.token_digest: row for row in rows}
 
     async def holder_of(self, digest: bytes, at: datetime) -> Caller | None:
         """Of a token that has not ended, one that is suspended included: it can be revoked."""
         row = await _holder_of.first(self.connection, self._params(at) | {"digest": digest})
-        return Caller(account_of(row), token_of(row)) if row else None
+        return caller_of(row) if row else None
 
     async def add(self, token: Token, *, account_id: UUID, epoch: int, digest: bytes) -> None:
         await self.connection.execute(insert(tokens), _values(token, account_id, epoch, digest))
@@ -200,10 +272,23 @@ class TokenRows:
         rows = [token_of(row) for row in await self.connection.execute(query, self._params(at))]
         return cut_page(rows, limit, lambda token: token.id)
 
-    async def live_with(self, id: UUID, at: datetime) -> Token | None:
-        query = select(*COLUMNS).join(accounts, accounts.c.id == tokens.c.account_id).where(tokens.c.id == id, LIVES)
-        row = (await self.connection.execute(query, self._params(at))).first()
-        return token_of(row) if row else None
+    async def lists(self, requests: Sequence[ListRequest], at: datetime) -> Mapping[ListRequest, Sequence[Record]]:
+        """The rows of each list, for `list_of`; none where the token that asks is dead. By one statement."""
+        params = {
+            "account_ids": [request.account_id for request in requests],
+            "current_ids": [request.current_id for request in requests],
+            "kinds": [request.kind for request in requests],
+            "afters": [request.after for request in requests],
+            "limits": [request.limit for request in requests],
+        }
+        found: dict[ListRequest, list[Record]] = {}
+        for row in await _lists.all(self.connection, params | self._params(at)):
+            kind = Kind(row.requested_kind) if row.requested_kind else None
+            request = ListRequest(
+                row.requested_account_id, row.requested_current_id, kind, row.requested_after, row.requested_limit
+            )
+            found.setdefault(request, []).append(row)
+        return found
 
     async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens an end of all would end."""

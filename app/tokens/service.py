@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,12 +19,14 @@ from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
+from app.tokens.batcher import CallerBatcher, ListBatcher
 from app.tokens.domain import (
     AccountChanged,
     Caller,
     IssuedToken,
     Kind,
     LifeRules,
+    ListRequest,
     LiveTokens,
     PersonalTokenRequest,
     Revoked,
@@ -33,6 +35,7 @@ from app.tokens.domain import (
     require_fresh,
 )
 from app.tokens.repository import TokenRows, Use
+from app.tokens.uses import TokenUses
 
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
 # must not look dead to another process meanwhile.
@@ -44,7 +47,6 @@ _SWEPT_AT_ONCE = 1000
 class Tokens:
     database: Database
     clock: Clock
-    idle: timedelta
     longest: timedelta
     fresh_seconds: int
     most_sessions: int
@@ -52,23 +54,23 @@ class Tokens:
     accounts: Accounts
     audit_log: AuditLog
     outbox: Outbox
-    uses: dict[UUID, Use] = field(default_factory=dict)
-    """Uses not yet written: the newest of each token, for `note_uses`."""
+    rules: LifeRules
+    callers: CallerBatcher
+    lists: ListBatcher
+    uses: TokenUses
 
     def rows(self, connection: Connection) -> TokenRows:
         return TokenRows(connection, self.rules)
 
-    @property
-    def rules(self) -> LifeRules:
-        return LifeRules(self.idle, self.accounts.policy)
-
     async def check(self, secret: str, context: RequestContext) -> Caller:
-        """Who holds this token, by one statement, and notes the use. Raises InvalidToken, from elsewhere as well."""
+        """Who holds this token, by a statement that may answer others as well, and notes the use.
+
+        Raises InvalidToken, from elsewhere as well.
+        """
         found = digest_if(secret, SecretKind.SESSION, SecretKind.PERSONAL)
         if found is None:
             raise InvalidToken
-        async with self.database.autocommit() as connection:
-            caller = await self.rows(connection).caller_with(found, context.at)
+        caller = await self.callers.ask(found)
         if caller is None or not caller.token.works_from(context.requester.address):
             raise InvalidToken
         await self.note_use(caller, context)
@@ -77,32 +79,18 @@ class Tokens:
     async def note_use(self, caller: Caller, context: RequestContext) -> Caller:
         """The caller after this use.
 
-        It is kept until `note_uses` writes it a moment later, and written at once where the token's end is near.
+        It is kept until the worker writes it a moment later, and written at once where the token's end is near.
         """
         use = Use(context.at, context.requester.address, context.requester.user_agent)
-        self.uses[caller.token.id] = use.after(self.uses.get(caller.token.id))
+        self.uses.note(caller.token.id, use)
         if caller.token.ends_within(_WRITTEN_AT_ONCE, context.at):
             await self._note_uses_now()
-        return replace(caller, token=caller.token.used(context.at, self.idle))
+        return replace(caller, token=caller.token.used(context.at, self.rules.idle))
 
     async def _note_uses_now(self) -> None:
         """A database that can be read but not written still answers; the uses wait for it."""
         with suppress(Unavailable):
-            await self.note_uses()
-
-    async def note_uses(self) -> None:
-        """Writes the uses of the last moments in one statement. On a fault they stay noted for the next time."""
-        if not self.uses:
-            return
-        taken = dict(self.uses)
-        self.uses.clear()
-        try:
-            async with self.database.autocommit() as connection:
-                await self.rows(connection).note_uses(taken, self.clock.now())
-        except Exception:
-            for id, use in taken.items():
-                self.uses[id] = self.uses[id].after(use) if id in self.uses else use
-            raise
+            await self.uses.write()
 
     async def issue_session(
         self,
@@ -126,7 +114,7 @@ class Tokens:
             authenticated_at=authenticated_at,
             created_at=context.at,
             expires_at=end,
-            ends_at=min(end, context.at + self.idle),
+            ends_at=min(end, context.at + self.rules.idle),
             last_used_at=None,
             last_used_ip=context.requester.address,
             last_used_user_agent=context.requester.user_agent,
@@ -229,15 +217,10 @@ class Tokens:
     ) -> LiveTokens:
         """Newest first, with the uses that this process knows of, the calling one included. Raises InvalidToken."""
         await self._note_uses_now()
-        at, account_id = self.clock.now(), caller.account.id
-        async with self.database.autocommit() as connection:
-            rows = self.rows(connection)
-            page = await rows.live_of(account_id, at, kind=kind, after=after, limit=limit)
-            counts = await rows.count_live(account_id, at)
-            current = await rows.live_with(caller.token.id, at)
-        if current is None:
+        found = await self.lists.ask(ListRequest(caller.account.id, caller.token.id, kind, after, limit))
+        if found is None:
             raise InvalidToken
-        return LiveTokens(page, counts, current)
+        return found
 
     async def live_of(
         self, connection: Connection, account_id: UUID, *, after: UUID | None, limit: int
@@ -313,7 +296,7 @@ class Tokens:
             kind=kind.value,
             reason=reason,
         )
-        self.uses.pop(id, None)
+        self.uses.forget(id)
 
     async def rename(self, caller: Caller, id: UUID, description: str, context: RequestContext) -> Token:
         """One's own personal token. Raises SessionRequired, InvalidToken, NotFound."""

@@ -31,6 +31,7 @@ from app.tokens.domain import (
 )
 from app.tokens.service import Tokens
 from app.two_factor.additions import Additions, Proved
+from app.two_factor.batcher import FactorBatcher
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
@@ -60,10 +61,10 @@ class TwoFactor:
     additions: Additions
     audit_log: AuditLog
     outbox: Outbox
+    factors: FactorBatcher
 
     async def factor_of(self, account: Account) -> SecondFactor:
-        async with self.database.autocommit() as connection:
-            return await self.factor_in(connection, account.id)
+        return await self.factors.ask(account.id) or SecondFactor(account.id)
 
     async def factor_in(self, connection: Connection, account_id: UUID) -> SecondFactor:
         return await SecondFactors(connection).of(account_id)

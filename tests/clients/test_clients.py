@@ -173,6 +173,7 @@ async def test_who_goes_away_while_others_ask_takes_no_answer_with_it(
                 await staying
     if not fault:
         answered = await staying
+        assert answered is not None
         assert (answered.client, answered.caller) == (None, None)
     assert leaving.cancelled()
 

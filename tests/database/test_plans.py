@@ -58,7 +58,7 @@ async def live_a_little(api: httpx.AsyncClient, services: Services, clock: SetCl
     checked = await api.post("/v1/introspect", data=form, headers={"Authorization": f"Basic {BASIC}"})
     assert checked.json()["active"] is True
     assert (await api.get("/v1/forward-auth", headers=bearer(token_of(4)))).is_success
-    await services.tokens.note_uses()
+    await services.tokens.uses.write()
     assert (await log_in(api, address_of(ACCOUNTS - WITHOUT_DEVICE))).json()["status"] == "authenticated"
     response = (await log_in(api, address_of(WITH_DEVICE), PASSWORD)).json()
     proof = {"challenge": response["challenge"], "code": totp_code(SECRET, clock.now())}

@@ -129,7 +129,7 @@ async def answer_challenge(api: httpx.AsyncClient, challenge: str, code: str) ->
 
 async def until_use_is_written(services: Services, token: str) -> None:
     """The loop beside the requests may have taken this moment's use with it, and be on its way to the database."""
-    await services.tokens.note_uses()
+    await services.tokens.uses.write()
     written = text("SELECT last_used_at = :at FROM tokens WHERE digest = :digest")
     params = {"at": services.clock.now(), "digest": digest(SecretStr(token))}
     async with asyncio.timeout(PATIENCE), services.database.autocommit() as connection:

@@ -79,7 +79,7 @@ async def test_a_session_of_seconds_lives_while_it_is_used(
     for _ in range(5):
         clock.advance(timedelta(seconds=1.5))
         assert (await api.get("/v1/me", headers=bearer(session))).status_code == 200
-        services.tokens.uses.clear()
+        services.tokens.uses.noted.clear()
     clock.advance(timedelta(seconds=2))
     assert (await api.get("/v1/me", headers=bearer(session))).status_code == 401
 
@@ -272,14 +272,14 @@ async def test_uses_that_could_not_be_written_are_written_the_next_time(
     session = granted(await log_in(api))
     clock.advance(timedelta(minutes=59))
     id = UUID(session["token"]["id"])
-    services.tokens.uses[id] = Use(clock.now(), "192.0.2.9")
+    services.tokens.uses.noted[id] = Use(clock.now(), "192.0.2.9")
     await end_connections(database_url)
     with pytest.raises(Unavailable):
-        await services.tokens.note_uses()
-    assert services.tokens.uses == {id: Use(clock.now(), "192.0.2.9")}
+        await services.tokens.uses.write()
+    assert services.tokens.uses.noted == {id: Use(clock.now(), "192.0.2.9")}
 
-    await services.tokens.note_uses()
-    assert services.tokens.uses == {}
+    await services.tokens.uses.write()
+    assert services.tokens.uses.noted == {}
     clock.advance(timedelta(minutes=59))
     used = (await services.tokens.check(session["access_token"], a_request(services))).token
     assert (used.last_used_at, used.last_used_ip) == (clock.now() - timedelta(minutes=59), "192.0.2.9")
@@ -324,7 +324,7 @@ async def test_a_use_that_another_process_writes_late_is_not_lost(
     clock.advance(timedelta(minutes=1))
     used_at = clock.now()
     clock.advance(timedelta(milliseconds=500))
-    await services.tokens.note_uses()
+    await services.tokens.uses.write()
     for use in (Use(clock.now(), None), Use(used_at, "198.51.100.9")):
         async with services.database.transaction() as connection:
             await services.tokens.rows(connection).note_uses({UUID(token["id"]): use}, clock.now())

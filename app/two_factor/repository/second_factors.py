@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, bindparam, delete, insert, select, update
+from sqlalchemy import ARRAY, Row, Text, Uuid, any_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.accounts.domain import Account
@@ -27,6 +27,11 @@ from app.two_factor.tables import (
 )
 
 _mine = factor_accounts.c.account_id
+_of_each = CompiledStatement(
+    select(*SECOND_FACTOR)
+    .select_from(WITH_SECOND_FACTOR)
+    .where(accounts.c.id == any_(bindparam("account_ids", type_=ARRAY(Uuid))))
+)
 _holder = CompiledStatement(
     select(*ACCOUNT_COLUMNS, *SECOND_FACTOR)
     .select_from(WITH_SECOND_FACTOR)
@@ -58,8 +63,12 @@ class SecondFactors:
         return (await self.of_each([account_id])).get(account_id) or SecondFactor(account_id)
 
     async def of_each(self, account_ids: Sequence[UUID]) -> Mapping[UUID, SecondFactor]:
-        query = select(*SECOND_FACTOR).select_from(WITH_SECOND_FACTOR).where(accounts.c.id.in_(account_ids))
-        return {row.factor_account_id: second_factor_of(row) for row in await self.connection.execute(query)}
+        return {id: second_factor_of(row) for id, row in (await self.rows_of(account_ids)).items()}
+
+    async def rows_of(self, account_ids: Sequence[UUID]) -> Mapping[UUID, Record]:
+        """For `second_factor_of`: each by its account."""
+        rows = await _of_each.all(self.connection, {"account_ids": account_ids})
+        return {row.factor_account_id: row for row in rows}
 
     async def holder_with(self, folded_address: str) -> tuple[Account, SecondFactor] | None:
         """The account with this address, and its second factor."""
