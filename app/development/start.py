@@ -134,7 +134,10 @@ def _develop(
     own = url.get_secret_value() if embedded else None
     local = OnlyThisMachine(app, public_host=urlsplit(settings.public_url).netloc)
     code = run(
-        local, listening, on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None)
+        local,
+        listening,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        on_started=lambda: _announce(address, folder, password, own, has_mailbox=mailbox is not None),
     )
     # Postgres has its own time to stop.
     cancel_forced_exit()

@@ -157,10 +157,10 @@ def run(
     app: ASGIApp,
     listening: socket.socket,
     *,
+    keep_alive_seconds: int,
     on_started: Callable[[], None] = lambda: None,
     lifeline: Connection | None = None,
     drain_seconds: int = 0,
-    keep_alive_seconds: int = 5,
 ) -> int:
     """Serves until SIGTERM or SIGINT, or until the other end of `lifeline` closes; returns the exit code.
 

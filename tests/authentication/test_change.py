@@ -52,6 +52,25 @@ def test_only_the_accounts_write_the_epoch() -> None:
     assert written in (_APP / "accounts" / "repository.py").read_text(encoding="utf-8")
 
 
+def test_every_act_of_a_token_locks_that_token() -> None:
+    """So that a revocation of the token comes before an act or after it, and never in the middle."""
+    acts = [
+        (node.name, _called_in(node))
+        for path in _APP.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AsyncFunctionDef) and "caller" in {each.arg for each in node.args.args}
+    ]
+    writing = [(name, called) for name, called in acts if "transaction" in called]
+    assert len(writing) > 10
+    # A log-out deletes the token itself.
+    assert [name for name, called in writing if not called & {"lock_caller", "lock_unrevoked"}] == ["log_out"]
+
+
+def _called_in(function: ast.AsyncFunctionDef) -> set[str]:
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {call.attr for call in calls if isinstance(call, ast.Attribute)}
+
+
 Act = Callable[[Services, Caller], Awaitable[Any]]
 ACTS: dict[str, Act] = {
     "change the password": lambda services, caller: services.profile.change_password(

@@ -195,12 +195,24 @@ def set_value(scope: ast.AST, value: str) -> None:
 
 def rewrite_text(scope: ast.AST, words: str, instead: str) -> None:
     """Within the one literal of the scope that holds these words: SQL, mostly. White space counts as one space."""
-    wanted = re.compile(r"\s+".join(map(re.escape, words.split())))
+    wanted = _spelled(words)
     literals = [
         node
         for _, node in _walk(scope)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and wanted.search(node.value)
     ]
-    if len(literals) != 1 or len(wanted.findall(str(literals[0].value))) != 1:
-        raise Unfit(f"stands in {len(literals)} literals, not once in one: {words}")
-    literals[0].value = wanted.sub(lambda _: instead, str(literals[0].value))
+    if len(literals) != 1:
+        raise Unfit(f"stands in {len(literals)} literals, not in one: {words}")
+    literals[0].value = rewritten(str(literals[0].value), words, instead)
+
+
+def rewritten(text: str, words: str, instead: str) -> str:
+    """As `rewrite_text`, of any text that holds these words once."""
+    wanted = _spelled(words)
+    if (times := len(wanted.findall(text))) != 1:
+        raise Unfit(f"stands there {times} times, not once: {words}")
+    return wanted.sub(lambda _: instead, text)
+
+
+def _spelled(words: str) -> re.Pattern[str]:
+    return re.compile(r"\s+".join(map(re.escape, words.split())))

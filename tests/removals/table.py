@@ -7,6 +7,8 @@ once; a defence of a whole module has no name. One of these takes it away there 
 - `replace = "pattern"` and `instead = "expression"`
 - `set = "expression"`: the value of the constant that `at` names
 - `text = "words"` and `instead = "words"`: within the one literal that holds them, such as a statement of SQL
+
+`at` may also be the path of a file that is no Python, such as one of the console's: `text` is looked for in all of it.
 """
 
 import ast
@@ -18,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.removals.syntax import Unfit, drop, replace, rewrite_text, scope_of, set_value
+from tests.removals.syntax import Unfit, drop, replace, rewrite_text, rewritten, scope_of, set_value
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +34,8 @@ class Edit:
 
     def file(self, root: Path) -> Path:
         """The one file of the module or package that defines the name. Raises Unfit."""
+        if "/" in self.at:
+            return root / self.at
         module, _, name = self.at.partition(":")
         place = root.joinpath(*module.split("."))
         files = [place.with_suffix(".py")] if place.with_suffix(".py").exists() else sorted(place.rglob("*.py"))
@@ -106,12 +110,16 @@ def all_defences() -> Sequence[Defence]:
 def without(edits: Iterable[Edit], root: Path = ROOT) -> Mapping[Path, str]:
     """The files that change, as Python would run them without the defence. Raises Unfit."""
     trees: dict[Path, ast.Module] = {}
+    changed: dict[Path, str] = {}
     for edit in edits:
         file = edit.file(root)
+        if file.suffix != ".py":
+            changed[file] = rewritten(changed.get(file) or file.read_text(), edit.what, edit.instead)
+            continue
         if file not in trees:
             trees[file] = ast.parse(file.read_text())
         edit.apply(trees[file])
-    return {file: ast.unparse(ast.fix_missing_locations(tree)) for file, tree in trees.items()}
+    return changed | {file: ast.unparse(ast.fix_missing_locations(tree)) for file, tree in trees.items()}
 
 
 def misfits() -> Sequence[str]:
@@ -120,8 +128,11 @@ def misfits() -> Sequence[str]:
     for defence in all_defences():
         try:
             for file, source in without(defence.edits).items():
-                compile(source, file, "exec")
-                if source == ast.unparse(ast.parse(file.read_text())):
+                before = file.read_text()
+                if file.suffix == ".py":
+                    compile(source, file, "exec")
+                    before = ast.unparse(ast.parse(before))
+                if source == before:
                     found.append(f"{defence.name}: changes nothing")
         except (Unfit, SyntaxError) as error:
             found.append(f"{defence.name}: {error}")

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.removals.syntax import Unfit, drop, replace, rewrite_text, scope_of, set_value
+from tests.removals.syntax import Unfit, drop, replace, rewrite_text, rewritten, scope_of, set_value
 from tests.removals.table import all_defences, misfits
 
 TABLE = all_defences()
@@ -76,3 +76,10 @@ def test_the_other_operations_change_what_they_name() -> None:
 def test_a_pattern_that_does_not_stand_there_once_is_refused(pattern: str) -> None:
     with pytest.raises(Unfit):
         drop(scope_of(ast.parse(CODE), "Rows.spend"), pattern)
+
+
+def test_words_of_another_file_stand_there_once() -> None:
+    assert rewritten("if (a\n    && b) stop();", "(a && b)", "(a)") == "if (a) stop();"
+    for words in ("stop(", "c"):
+        with pytest.raises(Unfit):
+            rewritten("stop(); stop();", words, "")

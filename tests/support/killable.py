@@ -130,7 +130,7 @@ def main(port: str, clock_file: str) -> int:
         child = os.fork()
         if child == 0:
             ours.close()
-            os._exit(run(app, listening, lifeline=theirs))
+            os._exit(run(app, listening, keep_alive_seconds=settings.keep_alive_seconds, lifeline=theirs))
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
             return os.waitstatus_to_exitcode(status)
