@@ -50,25 +50,22 @@ def test_an_idle_connection_is_kept_for_as_long_as_the_setting_says(
     database_url: str, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     """That of a second is closed, while an older one of an hour is still answered."""
-    with ExitStack() as running_ones:
-        kept, closed = (
-            connected(running_ones, database_url, tmp_path / seconds, seconds, more) for seconds in ("3600", "1")
-        )
-        assert answered(kept)
-        assert answered(closed)
+    with ExitStack() as servers:
+        kept, closed = (used(servers, database_url, tmp_path / seconds, seconds, more) for seconds in ("3600", "1"))
         assert closed.recv(1) == b""
         assert answered(kept)
 
 
-def connected(
-    running_ones: ExitStack, database_url: str, folder: Path, seconds: str, more: tuple[str, ...]
-) -> socket.socket:
+def used(servers: ExitStack, database_url: str, folder: Path, seconds: str, more: tuple[str, ...]) -> socket.socket:
+    """A connection that has been idle since one answer."""
     folder.mkdir()
     port = free_port()
     env = over(database_url, TWOKEYS_KEEP_ALIVE_SECONDS=seconds)
-    process = running_ones.enter_context(running("serve", "--port", str(port), *more, env=env, cwd=folder))
+    process = servers.enter_context(running("serve", "--port", str(port), *more, env=env, cwd=folder))
     wait_until_ready(f"http://127.0.0.1:{port}", process, folder)
-    return running_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+    connection = servers.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+    assert answered(connection)
+    return connection
 
 
 def answered(connection: socket.socket) -> bool:
