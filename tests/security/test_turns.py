@@ -12,7 +12,7 @@ from app.kernel.refusal import Overloaded
 from app.security.hasher import Hasher
 from app.services import Services
 from tests.conftest import SetClock
-from tests.support.marks import given_settings
+from tests.support.marks import PATIENCE, given_settings
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll, log_in
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +65,8 @@ async def test_a_line_that_is_too_long_is_refused_and_one_that_goes_away_leaves_
     waiting = [asyncio.create_task(enter(hasher, mine)) for _ in range(60)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
-        await enter(hasher, mine)
+        async with asyncio.timeout(PATIENCE):
+            await enter(hasher, mine)
 
     for task in waiting:
         task.cancel()
