@@ -83,7 +83,7 @@ key=$(in_image python -m app keys generate)
 port=$(.venv/bin/python -c 'from tests.support.service import free_port; print(free_port())')
 settings=(TWOKEYS_DATABASE_URL="$url" TWOKEYS_SECRET_KEYS="$key" TWOKEYS_MAIL=off)
 # Built with `--build-arg REQUIREMENTS=otel` the same story is traced, with no collector to be found.
-if in_image python -c 'import opentelemetry' 2>/dev/null; then
+if in_image python -c 'import opentelemetry.sdk' 2>/dev/null; then
     settings+=(TWOKEYS_TRACING=true OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9)
     echo "With traces."
 fi
