@@ -19,6 +19,7 @@ from app.database.engine import Database
 from app.email_change.service import EmailChange
 from app.imports.export import Export
 from app.imports.service import Imports
+from app.imports.writer import LineWriter
 from app.kernel.clock import Clock
 from app.login.service import Login
 from app.mail.catalog import BrokenTemplate
@@ -353,17 +354,24 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
     )
-    transfer = AuthenticatorTransfer(secret_box)
+    transfer, account_transfer = AuthenticatorTransfer(secret_box), AccountTransfer()
     imports = Imports(
         database=database,
         clock=clock,
         secret_box=secret_box,
-        hasher=hasher,
-        accounts=AccountTransfer(),
+        accounts=account_transfer,
         foreign=foreign,
-        authenticators=transfer,
-        audit_log=audit_log,
-        hashing=asyncio.Semaphore(1),
+        writer=LineWriter(
+            database=database,
+            clock=clock,
+            secret_box=secret_box,
+            hasher=hasher,
+            accounts=account_transfer,
+            authenticators=transfer,
+            audit_log=audit_log,
+            hashing=asyncio.Semaphore(1),
+        ),
+        read_address=accounts.read_address,
     )
     templates = _templates(settings)
     mailer = _mailer(settings, mail_folder)

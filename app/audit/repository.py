@@ -1,5 +1,6 @@
 """The statements of the event log."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,14 @@ _SWEPT_AT_ONCE = 1000
 _KNOWN = frozenset(EventType)
 _new = {each.name: bindparam(f"event_{each.name}", type_=each.type) for each in events.c if not each.server_default}
 _record = CompiledStatement(insert(events).values(_new))
+_record_all = CompiledStatement("""
+    INSERT INTO events (id, account_id, type, occurred_at, ip, user_agent, details, client_id)
+    SELECT id, account_id, type, occurred_at, ip, user_agent, CAST(details AS jsonb), client_id
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:account_ids AS uuid[]), CAST(:types AS text[]),
+                CAST(:times AS timestamptz[]), CAST(:ips AS text[]), CAST(:user_agents AS text[]),
+                CAST(:details AS text[]), CAST(:client_ids AS text[]))
+        AS new (id, account_id, type, occurred_at, ip, user_agent, details, client_id)
+""")
 
 
 def _new_event(event: Event) -> dict[str, object]:
@@ -65,9 +74,18 @@ class EventRows:
         await _record.all(self.connection, _new_event(event))
 
     async def add_all(self, many: Sequence[Event]) -> None:
-        rows = [{name.removeprefix("event_"): value for name, value in _new_event(event).items()} for event in many]
-        if rows:
-            await self.connection.execute(insert(events), rows)
+        params = {
+            "ids": [event.id for event in many],
+            "account_ids": [event.account_id for event in many],
+            "types": [event.type for event in many],
+            "times": [event.occurred_at for event in many],
+            "ips": [event.requester.address for event in many],
+            "user_agents": [event.requester.user_agent for event in many],
+            "details": [json.dumps(event.details) for event in many],
+            "client_ids": [event.client_id for event in many],
+        }
+        if many:
+            await _record_all.all(self.connection, params)
 
     async def page(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
         """Newest first; `after` is the last id of the page before."""

@@ -1,5 +1,6 @@
 """The `twokeys` command: 0 for done, 1 for a refusal with one line on standard error, 2 for wrong usage."""
 
+import errno
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -24,6 +25,7 @@ from app.server.server import CannotServe
 from app.settings import SettingsRefused
 
 _UNDEFINED_TABLE = "42P01"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _log = structlog.get_logger(__name__)
 
 commands = typer.Typer(
@@ -97,6 +99,8 @@ def _trouble(error: Exception) -> str:
         return "The database has no schema yet; run `twokeys migrate` first."
     if isinstance(error, CommandError):
         return "The database schema is a newer release's; use that release."
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return f"The output can't be written. {error.strerror}."
     return _unreachable(error) if isinstance(error, OSError) and not error.filename else _first_line(error)
 
 

@@ -5,11 +5,9 @@ import gc
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
-from itertools import islice
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Self
+from typing import Annotated, Any, Self
 
 import typer
 from pydantic import SecretStr
@@ -17,20 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from app.cli.context import open_services, operator
+from app.cli.line_file import batches, count_hashes, opened
 from app.cli.output import AsJson, print_one
 from app.http.ndjson import write_line
 from app.imports.domain import LineRefused, Outcome, Totals
-from app.imports.lines import LONGEST_LINE, needs_hashing, read_object
+from app.imports.lines import read_object
 from app.imports.service import Import
 from app.kernel.refusal import FieldError, Unavailable
 from app.services import Services
 
-_LINES_AT_ONCE = 250
-_SAMPLE = 1000
-_TRIES, _SECONDS_BETWEEN_TRIES = 30, 1.0
+_SECONDS_BETWEEN_TRIES = 1
 _WORTH_SAYING_SECONDS = 10
-_Line = tuple[int, bytes, int]
-"""Its number, its text, and how far the file is read behind it."""
 
 moving = typer.Typer()
 
@@ -47,6 +42,9 @@ def import_accounts(
     firebase_config: Annotated[
         Path | None, typer.Option(help="The hash parameters of a Firebase project, as its console shows them.")
     ] = None,
+    wait: Annotated[
+        int, typer.Option(min=0, help="How many seconds to wait for a database that is away, or that has no space.")
+    ] = 30,
     status: Annotated[bool, typer.Option("--status", help="Say how far the old password hashes have gone.")] = False,
 ) -> None:
     """Take over accounts of another system. May be stopped and repeated: what is done already is left as it is."""
@@ -56,7 +54,7 @@ def import_accounts(
         print_one(asyncio.run(_status()), as_json=json)
         return
     parameters = _read_parameters(firebase_config) if firebase_config else None
-    totals = asyncio.run(_import(file, parameters, dry_run=dry_run, as_json=json))
+    totals = asyncio.run(_import(file, parameters, _Patience(wait), dry_run=dry_run, as_json=json))
     if json:
         sys.stdout.buffer.write(write_line(totals.as_json()))
         sys.stdout.flush()
@@ -94,22 +92,23 @@ async def _status() -> dict[str, Any]:
     return {"accounts": found.accounts, "never_logged_in": found.never_logged_in, "by_scheme": found.by_scheme}
 
 
-async def _import(file: Path, parameters: Mapping[str, Any] | None, *, dry_run: bool, as_json: bool) -> Totals:
+async def _import(
+    file: Path, parameters: Mapping[str, Any] | None, patience: "_Patience", *, dry_run: bool, as_json: bool
+) -> Totals:
     totals = Totals()
     async with open_services(seals=True) as services:
-        # Nobody logs in to this process.
-        imports = replace(services.imports, hashing=asyncio.Semaphore(services.settings.hash_threads))
+        imports = services.imports.hashing_at_once(services.settings.hash_threads)
         running = imports.begin(operator(), dry_run=dry_run)
         with _parameters_refused():
             if parameters is not None:
                 await running.set_firebase_parameters(parameters)
-        if not dry_run and (hashes := _count_hashes(file)):
+        if not dry_run and (hashes := count_hashes(file)):
             await _say_how_long_hashing_takes(services, hashes)
         # What is loaded by now stays; looking for garbage among it took a tenth of an import.
         gc.freeze()
-        with _opened(file) as stream, _Bar(file) as bar:
-            for batch in _batches(stream):
-                outcomes = await _take(running, [(number, line) for number, line, _ in batch])
+        with opened(file) as stream, _Bar(file) as bar:
+            for batch in batches(stream):
+                outcomes = await _take(running, [(number, line) for number, line, _ in batch], patience)
                 totals.add(outcomes)
                 bar.show(totals, batch[-1][2])
                 _print(outcomes, as_json=as_json)
@@ -132,61 +131,46 @@ def _read_parameters(path: Path) -> Mapping[str, Any]:
         return read_object(path.read_bytes())
 
 
-async def _take(running: Import, lines: Sequence[tuple[int, bytes]]) -> Sequence[Outcome]:
-    """Waits out a database that is away for a moment. Raises Unavailable after that."""
-    for _ in range(_TRIES):
+class _Patience:
+    """How long a command still waits for a database that is away. One that answers earns all of it again."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = self._left = seconds
+
+    def renew(self) -> None:
+        self._left = self._seconds
+
+    async def wait(self) -> bool:
+        """False, at once, where there is none left."""
+        if self._left < _SECONDS_BETWEEN_TRIES:
+            return False
+        self._left -= _SECONDS_BETWEEN_TRIES
+        await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+        return True
+
+
+async def _take(running: Import, lines: Sequence[tuple[int, bytes]], patience: _Patience) -> Sequence[Outcome]:
+    """Lines that the database was away for are refused, and the next ones may find it back."""
+    while True:
         try:
-            return await running.take(lines)
+            outcomes = await running.take(lines)
         except Unavailable:
-            await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
-    return await running.take(lines)
+            if not await patience.wait():
+                return [Outcome.unavailable(number) for number, _ in lines]
+        else:
+            patience.renew()
+            return outcomes
 
 
 def _print(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(b"".join(write_line(outcome.as_json()) for outcome in outcomes))
+        sys.stdout.flush()
         return
     for outcome in outcomes:
         for problem in outcome.problems:
             where = f"line {outcome.line}" + (f" ({outcome.external_id})" if outcome.external_id else "")
             typer.echo(f"{where}: {problem.pointer} {problem.message} [{problem.code}]")
-
-
-def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb")
-
-
-def _lines(stream: BinaryIO) -> Iterator[_Line]:
-    """Of a line that is too long only so much is kept that it is refused."""
-    number = read = 0
-    while line := stream.readline(LONGEST_LINE + 2):
-        number, read = number + 1, read + len(line)
-        rest = line
-        while rest and not rest.endswith(b"\n"):
-            rest = stream.readline(LONGEST_LINE)
-            read += len(rest)
-        yield number, line.rstrip(b"\r\n"), read
-
-
-def _batches(stream: BinaryIO) -> Iterator[list[_Line]]:
-    batch: list[_Line] = []
-    for line in _lines(stream):
-        batch.append(line)
-        if len(batch) == _LINES_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _count_hashes(file: Path) -> int:
-    """About how many hashes this file asks for, judged by its beginning."""
-    if not file.is_file():
-        return 0
-    with file.open("rb") as stream:
-        sample = list(islice(_lines(stream), _SAMPLE))
-    read = sample[-1][2] if sample else 1
-    return round(sum(needs_hashing(line) for _, line, _ in sample) * file.stat().st_size / read)
 
 
 async def _say_how_long_hashing_takes(services: Services, hashes: int) -> None:

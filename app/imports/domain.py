@@ -26,9 +26,6 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-_WOULD = {Result.CREATED: Result.WOULD_CREATE, Result.UPDATED: Result.WOULD_UPDATE}
-
-
 @dataclass(frozen=True)
 class LineProblem:
     """What is wrong where in a line. The message never repeats a value."""
@@ -94,11 +91,25 @@ class Known:
     has_logged_in: bool
     fingerprint: bytes | None = field(repr=False)
     imported_epoch: int | None
+    exists: bool = True
+    """False for an account that only an earlier line of a dry run would have made."""
+
+    @property
+    def shown_id(self) -> UUID | None:
+        return self.id if self.exists else None
 
     @property
     def is_in_use(self) -> bool:
         """Whether its owner, or an operator, has done something to it here that a repeated import must not undo."""
         return self.has_logged_in or self.epoch != self.imported_epoch
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a line will do: make an account, or change the one that an earlier line made."""
+
+    candidate: Candidate
+    known: Known | None
 
 
 @dataclass(frozen=True)
@@ -129,11 +140,10 @@ class Outcome:
     def refused(cls, line: int, external_id: str | None, *problems: LineProblem) -> "Outcome":
         return cls(line, external_id, Result.REFUSED, problems=problems)
 
-    def as_if(self) -> "Outcome":
-        """Of a dry run: nothing was done."""
-        result = _WOULD.get(self.result, self.result)
-        account_id = None if result is Result.WOULD_CREATE else self.account_id
-        return Outcome(self.line, self.external_id, result, account_id, self.password, self.two_factor, self.problems)
+    @classmethod
+    def unavailable(cls, line: int) -> "Outcome":
+        message = "The database was away; whether this was done shows when it is sent again."
+        return cls.refused(line, None, LineProblem("", "unavailable", message))
 
     def as_json(self) -> dict[str, object]:
         return {

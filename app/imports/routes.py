@@ -15,7 +15,7 @@ from app.http.ndjson import NDJSON, write_line
 from app.http.problems import refuses
 from app.http.refusals import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType
 from app.http.strict_json import StrictRoute
-from app.imports.domain import LineProblem, Outcome, Totals
+from app.imports.domain import Outcome, Totals
 from app.imports.schemas import ANSWERS_LINES, TAKES_LINES, ImportStatus
 from app.imports.service import Import, Imports
 from app.kernel.refusal import FieldError, Unavailable
@@ -109,7 +109,4 @@ async def _take(running: Import, batch: _Lines) -> Sequence[Outcome]:
     try:
         return await running.take(batch)
     except Unavailable:
-        problem = LineProblem(
-            "", "unavailable", "The database was away; whether this was done shows when it is sent again."
-        )
-        return [Outcome.refused(number, None, problem) for number, _ in batch]
+        return [Outcome.unavailable(number) for number, _ in batch]

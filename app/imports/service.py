@@ -1,61 +1,40 @@
 """Taking over accounts from another system, a batch of lines at a time. A bad line harms no other."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from pydantic import SecretStr
-
-from app.accounts.foreign.domain import TakenOver
+from app.accounts.domain import Address
 from app.accounts.foreign.service import AccountTransfer, ForeignPasswords, read_project
-from app.audit.domain import Event, EventType
-from app.audit.service import AuditLog
-from app.database.engine import Connection, Database
+from app.database.engine import Database
 from app.imports.domain import (
     Candidate,
+    Change,
     ImportStatus,
     Known,
     LineProblem,
     LineRefused,
     Outcome,
-    Password,
-    PlainPassword,
     Result,
     find_account,
     in_waves,
     refuse_in_use,
     refuse_taken,
 )
-from app.imports.lines import read_candidate, read_firebase_parameters, read_object, shown_external_id
+from app.imports.lines import LineContext, read_candidate, read_object, shown_external_id
+from app.imports.passwords import read_firebase_parameters
+from app.imports.rehearsal import Rehearsal
 from app.imports.repository import ImportedAccountRows
+from app.imports.writer import LineWriter
 from app.kernel.clock import Clock
 from app.kernel.randomness import new_id
 from app.kernel.request_context import RequestContext
 from app.security.foreign_hashes.bounds import HashRefused
-from app.security.foreign_hashes.fast import FastHash
 from app.security.foreign_hashes.firebase import FirebaseProject
-from app.security.foreign_hashes.formats import write_stored
-from app.security.foreign_hashes.wrapped import wrapped_in
-from app.security.hasher import Hasher
 from app.security.secret_box import SecretBox
-from app.two_factor.transfer import AuthenticatorTransfer
 
 _TRIES = 3
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a line will do: make an account, or change the one that an earlier line made."""
-
-    candidate: Candidate
-    known: Known | None
-
-
-class _NothingIsKept(Exception):
-    """Ends the transaction of a dry run."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +42,17 @@ class Imports:
     database: Database
     clock: Clock
     secret_box: SecretBox
-    hasher: Hasher
     accounts: AccountTransfer
     foreign: ForeignPasswords
-    authenticators: AuthenticatorTransfer
-    audit_log: AuditLog
-    hashing: asyncio.Semaphore
-    """One hash at a time beside people who log in; more in a process of its own."""
+    writer: LineWriter
+    read_address: Callable[[str], Address]
 
     def begin(self, context: RequestContext, *, dry_run: bool = False) -> "Import":
-        return Import(self, context, dry_run)
+        return Import(self, context, Rehearsal(self.secret_box) if dry_run else None)
+
+    def hashing_at_once(self, hashes: int) -> "Imports":
+        """For a process that nobody logs in to."""
+        return replace(self, writer=replace(self.writer, hashing=asyncio.Semaphore(hashes)))
 
     async def status(self) -> ImportStatus:
         async with self.database.autocommit() as connection:
@@ -89,7 +69,8 @@ class Import:
 
     service: Imports
     context: RequestContext
-    dry_run: bool
+    rehearsal: Rehearsal | None = None
+    """Of a dry run, which writes to this alone."""
     project: FirebaseProject | None = field(default=None, repr=False)
 
     async def take(self, lines: Sequence[tuple[int, bytes]]) -> list[Outcome]:
@@ -112,7 +93,7 @@ class Import:
         """For the lines after this. Raises LineRefused."""
         parameters = read_firebase_parameters(raw)
         try:
-            if self.dry_run:
+            if self.rehearsal:
                 self.project = read_project(new_id(), parameters)
             else:
                 self.project = await self.service.foreign.remember_project(parameters)
@@ -128,8 +109,8 @@ class Import:
         return []
 
     async def _take_segment(self, raws: Sequence[tuple[int, dict[str, Any]]]) -> list[Outcome]:
-        at = self.service.clock.now()
-        candidates, outcomes = await asyncio.to_thread(_read_candidates, raws, self.project, at)
+        context = LineContext(self.service.clock.now(), self.service.read_address, self.project)
+        candidates, outcomes = await asyncio.to_thread(_read_candidates, raws, context)
         for wave in in_waves(candidates):
             outcomes += await self._take_wave(wave)
         return outcomes
@@ -140,7 +121,7 @@ class Import:
         for _ in range(_TRIES):
             changes, decided = await self._decide(wave)
             outcomes += decided
-            done = await self._write(changes)
+            done = self.rehearsal.write(changes) if self.rehearsal else await self._write(changes)
             outcomes += done
             written = {outcome.line for outcome in done}
             wave = [change.candidate for change in changes if change.candidate.number not in written]
@@ -149,22 +130,19 @@ class Import:
         problem = LineProblem("", "changed_meanwhile", "The account is being changed by somebody else; try again.")
         return outcomes + [Outcome.refused(each.number, each.external_id, problem) for each in wave]
 
+    async def _write(self, changes: Sequence[Change]) -> list[Outcome]:
+        return await self.service.writer.write(changes, self.context)
+
     async def _decide(self, wave: Sequence[Candidate]) -> tuple[list[Change], list[Outcome]]:
-        ids = [candidate.external_id for candidate in wave if candidate.external_id is not None]
-        async with self.service.database.autocommit() as connection:
-            found = await ImportedAccountRows(connection).known(ids, [each.address.folded for each in wave])
+        found = await self._known(wave)
         by_external_id = {known.external_id: known for known in found if known.external_id is not None}
         by_address = {known.folded_address: known for known in found}
         changes: list[Change] = []
         outcomes: list[Outcome] = []
         for candidate in wave:
             known = find_account(candidate, by_external_id, by_address)
-            if (
-                known
-                and known.fingerprint
-                and self.service.secret_box.is_hash_of(known.fingerprint, candidate.identity)
-            ):
-                outcomes.append(Outcome.of(candidate, Result.UNCHANGED, known.id))
+            if known and self._made_by(known, candidate):
+                outcomes.append(Outcome.of(candidate, Result.UNCHANGED, known.shown_id))
                 continue
             try:
                 if known:
@@ -176,94 +154,18 @@ class Import:
             changes.append(Change(candidate, known))
         return changes, outcomes
 
-    async def _write(self, changes: Sequence[Change]) -> list[Outcome]:
-        """What was written, by one transaction; of a dry run nothing stays."""
-        if not changes:
-            return []
-        at = self.service.clock.now()
-        rows = await self._rows(changes, at)
-        outcomes: list[Outcome] = []
-        try:
-            async with self.service.database.transaction() as connection:
-                outcomes = await self._write_rows(connection, changes, rows, at)
-                self._keep_nothing_of_a_dry_run()
-        except _NothingIsKept:
-            return [outcome.as_if() for outcome in outcomes]
-        return outcomes
+    async def _known(self, wave: Sequence[Candidate]) -> Sequence[Known]:
+        """Every account that has an external id or the address of one of these."""
+        ids = [candidate.external_id for candidate in wave if candidate.external_id is not None]
+        folded = [candidate.address.folded for candidate in wave]
+        async with self.service.database.autocommit() as connection:
+            found = await ImportedAccountRows(connection).known(ids, folded)
+        return self.rehearsal.known(found, ids, folded) if self.rehearsal else found
 
-    def _keep_nothing_of_a_dry_run(self) -> None:
-        if self.dry_run:
-            raise _NothingIsKept
-
-    async def _rows(self, changes: Sequence[Change], at: datetime) -> Sequence[TakenOver]:
-        hashes = await asyncio.gather(*(self._stored(change.candidate.password) for change in changes))
-        return [_row(change, hash, at) for change, hash in zip(changes, hashes, strict=True)]
-
-    async def _write_rows(
-        self, connection: Connection, changes: Sequence[Change], rows: Sequence[TakenOver], at: datetime
-    ) -> list[Outcome]:
-        accounts = self.service.accounts
-        pairs = list(zip(changes, rows, strict=True))
-        written = await accounts.update_all(connection, [row for change, row in pairs if change.known])
-        written |= await accounts.add_all(connection, [row for change, row in pairs if not change.known])
-        done = [(change, row) for change, row in pairs if row.id in written]
-        for replacing in (True, False):
-            apps = {row.id: change.candidate.apps for change, row in done if bool(change.known) is replacing}
-            await self.service.authenticators.take_over(connection, apps, at, replacing=replacing)
-        await ImportedAccountRows(connection).note({row.id: self._note(change) for change, row in done}, at)
-        await self.service.audit_log.record_all(connection, [self._event(change, row.id, at) for change, row in done])
-        return [
-            Outcome.of(change.candidate, Result.UPDATED if change.known else Result.CREATED, row.id)
-            for change, row in done
-        ]
-
-    def _note(self, change: Change) -> tuple[bytes, int]:
-        epoch = change.known.epoch + 1 if change.known else 0
-        return self.service.secret_box.keyed_hash(change.candidate.identity), epoch
-
-    def _event(self, change: Change, account_id: UUID, at: datetime) -> Event:
-        candidate = change.candidate
-        details: dict[str, object] = {
-            "imported": True,
-            "password": candidate.password_result,
-            "two_factor": candidate.two_factor_result,
-        }
-        if change.known:
-            details["epoch"] = change.known.epoch + 1
-        kind = EventType.ACCOUNT_UPDATED if change.known else EventType.ACCOUNT_CREATED
-        return Event.of(new_id(), account_id, kind, replace(self.context, at=at), details)
-
-    async def _stored(self, password: Password) -> str | None:
-        """As the accounts table takes it. A dry run hashes nothing."""
-        if password is None:
-            return None
-        if isinstance(password, PlainPassword | FastHash):
-            return "" if self.dry_run else await self._hashed(password)
-        if self.service.hasher.is_current(password.text):
-            # Another Twokeys made it, under the costs of ours.
-            return password.text
-        return write_stored(password)
-
-    async def _hashed(self, password: PlainPassword | FastHash) -> str:
-        async with self.service.hashing:
-            if isinstance(password, PlainPassword):
-                return await self.service.hasher.hash(password.text)
-            return write_stored(wrapped_in(await self.service.hasher.hash(SecretStr(password.value)), password))
-
-
-def _row(change: Change, hash: str | None, at: datetime) -> TakenOver:
-    candidate, known = change.candidate, change.known
-    return TakenOver(
-        id=known.id if known else new_id(),
-        address=candidate.address,
-        external_id=candidate.external_id,
-        password_hash=hash,
-        status=candidate.status,
-        created_at=candidate.created_at or (None if known else at),
-        locale=candidate.locale,
-        email_verified_at=at if candidate.email_verified else None,
-        epoch=known.epoch if known else 0,
-    )
+    def _made_by(self, known: Known, candidate: Candidate) -> bool:
+        """Whether this very line is what the account was last imported from."""
+        fingerprint = known.fingerprint
+        return fingerprint is not None and self.service.secret_box.is_hash_of(fingerprint, candidate.identity)
 
 
 def _read_objects(lines: Sequence[tuple[int, bytes]]) -> list[tuple[int, dict[str, Any] | LineRefused]]:
@@ -279,13 +181,13 @@ def _read_objects(lines: Sequence[tuple[int, bytes]]) -> list[tuple[int, dict[st
 
 
 def _read_candidates(
-    raws: Sequence[tuple[int, dict[str, Any]]], project: FirebaseProject | None, at: datetime
+    raws: Sequence[tuple[int, dict[str, Any]]], context: LineContext
 ) -> tuple[list[Candidate], list[Outcome]]:
     candidates: list[Candidate] = []
     outcomes: list[Outcome] = []
     for number, raw in raws:
         try:
-            candidates.append(read_candidate(number, raw, project, at))
+            candidates.append(read_candidate(number, raw, context))
         except LineRefused as refused:
             outcomes.append(Outcome.refused(number, shown_external_id(raw), *refused.problems))
     return candidates, outcomes

@@ -20,6 +20,8 @@ from app.kernel.clock import SystemClock
 from app.observability.metrics import FILE_BYTES
 from app.services import Services, build_services
 from app.settings import Settings
+from tests.imports.lines import ndjson
+from tests.imports.moving import BATCH, Moving
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.ledger import at_work, check, recovered
 from tests.support.marks import PATIENCE
@@ -113,6 +115,25 @@ async def test_a_full_disk_is_a_503_until_there_is_room(small: tuple[Node, Small
         assert "DiskFull" in output_of(tmp_path)
         await check(api, ledger, node.url)
         assert (await log_in(api, account.address)).status_code == 200
+
+
+@needs_a_small_disk
+async def test_an_import_refuses_lines_while_the_disk_is_full_and_a_repeat_makes_them(
+    small: tuple[Node, SmallDisk], tmp_path: Path
+) -> None:
+    node, disk = small
+    moving = Moving(node.url, tmp_path)
+    async with moving.fed("--wait", "0") as feeding:
+        assert {each["result"] for each in await feeding.batch()} == {"created"}
+        disk.fill()
+        refused = await feeding.batch()
+        disk.free()
+        assert {each["result"] for each in await feeding.batch()} == {"created"}
+        assert (await feeding.end())[0] == 1
+    assert {(each["result"], each["problems"][0]["code"]) for each in refused} == {("refused", "unavailable")}
+    file = tmp_path / "people.ndjson"
+    file.write_bytes(ndjson(*feeding.lines))
+    assert await moving.results(file) == (0, {"unchanged": 2 * BATCH, "created": BATCH})
 
 
 @needs_a_small_disk

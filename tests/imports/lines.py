@@ -11,7 +11,7 @@ from tests.support.people import PASSWORD
 SECRET = pyotp.random_base32(32)
 
 
-def a_line(number: int = 1, **changes: Any) -> dict[str, Any]:
+def a_line(number: int | str = 1, **changes: Any) -> dict[str, Any]:
     line = {
         "external_id": f"u-{number}",
         "email": f"person{number}@example.com",

@@ -16,6 +16,7 @@ from app.services import Services
 from tests.conftest import SetClock
 from tests.imports.firebase import SIGNER_KEY, firebase_password, parameters
 from tests.imports.lines import SECRET, a_line, an_app, codes, ndjson, send
+from tests.support.marks import given_settings
 from tests.support.people import PASSWORD, STEP, a_client, a_session, an_account, log_in, totp_code
 
 MD5 = hashlib.new("md5", b"salt" + PASSWORD.encode(), usedforsecurity=False).hexdigest()
@@ -269,6 +270,22 @@ async def test_an_address_that_has_an_account_is_refused(
     assert (await log_in(api, "ada@example.com")).status_code == 200
 
 
+async def test_an_import_takes_no_reserved_domain(api: httpx.AsyncClient, importer: httpx.BasicAuth) -> None:
+    [result] = await send(api, importer, a_line(email="ada@office.test"))
+
+    assert codes(result) == [("/email", "invalid_field")]
+
+
+@given_settings(reserved_domains=True)
+async def test_an_import_takes_reserved_domains_where_the_operator_does(
+    api: httpx.AsyncClient, importer: httpx.BasicAuth
+) -> None:
+    [result] = await send(api, importer, a_line(email="ada@office.test"))
+
+    assert result["result"] == "created"
+    assert (await log_in(api, "ada@office.test")).status_code == 200
+
+
 async def test_a_line_without_an_id_is_found_again_by_its_address(
     api: httpx.AsyncClient, importer: httpx.BasicAuth
 ) -> None:
@@ -315,7 +332,7 @@ async def test_a_dry_run_says_the_same_and_does_nothing(
 
     results = await send(api, importer, *lines, dry_run=True)
 
-    assert [each["result"] for each in results] == ["would_update", "would_create", "refused", "unchanged"]
+    assert [each["result"] for each in results] == ["would_update", "would_create", "refused", "would_update"]
     assert [each["account_id"] is None for each in results] == [False, True, True, False]
     assert (await log_in(api, "person1@example.com")).status_code == 200
     assert await _account(services, "person2@example.com") is None

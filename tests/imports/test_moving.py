@@ -1,148 +1,19 @@
 """A made-up company moves in by one command, and out again into an empty database."""
 
-import asyncio
-import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from subprocess import CompletedProcess
-from typing import Any
 
-import bcrypt
-import httpx
-import pyotp
 import pytest
-from django.conf import settings as django_settings
-from django.contrib.auth import hashers as django
-from passlib import hash as passlib
-from werkzeug.security import generate_password_hash
 
-from app.kernel.clock import SystemClock
-from app.main import create_app
-from tests.conftest import SetClock
-from tests.imports.firebase import firebase_password, parameters
-from tests.imports.lines import an_app, ndjson
+from tests.imports.company import FORMATS, Person, a_company
+from tests.imports.firebase import parameters
+from tests.imports.lines import ndjson
+from tests.imports.moving import Moving
 from tests.support.marks import LONG
-from tests.support.people import STEP, quick_settings, totp_code
 from tests.support.postgres import Server
-from tests.support.service import over, twokeys
-
-if not django_settings.configured:
-    django_settings.configure()
 
 PEOPLE = 1000 if LONG else 48
-
-
-def _passlib(name: str, **settings: int) -> Callable[[str], dict[str, Any]]:
-    return lambda password: {"hash": getattr(passlib, name).using(**settings).hash(password)}
-
-
-def _sha256(password: str) -> dict[str, Any]:
-    return {
-        "scheme": "sha256",
-        "hash": hashlib.sha256(password.encode() + b"pepper").hexdigest(),
-        "salt": "pepper",
-        "salt_position": "suffix",
-    }
-
-
-FORMATS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "bcrypt": lambda password: {"hash": bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()},
-    "django_pbkdf2_sha256": lambda password: {"hash": django.PBKDF2PasswordHasher().encode(password, "salt", 9)},
-    "werkzeug_scrypt": lambda password: {"hash": generate_password_hash(password, "scrypt:512:8:1")},
-    "sha512_crypt": _passlib("sha512_crypt", rounds=1000),
-    "phpass": _passlib("phpass", rounds=7),
-    "ssha512": _passlib("ldap_salted_sha512"),
-    "sha256": _sha256,
-    "firebase_scrypt": firebase_password,
-}
-
-
-@dataclass(frozen=True)
-class Person:
-    number: int
-    scheme: str
-    secret: str | None
-
-    @property
-    def email(self) -> str:
-        return f"person{self.number}@example.com"
-
-    @property
-    def password(self) -> str:
-        return f"the password of person {self.number}"
-
-    def line(self) -> dict[str, Any]:
-        line = {
-            "external_id": f"u-{self.number}",
-            "email": self.email,
-            "created_at": "2019-05-01T00:00:00Z",
-            "email_verified": True,
-            "password": FORMATS[self.scheme](self.password),
-        }
-        return line | ({"two_factor": {"totp": [an_app(self.secret)]}} if self.secret else {})
-
-
-def _people() -> list[Person]:
-    schemes = list(FORMATS)
-    return [
-        Person(number, schemes[number % len(schemes)], pyotp.random_base32() if number % 3 == 0 else None)
-        for number in range(PEOPLE)
-    ]
-
-
-class Moving:
-    """The commands over one database, and the service beside them."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self._url, self._folder = url, folder
-        self.clock = SetClock(SystemClock().now())
-
-    async def run(self, *arguments: str, stdin: str = "") -> CompletedProcess[str]:
-        return await asyncio.to_thread(twokeys, *arguments, env=over(self._url), cwd=self._folder, stdin=stdin)
-
-    async def results(self, file: Path, *options: str) -> tuple[int, dict[str, int]]:
-        done = await self.run("accounts", "import", str(file), "--json", *options)
-        total: dict[str, int] = json.loads(done.stdout.splitlines()[-1])["total"]
-        return done.returncode, {result: count for result, count in total.items() if count}
-
-    async def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((await self.run("accounts", "import", "--status", "--json")).stdout)
-        return found
-
-    @asynccontextmanager
-    async def service(self) -> AsyncIterator[httpx.AsyncClient]:
-        settings = quick_settings(self._url, run_worker=False, console=False, requests_per_client_minute=10**6)
-        app = create_app(settings, self.clock)
-        transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as api,
-        ):
-            yield api
-
-    async def log_in(self, api: httpx.AsyncClient, person: Person) -> str:
-        """The first wrong thing that is found."""
-        body = {"email": person.email, "password": person.password}
-        wrong = await api.post("/v1/login", json=body | {"password": "wrong"})
-        right = await api.post("/v1/login", json=body)
-        if wrong.status_code != 401:
-            return "a wrong password was right"
-        if person.secret is None:
-            return "" if right.json().get("status") == "authenticated" else right.text
-        code = totp_code(person.secret, self.clock.now())
-        challenge = right.json().get("challenge", "")
-        answer = await api.post("/v1/login/two-factor", json={"challenge": challenge, "code": code})
-        return "" if answer.json().get("status") == "authenticated" else answer.text
-
-    async def log_in_all(self, people: list[Person]) -> dict[str, str]:
-        # The commands have the machine's clock, and spend the step of an import.
-        self.clock = SetClock(SystemClock().now() + STEP)
-        async with self.service() as api:
-            wrong = {person.scheme: await self.log_in(api, person) for person in people}
-        return {scheme: problem for scheme, problem in wrong.items() if problem}
 
 
 @pytest.fixture
@@ -159,18 +30,18 @@ async def elsewhere(postgres: Server, database_url: str, tmp_path: Path) -> Asyn
 
 
 @pytest.fixture
-def people() -> list[Person]:
-    return _people()
+def people() -> Sequence[Person]:
+    return a_company(PEOPLE)
 
 
 @pytest.fixture
-def file(tmp_path: Path, people: list[Person]) -> Path:
+def file(tmp_path: Path, people: Sequence[Person]) -> Path:
     path = tmp_path / "people.ndjson"
     path.write_bytes(ndjson({"firebase": parameters()}, *(person.line() for person in people)))
     return path
 
 
-async def test_a_company_moves_in_and_its_old_hashes_go(moving: Moving, people: list[Person], file: Path) -> None:
+async def test_a_company_moves_in_and_its_old_hashes_go(moving: Moving, people: Sequence[Person], file: Path) -> None:
     assert await moving.results(file, "--dry-run") == (0, {"would_create": PEOPLE})
     assert await moving.results(file) == (0, {"created": PEOPLE})
     assert await moving.results(file) == (0, {"unchanged": PEOPLE})
@@ -185,11 +56,10 @@ async def test_a_company_moves_in_and_its_old_hashes_go(moving: Moving, people: 
 
 
 async def test_what_is_exported_moves_in_elsewhere(
-    moving: Moving, elsewhere: Moving, people: list[Person], file: Path, tmp_path: Path
+    moving: Moving, elsewhere: Moving, people: Sequence[Person], file: Path, tmp_path: Path
 ) -> None:
     await moving.results(file)
-    upgraded, others = people[: PEOPLE // 2], people[PEOPLE // 2 :]
-    assert await moving.log_in_all(upgraded) == {}
+    assert await moving.log_in_all(people[: PEOPLE // 2]) == {}
 
     exported = await moving.run("accounts", "export", "--with-secrets")
     again = tmp_path / "again.ndjson"
@@ -197,10 +67,10 @@ async def test_what_is_exported_moves_in_elsewhere(
 
     assert await elsewhere.results(again) == (0, {"created": PEOPLE})
     assert (await elsewhere.status())["by_scheme"] == (await moving.status())["by_scheme"]
-    assert await elsewhere.log_in_all(upgraded + others) == {}
+    assert await elsewhere.log_in_all(people) == {}
 
 
-async def test_an_export_without_secrets_has_none(moving: Moving, people: list[Person], file: Path) -> None:
+async def test_an_export_without_secrets_has_none(moving: Moving, people: Sequence[Person], file: Path) -> None:
     await moving.results(file)
 
     lines = [json.loads(line) for line in (await moving.run("accounts", "export")).stdout.splitlines()]

@@ -25,6 +25,9 @@ from typing import IO, Any
 
 from tests.support.marks import PATIENCE
 
+DIES_AT = "DIES_AT"
+"""In the environment of a command: the step, as `killable` counts them, at which it dies as by `kill -9`."""
+
 _ROOT = Path(__file__).resolve().parents[2]
 # What Python and its libraries read once, when they start.
 _READ_AT_THE_START = ("PYTHON", "LC_", "LANG", "TZ", "PROMETHEUS_", "LD_", "OPENSSL_", "SSL_")
@@ -138,7 +141,7 @@ def _imported() -> str:
 
 def _serve(address: str) -> None:
     # So that no program has to.
-    for module in ("app.cli.main", "app.server.start", "app.development.start", "app.worker"):
+    for module in ("tests.support.killable", "app.cli.main", "app.server.start", "app.development.start", "app.worker"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
@@ -187,6 +190,8 @@ def _become(request: Mapping[str, Any], files: Sequence[int]) -> None:
     os.environ.update(request["env"])
     sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate(("r", "w", "w")))  # noqa: PTH123, SIM115
     sys.argv = [request["module"], *request["arguments"]]
+    if step := os.environ.pop(DIES_AT, ""):
+        importlib.import_module("tests.support.killable").end_at(int(step))
     code = 1
     try:
         runpy.run_module(request["module"], run_name="__main__", alter_sys=True)

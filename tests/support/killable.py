@@ -112,13 +112,23 @@ class Killable:
         await self._app(scope, receive, send_with_steps)
 
 
-def main(port: str, clock_file: str) -> int:
-    settings = load_settings()
-    configure_logs(settings.log_level, as_json=True)
+def _watch() -> None:
     event.listen(Engine, "before_cursor_execute", _on_statement)
     compiled.ask_driver = _ask_driver  # type: ignore[attr-defined]
     engine._tell_driver = _tell_driver
     event.listen(Pool, "checkin", _on_checkin)
+
+
+def end_at(step: int) -> None:
+    """This process, a command, dies at this step of what it does."""
+    _watch()
+    _life.set(_Life(step))
+
+
+def main(port: str, clock_file: str) -> int:
+    settings = load_settings()
+    configure_logs(settings.log_level, as_json=True)
+    _watch()
     app = Killable(create_app(settings, FileClock(Path(clock_file))))
     # It stays open over all deaths, so that whoever comes in between waits for the next process.
     listening = listen("127.0.0.1", int(port))

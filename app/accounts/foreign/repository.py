@@ -27,6 +27,41 @@ _ADD = CompiledStatement("""
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
+# Locked in the order of their ids, so that two imports of the same accounts wait for each other and not in a circle.
+_UPDATE = CompiledStatement("""
+    WITH new AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:folded AS text[]), CAST(:hashes AS text[]),
+            CAST(:statuses AS text[]), CAST(:created AS timestamptz[]), CAST(:verified AS timestamptz[]),
+            CAST(:locales AS text[]), CAST(:epochs AS integer[]))
+            AS new (id, address, folded_address, password_hash, status, created_at, email_verified_at, locale, epoch)
+    ), locked AS MATERIALIZED (
+        SELECT id FROM accounts WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
+    )
+    UPDATE accounts SET
+        address = new.address, folded_address = new.folded_address, password_hash = new.password_hash,
+        status = new.status, created_at = coalesce(new.created_at, accounts.created_at),
+        email_verified_at = CASE WHEN new.email_verified_at IS NOT NULL
+                                 THEN coalesce(accounts.email_verified_at, new.email_verified_at) END,
+        locale = new.locale, credential_epoch = credential_epoch + 1
+    FROM new JOIN locked USING (id)
+    WHERE accounts.id = new.id AND accounts.credential_epoch = new.epoch AND accounts.last_login_at IS NULL
+    RETURNING accounts.id
+""")
+_CLASSES = 32
+
+_ADD = CompiledStatement("""
+    INSERT INTO accounts (id, address, folded_address, external_id, password_hash, status, credential_epoch,
+                          created_at, email_verified_at, locale)
+    SELECT id, address, folded_address, external_id, password_hash, status, 0, created_at, email_verified_at, locale
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:folded AS text[]),
+                CAST(:external_ids AS text[]), CAST(:hashes AS text[]), CAST(:statuses AS text[]),
+                CAST(:created AS timestamptz[]), CAST(:verified AS timestamptz[]), CAST(:locales AS text[]))
+        AS new (id, address, folded_address, external_id, password_hash, status, created_at, email_verified_at,
+                locale)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+""")
 _UPDATE = CompiledStatement("""
     UPDATE accounts SET
         address = new.address, folded_address = new.folded_address, password_hash = new.password_hash,
