@@ -48,34 +48,6 @@ _UPDATE = CompiledStatement("""
     WHERE accounts.id = new.id AND accounts.credential_epoch = new.epoch AND accounts.last_login_at IS NULL
     RETURNING accounts.id
 """)
-_CLASSES = 32
-
-_ADD = CompiledStatement("""
-    INSERT INTO accounts (id, address, folded_address, external_id, password_hash, status, credential_epoch,
-                          created_at, email_verified_at, locale)
-    SELECT id, address, folded_address, external_id, password_hash, status, 0, created_at, email_verified_at, locale
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:folded AS text[]),
-                CAST(:external_ids AS text[]), CAST(:hashes AS text[]), CAST(:statuses AS text[]),
-                CAST(:created AS timestamptz[]), CAST(:verified AS timestamptz[]), CAST(:locales AS text[]))
-        AS new (id, address, folded_address, external_id, password_hash, status, created_at, email_verified_at,
-                locale)
-    ON CONFLICT DO NOTHING
-    RETURNING id
-""")
-_UPDATE = CompiledStatement("""
-    UPDATE accounts SET
-        address = new.address, folded_address = new.folded_address, password_hash = new.password_hash,
-        status = new.status, created_at = coalesce(new.created_at, accounts.created_at),
-        email_verified_at = CASE WHEN new.email_verified_at IS NOT NULL
-                                 THEN coalesce(accounts.email_verified_at, new.email_verified_at) END,
-        locale = new.locale, credential_epoch = credential_epoch + 1
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:folded AS text[]),
-                CAST(:hashes AS text[]), CAST(:statuses AS text[]), CAST(:created AS timestamptz[]),
-                CAST(:verified AS timestamptz[]), CAST(:locales AS text[]), CAST(:epochs AS integer[]))
-        AS new (id, address, folded_address, password_hash, status, created_at, email_verified_at, locale, epoch)
-    WHERE accounts.id = new.id AND accounts.credential_epoch = new.epoch AND accounts.last_login_at IS NULL
-    RETURNING accounts.id
-""")
 _CLASSES = CompiledStatement("""
     SELECT split_part(password_hash, ':', 2) AS scheme, split_part(password_hash, ':', 3) AS cost,
            count(*) AS accounts, min(password_hash) AS example
