@@ -84,7 +84,7 @@ async def test_an_export_without_secrets_has_none(moving: Moving, people: Sequen
 async def test_a_refused_line_is_told_and_exits_with_1(moving: Moving, tmp_path: Path) -> None:
     file = tmp_path / "bad.ndjson"
     file.write_bytes(
-        ndjson({"email": "ada@example.com"}, b"x" * 200_000, {"email": "none"}, {"email": "b@example.com"})
+        ndjson({"email": "ada@example.com"}, b"x" * 1_200_000, {"email": "none"}, {"email": "b@example.com"})
     )
 
     done = await moving.run("accounts", "import", str(file))
