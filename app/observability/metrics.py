@@ -35,15 +35,17 @@ def _reserve(folder: Path) -> None:
     """Raises OSError.
 
     prometheus_client maps files with holes into memory: writing to a hole on a full disk would kill the process, and
-    each that replaces it.
+    each that replaces it. A file gets its name when it is whole, since every process reads those of all others.
     """
     files = [folder / f"{kind}_{os.getpid()}.db" for kind in FILE_BYTES]
+    drafts = [path.with_suffix(".part") for path in files]
     try:
-        for path, size in zip(files, FILE_BYTES.values(), strict=True):
-            with path.open("ab") as file:
-                file.write(bytes(max(0, size - file.tell())))
+        for path, draft, size in zip(files, drafts, FILE_BYTES.values(), strict=True):
+            counted = path.read_bytes() if path.exists() else b""
+            draft.write_bytes(counted.ljust(size, b"\0"))
+            draft.replace(path)
     except OSError:
-        for path in files:
+        for path in (*files, *drafts):
             path.unlink(missing_ok=True)
         raise
 

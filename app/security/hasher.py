@@ -56,9 +56,13 @@ def prepared(password: SecretStr) -> SecretStr:
 
 
 def _step_back() -> None:
-    """Lets the event loop go first where both want the core; on Linux a thread has its own niceness."""
+    """Lets the event loop go first where both want the core; on Linux a thread has its own niceness.
+
+    A service that was started with a higher one keeps it: only root may go back.
+    """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 class Match(Enum):

@@ -1,6 +1,9 @@
 """Passwords: how they are kept, what a wrong one costs, which new ones will not do."""
 
 import hashlib
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -92,3 +95,19 @@ async def test_a_breached_password_will_not_do_where_that_is_asked(
             rules.close()
             assert (weakness is not None) == (case == "known"), case
             assert response == [digest[:5]], "five characters leave the service"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads of their own niceness")
+def test_hashing_never_goes_before_the_service_that_asks_for_it(settings: Settings) -> None:
+    """Only root may: started with a niceness above ours, nobody could have logged in."""
+
+    def niceness_below(service: int) -> int:
+        os.setpriority(os.PRIO_PROCESS, 0, service)
+        hasher = Hasher.of(settings)
+        try:
+            return hasher._pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result()
+        finally:
+            hasher.close()
+
+    with ThreadPoolExecutor(1) as somebody:
+        assert somebody.submit(niceness_below, 15).result() == 15

@@ -279,7 +279,7 @@ def test_workers_count_alone_where_no_temporary_folder_can_be_made(
 
 
 def _logouts(address: str) -> float:
-    lines = httpx.get(f"{address}/metrics").text.splitlines()
+    lines = httpx.get(f"{address}/metrics").raise_for_status().text.splitlines()
     counted = [line for line in lines if line.startswith("twokeys_requests_total{") and "/v1/logout" in line]
     return sum(float(line.rpartition(" ")[2]) for line in counted)
 
