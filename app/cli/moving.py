@@ -102,7 +102,7 @@ async def _import(
         with _parameters_refused():
             if parameters is not None:
                 await running.set_firebase_parameters(parameters)
-        if not dry_run and (hashes := count_hashes(file)):
+        if hashes := count_hashes(file):
             await _say_how_long_hashing_takes(services, hashes)
         # What is loaded by now stays; looking for garbage among it took a tenth of an import.
         gc.freeze()

@@ -97,6 +97,18 @@ async def test_a_refused_line_is_told_and_exits_with_1(moving: Moving, tmp_path:
     assert (await moving.status())["accounts"] == 2
 
 
+async def test_it_says_before_it_starts_how_long_hashing_will_take(moving: Moving, tmp_path: Path) -> None:
+    file = tmp_path / "people.ndjson"
+    file.write_bytes(
+        ndjson(*({"email": f"a{number}@example.com", "password": {"plain": "x"}} for number in range(999)))
+    )
+
+    slow = {"TWOKEYS_ARGON2_TIME_COST": "100", "TWOKEYS_HASH_THREADS": "1"}
+    done = await moving.run("accounts", "import", str(file), "--dry-run", **slow)
+
+    assert done.stderr.startswith("Some 999 hashes are to be made, which takes about ")
+
+
 async def test_lines_come_from_standard_input_as_well(moving: Moving) -> None:
     done = await moving.run("accounts", "import", "-", "--json", stdin=ndjson({"email": "ada@example.com"}).decode())
 
