@@ -20,19 +20,11 @@ RUN python3 -m venv /service/venv \
 # (docs/evidence/reliability.md), so a second one is built beside it, and choose_argon2.py takes it at each start where
 # the CPU can run it. Empty: only the wheel's.
 ARG ARGON2_MARCH=x86-64-v3
-COPY scripts/choose_argon2.py scripts/choose_argon2.py
-RUN mkdir -p /service/argon2 \
-    && if [ -n "${ARGON2_MARCH}" ] && [ "$(uname -m)" = x86_64 ]; then \
-        sed -n '/^argon2-cffi-bindings==/,/[^\\]$/p' requirements/runtime.txt >argon2.txt \
-        && python3 -m venv /build \
-        && /build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
-        && PYTHONPATH="$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
-            CFLAGS="-O3 -march=${ARGON2_MARCH}" /build/bin/pip install --no-cache-dir --no-deps --no-build-isolation \
-            --require-hashes --no-binary argon2-cffi-bindings --target "/service/argon2/${ARGON2_MARCH}" -r argon2.txt \
-        && cp scripts/choose_argon2.py "$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
-        && echo 'import choose_argon2' >"$(/service/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/choose_argon2.pth"; \
+COPY scripts/build_argon2.sh scripts/choose_argon2.py scripts/
+RUN if [ -n "${ARGON2_MARCH}" ] && [ "$(uname -m)" = x86_64 ]; then \
+        bash scripts/build_argon2.sh /service/venv "${ARGON2_MARCH}"; \
     fi \
-    && rm -rf argon2.txt scripts
+    && rm -rf scripts
 COPY pyproject.toml LICENSE ./
 COPY migrations migrations
 COPY app app

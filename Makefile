@@ -13,7 +13,7 @@ WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clie
 MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database email_change http kernel key_rotation login mail password_reset profile security tokens two_factor webhooks test_worker.py)
 
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
-.PHONY: help env run test test-long test-faults check lock openapi clients reference docs format bench coverage mutants removals image-check clean
+.PHONY: help env run test test-long test-faults check lock fast-argon2 openapi clients reference docs format bench coverage mutants removals image-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,6 +40,9 @@ check: env  ## style, types, boundaries between the modules, stale files; change
 lock: env  ## requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(IN_VENV) scripts/lock.py $(ARGS)
 	@$(PYTHON) scripts/make_environment.py
+
+fast-argon2: env  ## Argon2 built for CPUs with AVX2, in .venv beside the wheel's (needs a C compiler)
+	@bash scripts/build_argon2.sh .venv
 
 openapi: env  ## openapi/openapi.json and openapi/events.schema.json from the code
 	@$(IN_VENV) -m app openapi --output openapi/openapi.json

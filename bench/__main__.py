@@ -246,6 +246,17 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
     )
 
 
+def _last_release() -> tuple[str, str]:
+    """Its name, and its page of measurements; that of this tree where there is no release."""
+    tagged = subprocess.run(
+        ["git", "describe", "--tags", "--abbrev=0", "--match", "v*"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    if tagged:
+        page = ["git", "show", f"{tagged}:docs/evidence/performance.md"]
+        return tagged, subprocess.run(page, capture_output=True, text=True, check=True).stdout
+    return "the last that was written", report.PAGE.read_text(encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
@@ -261,6 +272,8 @@ def main() -> None:
         rows, about = _run(arguments, Path(folder), progress)
     about.minutes = (time.monotonic() - began) / 60
     print(report.as_text(rows, about))
+    name, before = _last_release()
+    print("\n".join([f"Slower by more than 5 % than {name}:", *(report.slower(rows, before) or ["nothing"])]))
     if arguments.write:
         report.write(rows, about)
 

@@ -6,9 +6,11 @@ from html import escape
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "evidence" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 _NOISY = 0.25
 _COMPANY = 0.7
+_SLOWER = 1.05
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,24 @@ def as_markdown(rows: Sequence[Row], about: About) -> str:
     return "\n".join([*lines, "", about.sentences()])
 
 
+def slower(rows: Sequence[Row], before: str) -> list[str]:
+    """What is worse by more than a twentieth than a table of before; ratios, since the machine may be another."""
+    then: dict[tuple[str, str], float] = {}
+    for line in before.partition(BEGIN)[2].partition(END)[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == len(HEADS) and cells[3][:1].isdecimal():
+            then[cells[0], cells[1]] = float(cells[3].split()[0])
+    found = []
+    for row in rows:
+        ratio = then.get((row.what, row.who))
+        if not row.ratio or not ratio or row.wanted is None:
+            continue
+        worse = row.ratio / ratio if row.at_most else ratio / row.ratio
+        if worse > _SLOWER:
+            found.append(f"{row.what}: {row.ratio:.2f} {row.to}, was {ratio:.2f}")
+    return found
+
+
 def as_svg(rows: Sequence[Row]) -> str:
     """One bar a ratio, as a share of what is wanted; the line is what is wanted, and for limits shorter is better."""
     charted = [row for row in rows if row.wanted is not None and row.ratio is not None]
@@ -114,8 +134,7 @@ def as_svg(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], about: About) -> None:
-    page = DOCS / "evidence" / "performance.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{as_markdown(rows, about)}\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n{as_markdown(rows, about)}\n{END}{after}", encoding="utf-8")
     (DOCS / "images" / "performance.svg").write_text(as_svg(rows), encoding="utf-8")

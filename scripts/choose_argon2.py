@@ -1,4 +1,4 @@
-"""Read at each start of Python in the image: takes the Argon2 that is built for CPUs with AVX2 where this is one.
+"""Read at each start of Python where build_argon2.sh ran: takes the Argon2 for CPUs with AVX2 where this is one.
 
 It goes before the wheel's on the path, and the wheel's stays for every other CPU: one that lacks an instruction would
 end the process at its first hash.
@@ -7,7 +7,7 @@ end the process at its first hash.
 import sys
 from pathlib import Path
 
-_FOLDER = Path("/service/argon2/x86-64-v3")
+_FOLDER = Path(sys.prefix, "argon2", "x86-64-v3")
 # What x86-64-v3 asks for (x86-64 psABI, table 3.1), in Linux' words; `abm` is what it calls lzcnt.
 _NEEDED = {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
 

@@ -137,6 +137,8 @@ def make() -> None:
     else:
         run(BASE_PYTHON, "-m", "venv", "--clear", str(VENV))
     run(*pip, "--require-hashes", "--requirement", str(LOCK))
+    # What `make fast-argon2` built may be of another version.
+    shutil.rmtree(str(VENV / "argon2"), ignore_errors=True)
     # The project itself, as an editable install, for the `twokeys` command; hatchling came from the lock.
     run(*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     (VENV / "place").write_text(place())

@@ -67,7 +67,7 @@ def _note_hashing(settings: Settings) -> None:
     Hasher.of(settings).close()
     took = time.perf_counter() - began
     build = f"argon2-cffi-bindings {version('argon2-cffi-bindings')}"
-    # The image keeps one for newer CPUs in a folder with their name; see scripts/choose_argon2.py.
+    # One for newer CPUs stands in a folder with their name; see scripts/build_argon2.sh.
     found = find_spec("_argon2_cffi_bindings")
     folder = Path(found.origin).parents[1].name if found and found.origin else ""
     cpu = folder if folder.startswith("x86-64-") else "any"

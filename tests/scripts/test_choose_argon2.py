@@ -1,4 +1,4 @@
-"""Which Argon2 the image runs: the one for newer CPUs only where every CPU is one."""
+"""Which Argon2 runs: the one for newer CPUs only where every CPU is one."""
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -30,5 +30,5 @@ def test_the_one_for_newer_cpus_runs_only_on_them(cpuinfo: str, newer: bool) -> 
     module = module_from_spec(spec)
     before = list(sys.path)
     spec.loader.exec_module(module)
-    assert sys.path == before, "there is no other outside the image"
+    sys.path[:] = before
     assert module.can_run(cpuinfo) is newer
