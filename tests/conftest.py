@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
@@ -26,6 +27,9 @@ pytest_plugins = ["tests.support.parallel"]
 # How long an example takes says how busy the machine is. On CI its own profile, which draws the same each time, stays.
 examples.register_profile("patient", examples(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("patient")
+# An error that is logged shows lines of code, as in production. The values of all locals would take minutes to draw.
+_renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _renderer])
 
 
 class SetClock:
