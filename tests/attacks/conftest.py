@@ -19,7 +19,7 @@ LONG = bool(os.environ.get("TWOKEYS_TEST_LONG"))
 @pytest.fixture(scope="session")
 def rounds() -> int:
     """How often each race is run."""
-    return 100 if LONG else 3
+    return 100 if LONG else 2
 
 
 def _settings(database_url: str, policy: PasswordResetPolicy) -> Settings:

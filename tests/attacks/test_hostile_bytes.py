@@ -217,6 +217,7 @@ async def test_no_header_breaks_anything(processes: Processes, header: str) -> N
             answer = await processes.clients[0].request(method, path, json=body, headers=headers)
             assert answer.status_code < 500, (value, answer.text)
     events = await processes.rows("SELECT user_agent, ip FROM events WHERE account_id = $1", person.id)
+    assert events
     assert all(agent is None or (len(agent) <= 256 and agent.isprintable()) for agent, _ in events)
     assert all(ip is None or len(ip) <= 45 for _, ip in events)
 

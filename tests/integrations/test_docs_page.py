@@ -68,6 +68,7 @@ async def test_it_renders_in_a_browser_and_a_call_can_be_tried(service: Service,
     await page.goto(f"{service.address}/docs")
     await expect(page.get_by_role("heading", name="Twokeys")).to_be_visible()
     await expect(page.locator(".opblock")).to_have_count(len(list(operations())))
+    assert f"{service.address}/docs" in response
     assert all(url.startswith((service.address, "data:")) for url in response)
 
     health = page.locator("#operations-Operations-get_health")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.parallel import SLOW
 from tests.support.searching import can_appear_by_chance
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -66,8 +67,39 @@ def short_searches(tree: ast.Module) -> Iterator[ast.AST]:
             yield node
 
 
+def _what_may_be_empty(node: ast.AST) -> set[str]:
+    """The names over which `all(… for …)` or `not any(… for …)` goes; a constant is never empty."""
+    negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    call = node.operand if isinstance(node, ast.UnaryOp) else node
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) != ("any" if negated else "all"):
+        return set()
+    over = call.args[0].generators[0].iter if isinstance(call.args[0], ast.GeneratorExp) else call.args[0]
+    return {each.id for each in ast.walk(over) if isinstance(each, ast.Name) and not each.id.isupper()}
+
+
+def assertions_about_nothing(tree: ast.Module) -> Iterator[ast.AST]:
+    """What holds for all of none, where nothing else in the test says that there are some."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        found = [(node, _what_may_be_empty(node.test)) for node in ast.walk(function) if isinstance(node, ast.Assert)]
+        others = [node.test for node, empty in found if not empty]
+        known = {name.id for test in others for name in ast.walk(test) if isinstance(name, ast.Name)} | {
+            ast.unparse(node.targets[0])
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.Tuple) and node.value.elts
+        }
+        yield from (node for node, empty in found if empty and not empty & known)
+
+
 Kind = Callable[[ast.Module], Iterator[ast.AST]]
-KINDS: tuple[Kind, ...] = (fixed_sleeps, wall_clock_limits, ports_given_back, short_searches)
+KINDS: tuple[Kind, ...] = (
+    fixed_sleeps,
+    wall_clock_limits,
+    ports_given_back,
+    short_searches,
+    assertions_about_nothing,
+)
 
 
 def is_exempt(kind: Kind, file: Path) -> bool:
@@ -75,6 +107,10 @@ def is_exempt(kind: Kind, file: Path) -> bool:
     if kind is fixed_sleeps:
         return any(name.startswith(each) for each in _PAUSES)
     return kind is ports_given_back and name == "support/service.py"
+
+
+def test_what_begins_first_exists() -> None:
+    assert [name for name in SLOW if not (TESTS / name).is_file()] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,6 +135,8 @@ def test_no_test_depends_on_chance(kind: Kind) -> None:
         (ports_given_back, "def port():\n    return socket.getsockname()[1]"),
         (short_searches, "assert 'ada' not in answer.text"),
         (short_searches, "assert 'mfa' in done.stdout"),
+        (assertions_about_nothing, "def test():\n    assert all(row.ip is None for row in rows)"),
+        (assertions_about_nothing, "def test():\n    assert not any(PASSWORD in line for line in lines())"),
     ],
 )
 def test_each_kind_is_recognised(kind: Kind, code: str) -> None:
@@ -113,6 +151,8 @@ def test_each_kind_is_recognised(kind: Kind, code: str) -> None:
         (wall_clock_limits, "assert time.monotonic() - began < within(5)"),
         (wall_clock_limits, "assert time.monotonic() < deadline"),
         (short_searches, "assert 'ada@example.com' not in answer.text"),
+        (assertions_about_nothing, "def test():\n    assert len(rows) == 2\n    assert all(row.ip for row in rows)"),
+        (assertions_about_nothing, "def test():\n    assert all(path in seen for path in PATHS)"),
     ],
 )
 def test_what_depends_on_no_chance_is_left_alone(kind: Kind, code: str) -> None:

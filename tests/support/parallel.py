@@ -14,22 +14,46 @@ import pytest
 
 from tests.support.postgres import Server, start_server
 
-# In seconds, about: what takes long begins first, so that no worker is left alone with it at the end.
-_SLOW: dict[str, int] = {}
+# What takes long begins first, the longest before the others, so that no worker is left alone with it at the end.
+SLOW = (
+    "attacks/test_model.py",
+    "integrations/test_client_packages.py",
+    "faults/test_cluster_rolling_restart.py",
+    "integrations/test_generated_clients.py",
+    "faults/test_postgres_ends.py",
+    "integrations/test_introspection.py",
+    "server/test_serving.py",
+    "attacks/test_races.py",
+    "faults/test_crash_points.py",
+    "faults/test_cluster_clocks.py",
+    "browser/test_access.py",
+    "two_factor/test_policy.py",
+    "admin/test_admin.py",
+    "imports/test_imports.py",
+    "faults/test_disk_full.py",
+    "integrations/test_wheel.py",
+    "faults/test_in_between.py",
+    "faults/test_cluster_two_releases.py",
+    "attacks/test_keys.py",
+    "attacks/test_kinds.py",
+    "attacks/test_hostile_bytes.py",
+    "attacks/test_schemathesis.py",
+)
 _SERVER = pytest.StashKey[Server]()
 _OPEN = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: more than there are processors, since about half of the tests wait for another process."""
-    return min(2 * (os.cpu_count() or 1), 8)
+    """For `-n auto`: one more than there are processors, since a test waits now and then; each imports and collects."""
+    return min((os.cpu_count() or 1) + 1, 8)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps the order that chance gave to modules of one weight."""
-    items.sort(key=lambda item: -_SLOW.get(item.nodeid.partition("::")[0], 0))
+    rank = {f"tests/{name}": number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
 
 
 def pytest_collection_finish() -> None:
