@@ -31,7 +31,6 @@ from app.two_factor.refusals import InvalidCredential, InvalidCredentialAtLogin,
 from app.two_factor.service import TwoFactor
 from app.two_factor.tickets.domain import TicketIssued
 from app.two_factor.tickets.service import TicketService
-from app.two_factor.webauthn import CredentialRefused
 
 _PASSKEY = "log-in by passkey"
 _logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
@@ -224,19 +223,18 @@ class Login:
         challenge, webauthn_challenge = await self.credentials.count_at_login(challenge_secret, context.at)
         account = challenge.account
         try:
-            proof = await self.credentials.verify(account, answer, webauthn_challenge, BY_PASSWORD_AND_CREDENTIAL)
-            async with (
-                self.credentials.refusing_clones(account, proof, context),
-                self.database.transaction() as connection,
-            ):
-                account = await self._note(connection, account, context)
-                await self.two_factor.spend_challenge(connection, challenge, context.at)
-                grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, context)
+            async with self.credentials.refusing(account, context):
+                async with self.database.autocommit() as connection:
+                    proof = await self.credentials.verify(
+                        connection, account, answer, webauthn_challenge, BY_PASSWORD_AND_CREDENTIAL
+                    )
+                async with self.database.transaction() as connection:
+                    account = await self._note(connection, account, context)
+                    await self.two_factor.spend_challenge(connection, challenge, context.at)
+                    grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, context)
                 return replace(grant, password_breached=challenge.password_breached)
         except AccountChanged:
             raise ChallengeExpired from None
-        except CredentialRefused as refused:
-            await self.credentials.record_refusal(account, refused.reason, context)
         except InvalidCredential:
             pass
         _logins.labels("refused", "credential").inc()
@@ -257,13 +255,11 @@ class Login:
         if not self.passkey_login:
             raise NotFound
         await self.accounts.attempts.take_request(context)
-        webauthn_challenge = await self.credentials.spend_challenge(challenge, _PASSKEY, context.at)
+        async with self.database.autocommit() as connection:
+            webauthn_challenge = await self.credentials.spend_challenge(connection, challenge, _PASSKEY, context.at)
         try:
             account, proof = await self.credentials.verify_passkey(answer, webauthn_challenge, BY_PASSKEY)
-            async with (
-                self.credentials.refusing_clones(account, proof, context),
-                self.database.transaction() as connection,
-            ):
+            async with self.credentials.refusing(account, context), self.database.transaction() as connection:
                 account = await self._note(connection, account, context)
                 return await self._grant_by_credential(connection, account, proof, context.at, context)
         except PasskeyRefused as refused:

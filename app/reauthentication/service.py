@@ -15,9 +15,9 @@ from app.kernel.refusal import FieldError
 from app.kernel.request_context import RequestContext
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens
-from app.two_factor.credentials import AssertionRequest, CredentialVerifier
+from app.two_factor.credentials import AssertionRequest, CounterStalled, CredentialVerifier
 from app.two_factor.domain import SecondFactor
-from app.two_factor.refusals import InvalidCredential, SecondFactorRequired
+from app.two_factor.refusals import SecondFactorRequired
 from app.two_factor.service import TwoFactor
 from app.two_factor.webauthn import CredentialRefused
 
@@ -68,18 +68,21 @@ class Reauthentication:
     async def by_credential(
         self, caller: Caller, challenge: str, answer: Mapping[str, Any], context: RequestContext
     ) -> Changed:
-        """Raises InvalidCredential, InvalidToken."""
-        account = caller.account
-        webauthn_challenge = await self.credentials.spend_challenge(challenge, _purpose(caller), context.at)
+        """Raises InvalidCredential; InvalidToken also for whoever loses a race with the same answer."""
+        account, credentials = caller.account, self.credentials
         amr = joined(caller.token.amr, "pop", "mfa")
-        try:
-            proof = await self.credentials.verify(account, answer, webauthn_challenge, amr)
-        except CredentialRefused as refused:
-            await self.credentials.record_refusal(account, refused.reason, context)
-            raise InvalidCredential from None
-        async with self.credentials.refusing_clones(account, proof, context), self._locked(caller) as connection:
-            factor = await self.credentials.spend(connection, account, proof, context)
-            return await self._grant(connection, caller, factor, amr, context)
+        async with credentials.refusing(account, context):
+            async with self._locked(caller) as connection:
+                purpose = _purpose(caller)
+                asked = await credentials.spend_challenge(connection, challenge, purpose, context.at)
+                try:
+                    proof = await credentials.verify(connection, account, answer, asked, amr)
+                    factor = await credentials.spend(connection, account, proof, context)
+                    return await self._grant(connection, caller, factor, amr, context)
+                except (CredentialRefused, CounterStalled) as error:
+                    refused = error
+            # After the commit: the challenge is spent, whatever the answer was.
+            raise refused
 
     @asynccontextmanager
     async def _locked(self, caller: Caller) -> AsyncIterator[Connection]:

@@ -38,7 +38,11 @@ _SPENT_KEPT = timedelta(minutes=10)
 
 
 class CounterStalled(Exception):
-    """The credential's counter did not advance, or the credential is gone. Ends the transaction."""
+    """The credential's counter did not advance, or the credential is gone."""
+
+    def __init__(self, authenticator_id: UUID) -> None:
+        super().__init__(authenticator_id)
+        self.authenticator_id = authenticator_id
 
 
 @dataclass(frozen=True)
@@ -98,23 +102,26 @@ class CredentialVerifier:
         challenge, answered = counted
         return challenge, webauthn.challenge_of(secret, _login_purpose(answered))
 
-    async def spend_challenge(self, secret: str, purpose: str, at: datetime) -> bytes | None:
+    async def spend_challenge(self, connection: Connection, secret: str, purpose: str, at: datetime) -> bytes | None:
         """The WebAuthn challenge of a secret that was made for this purpose; None where it was used or is over."""
         found, end = digest_if(secret, SecretKind.CHALLENGE), self.signer.end_of(secret, purpose)
         if found is None or end is None or end <= at:
             return None
-        async with self.database.autocommit() as connection:
-            spent = await SpentChallenges(connection).spend(found, end + _SPENT_KEPT)
+        spent = await SpentChallenges(connection).spend(found, end + _SPENT_KEPT)
         return webauthn.challenge_of(secret, purpose) if spent else None
 
     async def verify(
-        self, account: Account, answer: Mapping[str, Any], challenge: bytes | None, amr: tuple[str, ...]
+        self,
+        connection: Connection,
+        account: Account,
+        answer: Mapping[str, Any],
+        challenge: bytes | None,
+        amr: tuple[str, ...],
     ) -> ProofByCredential:
         """By a credential of this account, not yet spent. Raises CredentialRefused."""
         if challenge is None:
             raise CredentialRefused("challenge")
-        async with self.database.autocommit() as connection:
-            credential = await Credentials(connection).of(account.id, webauthn.credential_id(answer))
+        credential = await Credentials(connection).of(account.id, webauthn.credential_id(answer))
         if credential is None:
             raise CredentialRefused("unknown")
         return self._proof(credential, answer, challenge, amr, verify_user=False)
@@ -158,22 +165,22 @@ class CredentialVerifier:
             proof.authenticator_id, account.id, proof.sign_count, context.at, backed_up=proof.backed_up
         )
         if not advanced:
-            raise CounterStalled
+            raise CounterStalled(proof.authenticator_id)
         rows = SecondFactors(connection)
         await rows.note_use(account.id, context.at)
         factor = await rows.of(account.id)
         return await self.clearing.cancel_by_proof(connection, account, factor, context)
 
     @asynccontextmanager
-    async def refusing_clones(
-        self, account: Account, proof: ProofByCredential | None, context: RequestContext
-    ) -> AsyncIterator[None]:
-        """Around the transaction that spends the proof. Raises InvalidCredential where the counter did not advance."""
+    async def refusing(self, account: Account, context: RequestContext) -> AsyncIterator[None]:
+        """Around `verify` and the transaction that spends the proof: records why not. Raises InvalidCredential."""
         try:
             yield
-        except CounterStalled:
-            assert proof is not None  # noqa: S101 - only a proof is spent
-            await self._suspect_clone(account, proof.authenticator_id, context)
+        except CredentialRefused as refused:
+            await self.record_refusal(account, refused.reason, context)
+            raise InvalidCredential from None
+        except CounterStalled as stalled:
+            await self._suspect_clone(account, stalled.authenticator_id, context)
             raise InvalidCredential from None
 
     async def record_refusal(self, account: Account, reason: str, context: RequestContext) -> None:

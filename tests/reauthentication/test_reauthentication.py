@@ -1,5 +1,6 @@
 """Proving oneself again: by password, code or credential; and what asks for a fresh proof."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -85,6 +86,21 @@ async def test_a_credential_makes_a_session_fresh(api: httpx.AsyncClient, servic
     fresh = body["grant"]["access_token"]
     granted(await registration(api, fresh), 201)
     refused(await api.get("/v1/me", headers=bearer(token)), 401, "invalid_token")
+
+
+async def test_who_loses_a_race_with_a_credential_has_a_dead_token(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    token, _, key, _ = await stale_holder(api, services, clock)
+    begun = granted(await reauthentication_options(api, token))
+    proof = {"challenge": begun["challenge"], "credential": key.get(begun["public_key"])}
+    first, *others = sorted(
+        await asyncio.gather(*(reauthenticate(api, token, **proof) for _ in range(4))),
+        key=lambda answer: answer.status_code,
+    )
+    granted(first)
+    for each in others:
+        refused(each, 401, "invalid_token")
 
 
 async def test_a_password_does_without_two_factors(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:

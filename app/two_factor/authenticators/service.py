@@ -42,12 +42,10 @@ from app.two_factor.enrolling import Enroller
 from app.two_factor.refusals import (
     AuthenticatorExists,
     AuthenticatorLimitReached,
-    InvalidCredential,
     LastAuthenticator,
     RegistrationExpired,
 )
 from app.two_factor.repository import Authenticators, Credentials, Registrations, SecondFactors
-from app.two_factor.webauthn import CredentialRefused
 
 _REGISTRATION_LIFE = timedelta(seconds=300)
 _PURPOSE = "registration"
@@ -194,16 +192,13 @@ class AuthenticatorService:
         Raises RegistrationExpired, InvalidCredential.
         """
         registration = await self._spend_registration(account, secret, context.at)
-        try:
+        async with self.credentials.refusing(account, context):
             registered = webauthn.verify_registration(
                 self.credentials.party,
                 answer,
                 challenge=webauthn.challenge_of(secret, _PURPOSE),
                 passkey=registration.passkey,
             )
-        except CredentialRefused as refused:
-            await self.credentials.record_refusal(account, refused.reason, context)
-            raise InvalidCredential from None
 
         async def store(connection: Connection) -> UUID:
             id = new_id()
