@@ -106,7 +106,7 @@ def _routers(services: Services) -> list[APIRouter]:
         authenticator_routes(services.authenticators, guard),
         reauthentication_routes(services.reauthentication, guard),
         password_reset_routes(services.password_reset),
-        clearing_routes(services.two_factor.clearing),
+        clearing_routes(services.clearing),
         email_change_routes(services.email_change, guard),
         not_me_routes(services.not_me),
         token_routes(services.tokens, guard),

@@ -79,6 +79,7 @@ class Services:
     accounts: Accounts
     tokens: Tokens
     two_factor: TwoFactor
+    clearing: TwoFactorClearing
     credentials: CredentialVerifier
     authenticators: AuthenticatorService
     tickets: TicketService
@@ -425,6 +426,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         accounts=accounts,
         tokens=tokens,
         two_factor=two_factor,
+        clearing=clearing,
         credentials=credentials,
         authenticators=authenticators,
         tickets=tickets,

@@ -48,7 +48,7 @@ def as_local(app: FastAPI) -> httpx.ASGITransport:
 
 def _replace(old: Services, new: Services) -> None:
     """The routes know the old services; from now on these share all that the new ones have, and will have."""
-    pairs = [(getattr(old, each.name), getattr(new, each.name)) for each in fields(Services)]
-    for known, fresh in [*pairs, (old.two_factor.clearing, new.two_factor.clearing)]:
+    for each in fields(Services):
+        known, fresh = getattr(old, each.name), getattr(new, each.name)
         if known is not None:
             object.__setattr__(known, "__dict__", vars(fresh))
