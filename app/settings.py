@@ -26,7 +26,7 @@ _LONGEST_DAYS = 36_600
 _LARGEST_COUNT = 1_000_000
 KEY_BYTES = 32
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:(?!0)[0-9]{1,5})?")
-_SUPPORT_URL = re.compile(r"https?://[!-~]+|mailto:[!-~]+@[!-~]+")
+_OPENABLE_URL = re.compile(r"https?://[!-~]+|mailto:[!-~]+@[!-~]+")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 _HIGHEST_PORT = 65535
@@ -105,6 +105,8 @@ class Settings(BaseModel):
     """The name that an authenticator app shows, and the name of the sender of mails."""
     support_url: str | None = Field(default=None, max_length=2000)
     """Where people get help: an http, https or mailto address."""
+    privacy_url: str | None = Field(default=None, max_length=2000)
+    """Where people read what becomes of their data: an http, https or mailto address."""
     accent_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
     """`#rrggbb`, for frontends."""
     logo: Path | None = None
@@ -300,10 +302,10 @@ class Settings(BaseModel):
     def _public_url_is_an_origin(cls, url: str) -> str:
         return check_public_url(url)
 
-    @field_validator("support_url")
+    @field_validator("support_url", "privacy_url")
     @classmethod
-    def _support_url_can_be_opened(cls, url: str | None) -> str | None:
-        if url is not None and not _SUPPORT_URL.fullmatch(url):
+    def _link_can_be_opened(cls, url: str | None) -> str | None:
+        if url is not None and not _OPENABLE_URL.fullmatch(url):
             message = "must be an http, https or mailto address"
             raise ValueError(message)
         return url

@@ -1,8 +1,6 @@
 """`/console/`: the files of `static/`, and `/` that leads there."""
 
-import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -11,16 +9,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
-from app.console.pages import Page, content_security_policy, page_headers, pages_under
+from app.console.pages import content_security_policy, page_headers, pages_under
+from app.console.shells import INDEX, NOT_FOUND, Shells
 
 _STATIC = Path(__file__).parent / "static"
-_INDEX = "index.html"
-_NOT_FOUND = "not-found.html"
 _CHANGE_PASSWORD = "/console/#/authentication-methods/password"
 _AUTHENTICATORS = "/console/#/authentication-methods"
-_NOTICE_MARK = b"<!-- development notice -->"
-_PRELOADS_MARK = "<!-- module preloads -->"
-_OWN_FILE = re.compile(r'="/console/(?=[a-z])')
 _VERSIONED = re.compile(r"v-(?P<version>[0-9a-f]{16})/(?P<name>.+)")
 
 
@@ -49,28 +43,23 @@ class DevelopmentNotice:
 
 def mount_console(app: FastAPI, public_url: str, notice: DevelopmentNotice | None = None) -> None:
     files = pages_under(_STATIC)
-    version = _version_of(files)
-    shells = {name: _with_version(files[name], files, version) for name in (_INDEX, _NOT_FOUND)}
-    index = Page(
-        shells[_INDEX].content.replace(_NOTICE_MARK, notice.as_html().encode() if notice else b""),
-        shells[_INDEX].media_type,
-    )
     headers = page_headers(content_security_policy())
+    shells = Shells(_STATIC, files, headers, notice and notice.as_html())
 
     async def root() -> Response:
         return RedirectResponse("/console/")
 
     async def console(request: Request, path: str) -> Response:
-        if path in {"", _INDEX}:
-            return index.response(request, headers)
+        if path in {"", INDEX}:
+            return shells.response(request, INDEX)
         name, immutable = path, False
         # While releases change, a page of the other one asks here for its modules: it gets ours, and keeps none.
         if versioned := _VERSIONED.fullmatch(path):
-            name, immutable = versioned["name"], versioned["version"] == version
+            name, immutable = versioned["name"], versioned["version"] == shells.version
         if name in files and name not in shells:
             return files[name].response(request, headers, immutable=immutable)
         if "text/html" in request.headers.get("accept", ""):
-            return shells[_NOT_FOUND].response(request, headers, status=404)
+            return shells.response(request, NOT_FOUND, status=404)
         raise HTTPException(404)
 
     async def change_password() -> Response:
@@ -90,19 +79,3 @@ def mount_console(app: FastAPI, public_url: str, notice: DevelopmentNotice | Non
         ("/.well-known/passkey-endpoints", passkey_endpoints),
     ):
         app.add_api_route(address, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
-
-
-def _version_of(files: Mapping[str, Page]) -> str:
-    """Changes whenever any file does, so that modules of two releases never meet in one page."""
-    digest = hashlib.sha256()
-    for name, page in files.items():
-        digest.update(f"{name}\0{page.etag}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def _with_version(page: Page, files: Mapping[str, Page], version: str) -> Page:
-    """The page with versioned addresses, and with every module named: a browser fetches them all at once."""
-    modules = sorted(name for name in files if name.endswith(".js"))
-    preloads = "\n    ".join(f'<link rel="modulepreload" href="/console/{name}">' for name in modules)
-    text = page.content.decode().replace(_PRELOADS_MARK, preloads)
-    return Page(_OWN_FILE.sub(f'="/console/v-{version}/', text).encode(), page.media_type)

@@ -28,6 +28,9 @@ class FrontendConfig(ResponseModel):
         description="BCP 47 tags of the languages that the mails are written in.", examples=[["en", "de"]]
     )
     support_url: str | None = Field(description="Where people get help.", examples=["https://example.com/support"])
+    privacy_url: str | None = Field(
+        description="Where people read what becomes of their data.", examples=["https://example.com/privacy"]
+    )
     accent_color: str | None = Field(description="`#rrggbb`.", examples=["#0a7d5a"])
     logo_url: str | None = Field(examples=["https://login.example.com/v1/config/logo"])
 
@@ -44,6 +47,7 @@ class FrontendConfig(ResponseModel):
             session_max_seconds=settings.session_max_seconds,
             locales=locales,
             support_url=settings.support_url,
+            privacy_url=settings.privacy_url,
             accent_color=settings.accent_color,
             logo_url=settings.public_url + LOGO_PATH if settings.logo else None,
         )

@@ -46,15 +46,19 @@ def prefixes(locale: str | None) -> Iterator[str]:
 
 def preferred_locale(accept_language: str | None) -> str | None:
     """The first of the languages with the highest weight; None where none can be read."""
-    best, weight = None, 0.0
+    return next(iter(accepted_locales(accept_language)), None)
+
+
+def accepted_locales(accept_language: str | None) -> list[str]:
+    """The languages by weight; those of the same weight in their order."""
+    weights: dict[str, float] = {}
     for part in (accept_language or "")[:_LONGEST_HEADER].split(","):
         tag, _, parameter = part.partition(";")
         found = _WEIGHT.fullmatch(parameter.strip()) if parameter.strip() else None
-        wish = float(found[1]) if found else float(not parameter.strip())
+        weight = float(found[1]) if found else float(not parameter.strip())
         try:
             locale = read_locale(tag.strip())
         except ValueError:
             continue
-        if wish > weight:
-            best, weight = locale, wish
-    return best
+        weights[locale] = max(weight, weights.get(locale, 0.0))
+    return sorted((locale for locale in weights if weights[locale] > 0), key=lambda locale: -weights[locale])

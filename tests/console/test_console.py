@@ -104,11 +104,29 @@ async def test_a_versioned_file_is_kept_for_good_and_the_page_is_asked_about_eac
     assert (again.status_code, again.content) == (304, b"")
     addresses = re.findall(r'="(/console/v-[0-9a-f]{16}/[^"]+)"', page.text)
     modules = {name.relative_to(_CONSOLE / "static").as_posix() for name in (_CONSOLE / "static").rglob("*.js")}
-    assert modules <= {address.split("/", 3)[3] for address in addresses}, "a browser asks for all of them at once"
+    assert modules - {"words/de.js"} == {
+        address.split("/", 3)[3] for address in addresses if address.endswith(".js")
+    }, "asked for all at once"
     for address in addresses:
         answer = await client.get(address)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language", "missing"),
+    [("fr, de-AT;q=0.9, en;q=0.8", "de", "Seite nicht gefunden"), ("de;q=0, nonsense; q", "en", "Page not found")],
+)
+async def test_what_is_said_before_a_script_runs_is_in_the_browsers_language(
+    accepted: str, language: str, missing: str
+) -> None:
+    client = _console()
+    page = await client.get("/console/", headers={"Accept-Language": accepted})
+    assert f'<html lang="{language}">' in page.text
+    assert re.findall(r"/words/(\w+)\.js", page.text) == [language], "a page loads one language"
+    assert "Accept-Language" in page.headers["vary"]
+    astray = await client.get("/console/nothing", headers={"Accept-Language": accepted, "Accept": "text/html"})
+    assert missing in astray.text
 
 
 async def test_a_file_travels_compressed_where_the_browser_takes_that() -> None:
@@ -123,6 +141,7 @@ async def test_a_file_travels_compressed_where_the_browser_takes_that() -> None:
 
 
 def test_the_whole_console_travels_in_120_kib() -> None:
+    """In all of its languages."""
     files = [page.compressed for page in pages_under(_CONSOLE / "static").values()]
     assert sum(map(len, files)) < 120 * 1024
 

@@ -78,10 +78,11 @@ test("a refusal that nobody has words for still says something", () => {
   assert.equal(problemFrom(503, "soon", {}).code, "unavailable");
 });
 
-test("dates are in the language of the page, in the region that the browser prefers of it", () => {
-  assert.deepEqual([choose(["de-DE", "ar"]).language, choose(["de-DE", "ar"]).locale], ["en", "en-US"]);
-  assert.equal(choose(["fr", "en-GB", "en-US"]).locale, "en-GB");
-  assert.equal(choose([]).locale, "en-US");
+test("the first language that there is a translation for is spoken, in the region that is preferred of it", () => {
+  assert.deepEqual(choose(["ar", "de-AT", "en"]), { language: "de", region: "de-AT" });
+  assert.deepEqual(choose(["fr", "en", "en-GB", "en-US"]), { language: "en", region: "en-GB" });
+  assert.deepEqual(choose(["", "constructor", "de"]), { language: "de", region: null });
+  assert.deepEqual(choose([]), { language: "en", region: null });
 });
 
 test("times and waits read as people say them", () => {

@@ -30,6 +30,7 @@ async def test_it_says_the_defaults(api: httpx.AsyncClient) -> None:
         "session_max_seconds": 86400,
         "locales": ["en", "de"],
         "support_url": None,
+        "privacy_url": None,
         "accent_color": None,
         "logo_url": None,
     }
@@ -43,6 +44,7 @@ async def test_it_says_the_defaults(api: httpx.AsyncClient) -> None:
     disable_requires_code=True,
     session_max_seconds=7200,
     support_url="mailto:help@acme.example",
+    privacy_url="https://acme.example/privacy",
     accent_color="#0a7d5a",
 )
 async def test_it_says_what_the_operator_set(api: httpx.AsyncClient) -> None:
@@ -55,6 +57,7 @@ async def test_it_says_what_the_operator_set(api: httpx.AsyncClient) -> None:
     assert found["disable_requires_code"] is True
     assert found["session_max_seconds"] == 7200
     assert found["support_url"] == "mailto:help@acme.example"
+    assert found["privacy_url"] == "https://acme.example/privacy"
     assert found["accent_color"] == "#0a7d5a"
 
 

@@ -4,6 +4,7 @@
 
 import { Problem, problemFrom } from "./problem.js";
 import { session } from "./session.js";
+import { speakTo } from "./words.js";
 
 const PATIENCE_IN_MILLISECONDS = 20_000;
 
@@ -25,7 +26,11 @@ export function onProofTooOld(listener) {
 // A change that got no answer may have been made all the same; if our token is dead afterwards, it probably was.
 let unansweredChange = false;
 
-/** @typedef {{ body?: object, token?: string | null, cache?: RequestCache }} CallOptions */
+/**
+ * @typedef {{
+ *   body?: object, token?: string | null, cache?: RequestCache, credentials?: RequestCredentials,
+ * }} CallOptions
+ */
 
 /**
  * A call that needs a newer proof goes on as soon as the person has given it.
@@ -43,7 +48,9 @@ async function call(method, path, options) {
 }
 
 /** @param {string} method @param {string} path @param {CallOptions} [options] @returns {Promise<any>} */
-async function send(method, path, { body, token = session.token, cache = "no-store" } = {}) {
+async function send(method, path, {
+  body, token = session.token, cache = "no-store", credentials = "omit",
+} = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -53,7 +60,7 @@ async function send(method, path, { body, token = session.token, cache = "no-sto
   try {
     const response = await fetch(`/v1${path}`, {
       method, headers, cache, body: body === undefined ? null : JSON.stringify(body),
-      signal: stopWaiting.signal, credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
+      signal: stopWaiting.signal, credentials, redirect: "error", referrerPolicy: "no-referrer",
     });
     const answer = await read(response);
     if (response.ok) {
@@ -93,14 +100,15 @@ async function read(response) {
  * @template {{ grant: import("./types.js").Grant }} Answer
  * @param {Answer} answer
  */
-function holding(answer) {
-  session.begin(answer.grant);
+async function holding(answer) {
+  await begun(answer.grant);
   return answer;
 }
 
 /** @param {import("./types.js").Grant} grant */
-function begun(grant) {
+async function begun(grant) {
   session.begin(grant);
+  await speakTo(grant.account);
   return grant;
 }
 
@@ -111,13 +119,13 @@ function query(parameters) {
 }
 
 export const api = {
-  /** @returns {Promise<import("./types.js").Config>} */
-  config: () => call("GET", "/config", { token: null, cache: "default" }),
+  /** As index.html preloads it. @returns {Promise<import("./types.js").Config>} */
+  config: () => call("GET", "/config", { token: null, cache: "default", credentials: "same-origin" }),
 
   /** @param {string} email @param {string} password @returns {Promise<import("./types.js").LogInAnswer>} */
   async logIn(email, password) {
     const answer = await call("POST", "/login", { body: { email, password }, token: null });
-    if (answer.status === "authenticated") session.begin(answer);
+    if (answer.status === "authenticated") await begun(answer);
     return answer;
   },
   /** @param {string} ticket @returns {Promise<import("./types.js").Enrollment>} */

@@ -69,7 +69,7 @@ function withReveal(input, label) {
   function show(revealed) {
     input.type = revealed ? "text" : "password";
     button.textContent = revealed ? words.form.hide : words.form.show;
-    button.setAttribute("aria-label", `${button.textContent} ${label.toLowerCase()}`);
+    button.setAttribute("aria-label", words.form.reveal(button.textContent, label));
   }
 }
 

@@ -7,12 +7,12 @@ import { icon, mark } from "./icons.js";
 import { policyBanner } from "./must-enroll.js";
 import { words } from "./words.js";
 
-/** @type {[string, string, string][]} */
+/** @type {[string, keyof typeof words.navigation, string][]} */
 const NAVIGATION = [
-  ["/user-information", words.navigation.userInformation, "person"],
-  ["/authentication-methods", words.navigation.authenticationMethods, "shield"],
-  ["/authentication-tokens", words.navigation.authenticationTokens, "key"],
-  ["/activity", words.navigation.activity, "activity"],
+  ["/user-information", "userInformation", "person"],
+  ["/authentication-methods", "authenticationMethods", "shield"],
+  ["/authentication-tokens", "authenticationTokens", "key"],
+  ["/activity", "activity", "activity"],
 ];
 
 function brand() {
@@ -22,15 +22,28 @@ function brand() {
     element("span", { class: "brand-name" }, config.issuer));
 }
 
-function help() {
-  return config.support_url
-    ? element("footer", {}, element("a", { href: config.support_url, rel: "noopener noreferrer" }, words.help))
-    : null;
+function skip() {
+  return element("a", { class: "skip", href: "#main", onclick: toContent }, words.skip);
+}
+
+/** @param {Event} happening */
+function toContent(happening) {
+  // Somebody who skips wants the content; the address is that of a view.
+  happening.preventDefault();
+  const heading = document.querySelector("#main h1");
+  if (heading instanceof HTMLElement) heading.focus();
+}
+
+/** What the operator offers beside the account: where to get help, and what becomes of one's data. */
+function offers() {
+  const links = [[config.support_url, words.help], [config.privacy_url, words.privacy]]
+    .filter(([href]) => href).map(([href, label]) => element("a", { href, rel: "noopener noreferrer" }, label));
+  return links.length > 0 && element("footer", {}, links);
 }
 
 /** For somebody who is not logged in. @param {HTMLElement} main */
 export function outside(main) {
-  return element("div", { class: "outside" }, element("header", {}, brand()), main, help());
+  return element("div", { class: "outside" }, skip(), element("header", {}, brand()), main, offers());
 }
 
 /**
@@ -42,13 +55,14 @@ export function outside(main) {
 export function inside({ main, path, account, logOut }) {
   const links = NAVIGATION.map(([to, label, picture]) => element("li", {}, element("a", {
     href: `#${to}`, "aria-current": path === to ? "page" : path.startsWith(`${to}/`) && "true",
-  }, icon(picture), element("span", {}, label))));
+  }, icon(picture), element("span", {}, words.navigation[label]))));
   return element("div", { class: "inside" },
+    skip(),
     element("header", {},
       brand(),
       element("span", { class: "who", title: account?.email }, account?.email),
       element("button", { type: "button", class: "quiet", onclick: logOut }, icon("leave"), words.logOut)),
     element("div", { class: "columns" },
       element("nav", { "aria-label": words.account }, element("ul", {}, links)),
-      element("div", {}, policyBanner(account), main, help())));
+      element("div", {}, policyBanner(account), main, offers())));
 }

@@ -1,39 +1,34 @@
 // @ts-check
-// The language of the emails, chosen where the account is shown.
+// The language of a person, chosen where the account is shown.
 
 import { api } from "./api.js";
 import { config } from "./config.js";
 import { announce, element } from "./dom.js";
 import { explain } from "./explain.js";
 import { Problem } from "./problem.js";
-import { words } from "./words.js";
+import { speakTo, words } from "./words.js";
 
 const TEXT = words.userView;
 
-/** @param {import("./types.js").Account} account */
-export function languagePicker({ locale }) {
-  let saved = nearest(locale);
-  const status = element("span", { class: "hint" });
+/** Calls `changed` when the page speaks the new one. @param {import("./types.js").Account} account
+ * @param {() => void} changed */
+export function languagePicker({ locale }, changed) {
+  const known = nearest(locale);
+  const status = element("span", { class: "hint" }, TEXT.languageHint);
   const picker = element("select", { "aria-label": TEXT.language, onchange: save },
-    config.locales.map((tag) => element("option", { value: tag, lang: tag, selected: tag === saved }, nameOf(tag))));
+    config.locales.map((tag) => element("option", { value: tag, lang: tag, selected: tag === known }, nameOf(tag))));
   return [picker, status];
 
   async function save() {
     try {
-      await api.changeLocale(picker.value);
-      saved = picker.value;
-      say(TEXT.languageSaved);
+      await speakTo(await api.changeLocale(picker.value));
+      changed();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      picker.value = saved;
-      say(explain(problem));
+      picker.value = known;
+      status.textContent = explain(problem);
+      announce(status.textContent);
     }
-  }
-
-  /** @param {string} sentence */
-  function say(sentence) {
-    status.textContent = sentence;
-    announce(sentence);
   }
 }
 

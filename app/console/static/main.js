@@ -8,7 +8,7 @@ import { explain } from "./explain.js";
 import { Problem } from "./problem.js";
 import { proveAgain } from "./reauthentication.js";
 import { startRouter } from "./router.js";
-import { language, words } from "./words.js";
+import { words } from "./words.js";
 import * as activity from "./views/activity.js";
 import * as addApp from "./views/add-app.js";
 import * as addPasskey from "./views/add-passkey.js";
@@ -75,12 +75,4 @@ async function start() {
   startRouter({ open: OPEN, signedIn: SIGNED_IN });
 }
 
-document.documentElement.lang = language;
-const skip = document.querySelector(".skip");
-if (skip) skip.textContent = words.skip;
-skip?.addEventListener("click", (happening) => {
-  happening.preventDefault();
-  const heading = document.querySelector("#main h1");
-  if (heading instanceof HTMLElement) heading.focus();
-});
 void start();

@@ -11,7 +11,7 @@ import { takeLink } from "./links.js";
 import { Problem } from "./problem.js";
 import { remembered, session } from "./session.js";
 import { durationOf } from "./times.js";
-import { words } from "./words.js";
+import { speakTo, words } from "./words.js";
 
 /** @typedef {import("./types.js").Account} Account */
 /** @typedef {import("./types.js").Step} Step */
@@ -103,7 +103,7 @@ async function render() {
   const path = pathOf(location.hash);
   const open = views.open.get(path);
   if (path === LOG_IN && session.token) return go(HOME, parting, { replace: true });
-  if (open) return fill(draw(open.title, path, false), open);
+  if (open) return fill(draw(open.title(), path, false), open);
   const view = viewAt(path);
   if (!session.token) {
     wanted = view ? path : null;
@@ -117,13 +117,14 @@ async function render() {
  * @param {View} view @param {string} path @param {() => boolean} stillWanted */
 async function showSignedIn(view, path, stillWanted) {
   const known = view.fresh ? null : account;
-  const main = draw(view.title, path, true);
+  const main = draw(view.title(), path, true);
   if (known) fill(main, view);
   else wait(main);
   try {
     account = await api.account();
+    if (!known) await speakTo(account);
     if (known || !stillWanted()) return;
-    fill(account ? draw(view.title, path, true) : main, view);
+    fill(account ? draw(view.title(), path, true) : main, view);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (known || problem.code === "invalid_token" || !stillWanted()) return;

@@ -1,35 +1,51 @@
 // @ts-check
-// The access token of this tab. It lives in memory and in sessionStorage, so a reload keeps it and closing the tab ends
-// it; no other tab, no cookie and no disk ever holds it.
+// The access token of this tab, and the language of the person. They live in memory and in sessionStorage, so a reload
+// keeps them and closing the tab ends them; no other tab, no cookie and no disk ever holds the token.
 
-const KEY = "twokeys.access_token";
+const TOKEN = "twokeys.access_token";
+const LOCALE = "twokeys.locale";
 
-let token = stored();
+let token = stored(TOKEN);
+let locale = stored(LOCALE);
 
-function stored() {
+/** @param {string} key */
+function stored(key) {
   try {
-    return sessionStorage.getItem(KEY);
+    return sessionStorage.getItem(key);
   } catch {
     return null; // Storage is switched off: memory alone, and a reload asks for the password again.
   }
+}
+
+/** @param {string} key @param {string | null} value */
+function store(key, value) {
+  try {
+    if (value === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, value);
+  } catch { /* Memory alone. */ }
 }
 
 export const session = {
   get token() {
     return token;
   },
+  /** The language that the account has chosen, as a tag; null where it has none, or nobody is logged in. */
+  get locale() {
+    return locale;
+  },
+  set locale(tag) {
+    locale = tag;
+    store(LOCALE, tag);
+  },
   /** @param {{ access_token: string }} grant */
   begin(grant) {
     token = grant.access_token;
-    try {
-      sessionStorage.setItem(KEY, token);
-    } catch { /* Memory alone. */ }
+    store(TOKEN, token);
   },
   end() {
     token = null;
-    try {
-      sessionStorage.removeItem(KEY);
-    } catch { /* Memory alone. */ }
+    store(TOKEN, null);
+    this.locale = null;
   },
 };
 

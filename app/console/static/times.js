@@ -3,20 +3,20 @@
 
 import { locale, words } from "./words.js";
 
-const DATE = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
-const DATE_AND_TIME = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const TIME = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
-const RELATIVE = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-
 /** @type {[Intl.RelativeTimeFormatUnit & string, number][]} */
 const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
 /** @param {string} text */
-export const dateOf = (text) => DATE.format(new Date(text));
+export const dateOf = (text) => written(text, { dateStyle: "long" });
 /** @param {string} text */
-export const momentOf = (text) => DATE_AND_TIME.format(new Date(text));
+export const momentOf = (text) => written(text, { dateStyle: "medium", timeStyle: "short" });
 /** @param {string} text */
-export const timeOf = (text) => TIME.format(new Date(text));
+export const timeOf = (text) => written(text, { timeStyle: "short" });
+
+/** @param {string} text @param {Intl.DateTimeFormatOptions} style */
+function written(text, style) {
+  return new Intl.DateTimeFormat(locale, style).format(new Date(text));
+}
 
 /** "3 minutes ago", "in 12 days" @param {string} text */
 export function fromNow(text, now = Date.now()) {
@@ -24,7 +24,7 @@ export function fromNow(text, now = Date.now()) {
   const size = Math.abs(seconds);
   if (size < 45) return seconds <= 0 ? words.justNow : words.inAMoment;
   const [unit, length] = UNITS.find(([, span]) => size >= span) ?? ["minute", 60];
-  return RELATIVE.format(Math.round(seconds / length), unit);
+  return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(Math.round(seconds / length), unit);
 }
 
 /** "30 minutes", "1 day": the largest unit that divides it. @param {number} seconds */

@@ -11,11 +11,8 @@ import { words } from "./words.js";
 const TEXT = words.tokensView;
 
 const DAY = 86_400;
-/** @type {[string, number | null][]} */
-const LIFETIMES = [
-  [TEXT.lifetimes.week, 7 * DAY], [TEXT.lifetimes.month, 30 * DAY], [TEXT.lifetimes.quarter, 90 * DAY],
-  [TEXT.lifetimes.year, 365 * DAY], [TEXT.lifetimes.none, null],
-];
+/** @type {[keyof typeof TEXT.lifetimes, number | null][]} */
+const LIFETIMES = [["week", 7 * DAY], ["month", 30 * DAY], ["quarter", 90 * DAY], ["year", 365 * DAY], ["none", null]];
 const FIRST_CHOICE = 1;
 
 /**
@@ -53,7 +50,8 @@ export function tokenMaker({ hold, created, started }) {
       autocapitalize: "none", spellcheck: "false",
     });
     const lifetime = element("select", { id: freshId("lifetime") },
-      LIFETIMES.map(([label], index) => element("option", { selected: index === FIRST_CHOICE }, label)));
+      LIFETIMES.map(([name], index) =>
+        element("option", { selected: index === FIRST_CHOICE }, TEXT.lifetimes[name])));
     const chosen = () => LIFETIMES[lifetime.selectedIndex]?.[1] ?? null;
     const extend = element("input", { type: "checkbox", id: freshId("extend") });
     lifetime.addEventListener("change", () => { extend.disabled = chosen() === null; });

@@ -96,7 +96,7 @@ export interface Context {
 }
 
 export interface View {
-  title: string;
+  title(): string;
   /** Whether the view depends on the newest state of the account, and waits for it. */
   fresh?: boolean;
   show(context: Context): void;

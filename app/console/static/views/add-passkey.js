@@ -6,7 +6,7 @@ import { words } from "../words.js";
 
 const TEXT = words.addPasskeyView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */

@@ -12,7 +12,7 @@ import { words } from "../words.js";
 const TEXT = words.methodsView;
 const FEW_CODES = 4;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */

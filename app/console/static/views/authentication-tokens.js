@@ -19,7 +19,7 @@ import { words } from "../words.js";
 
 const TEXT = words.tokensView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 
 /** @param {import("../types.js").Context} context */
 export function show({ main, go, hold, logOut }) {

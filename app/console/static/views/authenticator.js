@@ -16,7 +16,7 @@ import { words } from "../words.js";
 
 const TEXT = words.authenticatorView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 
 /** @param {import("../types.js").Context} context */
 export function show({ main, account, go, id, retitle }) {

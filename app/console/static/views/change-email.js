@@ -10,7 +10,7 @@ import { words } from "../words.js";
 const TEXT = words.changeEmailView;
 const HOME = "/user-information";
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 
 /** @param {import("../types.js").Context} context */
 export function show({ main, account, go }) {

@@ -14,7 +14,7 @@ import { words } from "../words.js";
 
 const TEXT = words.disableView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */

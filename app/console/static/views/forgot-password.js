@@ -13,7 +13,7 @@ import { words } from "../words.js";
 
 const TEXT = words.forgotView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 
 /** @param {import("../types.js").Context} context */
 export function show({ main, retitle }) {

@@ -24,7 +24,7 @@ const TEXT = words.logInView;
 const FORGOT = "#/forgot-password";
 const RENEWAL_IN_MILLISECONDS = 240_000;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 
 /** @param {Context} context */
 export function show(context) {

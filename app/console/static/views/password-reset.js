@@ -8,6 +8,7 @@ import { explain } from "../explain.js";
 import { anyCodeField, usernameFor } from "../fields.js";
 import { form } from "../form.js";
 import { icon } from "../icons.js";
+import { toLogIn, toReset, unusable } from "../link-page.js";
 import { mailedLink } from "../links.js";
 import { newPasswordField } from "../new-password.js";
 import { Problem } from "../problem.js";
@@ -19,15 +20,16 @@ import { words } from "../words.js";
 
 const TEXT = words.resetView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 
 /** @param {import("../types.js").Context} context */
-export function show({ main, retitle }) {
+export function show(context) {
+  const { main, retitle } = context;
   const card = element("div", { class: "card" });
-  main.append(card);
   const secret = mailedLink.secret;
-  if (secret) void check(secret);
-  else unusable(mailedLink.broken ? TEXT.broken : TEXT.afterReload);
+  if (!secret) return useless(mailedLink.broken ? TEXT.broken : TEXT.afterReload);
+  main.append(card);
+  void check(secret);
 
   /** Nobody should invent a password for a dead link. @param {string} token */
   async function check(token) {
@@ -67,7 +69,8 @@ export function show({ main, retitle }) {
   function dead(problem) {
     if (problem.code !== "reset_token_invalid") return false;
     mailedLink.forget();
-    unusable(explain(problem));
+    card.remove();
+    useless(explain(problem));
     return true;
   }
 
@@ -80,7 +83,7 @@ export function show({ main, retitle }) {
     const ended = words.whatEnded(revoked);
     card.replaceChildren(element("div", { class: "flow" },
       element("div", { class: "big-picture good" }, icon("check")),
-      ended && element("p", {}, TEXT.endedElsewhere(ended)),
+      ended && element("p", {}, words.endedElsewhere(ended)),
       twoFactor === "disabled" && stressing("warning", TEXT.nowOff, TEXT.nowOffRest),
       clearsAt && stressing("warning", TEXT.stillOn, " ", TEXT.goesOff(momentOf(clearsAt))),
       twoFactor === "kept" && notice("info", element("p", {}, TEXT.stillOn)),
@@ -89,13 +92,8 @@ export function show({ main, retitle }) {
   }
 
   /** @param {string} reason */
-  function unusable(reason) {
-    retitle(TEXT.unusableTitle);
-    card.replaceChildren(notice("warning", element("p", {}, reason)),
-      element("p", { class: "actions" },
-        element("a", { href: "#/forgot-password", class: "button primary" }, TEXT.request),
-        element("a", { href: "#/login", class: "aside-link" }, words.backToLogIn)));
-    main.querySelector("h1")?.focus();
+  function useless(reason) {
+    unusable(context, reason, [toReset(TEXT.request), toLogIn("aside-link")]);
   }
 }
 

@@ -11,7 +11,7 @@ import { words } from "../words.js";
 
 const TEXT = words.recoveryView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */

@@ -8,7 +8,7 @@ import { words } from "../words.js";
 
 const TEXT = words.replaceView;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */

@@ -13,7 +13,7 @@ import { words } from "../words.js";
 const TEXT = words.userView;
 const FEW_CODES = 4;
 
-export const title = TEXT.title;
+export const title = () => TEXT.title;
 export const fresh = true;
 
 /** @param {import("../types.js").Context} context */
@@ -27,7 +27,8 @@ export function show({ main, account, go }) {
           element("a", { href: "#/user-information/email" }, TEXT.change)),
         account.pending_email && pending(account.pending_email, go),
         fact(TEXT.memberSince, dateOf(account.created_at)),
-        fact(TEXT.language, languagePicker(account)),
+        fact(TEXT.language, languagePicker(account,
+          () => go("/user-information", notice("success", element("p", {}, TEXT.languageSaved)), { replace: true }))),
         fact(TEXT.status, account.status === "active" ? badge("good", TEXT.active) : badge("bad", TEXT.disabled)),
         fact(TEXT.twoFactor, on ? badge("good", TEXT.on) : badge("plain", TEXT.off),
           on && since && element("span", { class: "hint" }, TEXT.since(dateOf(since)))),

@@ -1,6 +1,6 @@
 // @ts-check
 // Everything the console says, in English of the United States. A translation is an object of the same shape
-// (`@type {typeof en}`); a sentence with a link or an address inside takes that element as an argument.
+// (`Words` in words.js); a sentence with a link or an address inside takes that element as an argument.
 
 /** @typedef {import("../types.js").Problem} Problem */
 /** @typedef {import("../types.js").Revoked} Revoked */
@@ -50,7 +50,7 @@ function clockOff(seconds) {
 
 const CHECK_CLOCK = " Codes keep being refused? Check that your phone sets its clock automatically.";
 
-export const en = {
+export const sentences = {
   /** For dates where the browser prefers no region of this language. */
   region: "en-US",
 
@@ -70,6 +70,7 @@ export const en = {
   moreLoaded: "More loaded.",
   backToLogIn: "Back to log in",
   help: "Get help",
+  privacy: "Privacy",
   noAnswerTitle: "No answer",
   loggedOut: "You are logged out.",
   /** @param {string} duration */
@@ -105,9 +106,9 @@ export const en = {
     challenge_used_up: "Too many wrong codes. Enter your password again.",
     second_factor_required: "This account needs a second factor as well. Enter a code from your authenticator app, or"
       + " a recovery code.",
-    /** @param {Problem} problem */
-    weak_password: (problem) => problem.detail
-      || "This password is too easy to guess. Make it longer, with words that don't belong together.",
+    /** Said where the server's reason is not in this language. */
+    weak_password: "This password is too easy to guess, or the one that you have. Choose another, best of a few words"
+      + " that don't belong together.",
     enrollment_expired: "This setup has expired: it has to be finished within a few minutes. Start again; you get a"
       + " new code to scan.",
     no_pending_enrollment: "This setup is no longer open. It may have been replaced in another window. Start again;"
@@ -172,6 +173,9 @@ export const en = {
     toBeSure: "To make sure that it is you.",
     show: "Show",
     hide: "Hide",
+    /** The name of the button for a screen reader, which begins or ends with what is written on it.
+     * @param {string} act @param {string} label */
+    reveal: (act, label) => `${act} ${label.toLowerCase()}`,
     code: "Code from your app",
     codeWanted: "the six digits",
     codeMalformed: "The code has six digits.",
@@ -294,14 +298,11 @@ export const en = {
     noCode: (issuer) => `No device and no recovery codes? Ask the people who run ${issuer} to reset your two-factor`
       + " authentication.",
     doneTitle: "Your new password is saved",
-    /** @param {string} what */
-    endedElsewhere: (what) => `Everything that was logged in to your account has been logged out: ${what} ended.`,
     nowOff: "Two-factor authentication is off now.",
     nowOffRest: " Your recovery codes no longer work. Log in, then turn it on again under Authentication methods.",
     stillOn: "Two-factor authentication is still on: have your code ready when you log in.",
     /** @param {string} date */
     goesOff: (date) => `It goes off on ${date}, unless you log in with a code before.`,
-    unusableTitle: "This link can't be used",
     afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
       + " email again, or request a new one.",
     broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email, or request"
@@ -322,10 +323,6 @@ export const en = {
     mailbox: "If it was not you who reset the password, somebody else can read your email: change the password of your"
       + " mailbox first.",
     reset: "Reset your password",
-    unusableTitle: "This link can't be used",
-    afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
-      + " email again.",
-    broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email.",
   },
 
   linkPage: {
@@ -355,8 +352,6 @@ export const en = {
     doneTitle: "Your new address is confirmed",
     /** @param {Node} address */
     done: (address) => ["Log in with ", address, " from now on."],
-    /** @param {string} what */
-    ended: (what) => `Everything that was logged in to your account has been logged out: ${what} ended.`,
   },
 
   emailUndoView: {
@@ -387,11 +382,6 @@ export const en = {
     nothingEnded: "Nobody was logged in to your account.",
     next: "An email with a link to choose a new password is on its way. Whoever knows the old one can still log in"
       + " until you do.",
-    unusableTitle: "This link can't be used",
-    afterReload: "The link only works in the window that it was opened in, and not after a reload. Open it from the"
-      + " email again.",
-    broken: "A part of this link is missing or was changed on the way. Copy the whole link from the email, or reset"
-      + " your password.",
     reset: "Reset your password",
   },
 
@@ -404,8 +394,9 @@ export const en = {
     cancelChange: "Cancel the change",
     changeCancelled: "The change is cancelled. Your address stays as it is.",
     memberSince: "Member since",
-    language: "Language of emails",
-    languageSaved: "Saved.",
+    language: "Language",
+    languageHint: "Of emails, and of these pages if there is a translation.",
+    languageSaved: "Your language is saved.",
     status: "Status",
     active: "Active",
     disabled: "Disabled",
@@ -617,6 +608,8 @@ export const en = {
   alsoEnded: (revoked) => (ended(revoked) ? ` Also logged out: ${ended(revoked)}.` : " Nothing else was logged in."),
   /** @param {Revoked} revoked */
   whatEnded: (revoked) => ended(revoked),
+  /** @param {string} what */
+  endedElsewhere: (what) => `Everything that was logged in to your account has been logged out: ${what} ended.`,
 
   tokensView: {
     title: "Authentication tokens",
