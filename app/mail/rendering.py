@@ -21,7 +21,7 @@ from app.mail.headers import MAIL_POLICY
 
 _SPACES = re.compile(r" {2,}")
 _OUR_ACCENT = "#0a6b4f"
-_DARK, _LIGHT = "#111111", "#ffffff"
+_DARK, _LIGHT = "#000000", "#ffffff"
 # From here on black is easier to read than white (WCAG 2.2, where both have a contrast of 4.58).
 _BRIGHT = 0.179
 _CLEARING_LINK = "{public_url}/console/#/two-factor-clearing/{token}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.console import Console, Person
+from tests.browser.console import LOCALES, Console, Language, Person
 from tests.browser.service import Service, aside
 from tests.browser.virtual_key import VirtualKey
 from tests.support.marks import PATIENCE, missing
@@ -72,17 +72,25 @@ def browser(service: Service) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def window(browser: Browser) -> Iterator[BrowserContext]:
+def language() -> Language:
+    """A test that runs in both is parametrized with it."""
+    return "en"
+
+
+@pytest.fixture
+def window(browser: Browser, language: Language) -> Iterator[BrowserContext]:
     """A window of its own: nothing stored, nothing open."""
-    context = browser.new_context(viewport={"width": 1180, "height": 800}, reduced_motion="reduce", locale="en-GB")
+    context = browser.new_context(
+        viewport={"width": 1180, "height": 800}, reduced_motion="reduce", locale=LOCALES[language]
+    )
     context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
 
 
 @pytest.fixture
-def console(service: Service, window: BrowserContext) -> Iterator[Console]:
-    made = Console(window.new_page(), service.address)
+def console(service: Service, window: BrowserContext, language: Language) -> Iterator[Console]:
+    made = Console(window.new_page(), service.address, language)
     yield made
     made.assert_no_script_failed()
 

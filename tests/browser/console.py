@@ -7,17 +7,21 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import Literal, Self
 
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
 
+from tests.browser.german import translated
 from tests.support.authenticator import Authenticator
 from tests.support.people import totp_code
 
 # A reset link has the form of ours; that this one is nobody's only the server can know.
 UNKNOWN_LINK = f"#/password-reset/tkr_{'a' * 43}"
+
+Language = Literal["en", "de"]
+LOCALES: dict[Language, str] = {"en": "en-GB", "de": "de-DE"}
 
 _STEP = 30
 _TYPING_SECONDS = 8
@@ -57,6 +61,8 @@ class Device:
 class Console:
     page: Page
     address: str
+    language: Language = "en"
+    """What a test says in English is looked for, and pressed, in this one."""
     failures: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,17 +92,17 @@ class Console:
         return self
 
     def go_to(self, view: str) -> Self:
-        self.page.get_by_role("navigation").get_by_role("link", name=view).click()
+        self.page.get_by_role("navigation").get_by_role("link", name=self.here(view)).click()
         self.shows(view)
         return self
 
     def click(self, words: str) -> Self:
-        button = self.page.get_by_role("button", name=words, exact=True)
-        button.or_(self.page.get_by_role("link", name=words, exact=True)).click()
+        button = self.page.get_by_role("button", name=self.here(words), exact=True)
+        button.or_(self.page.get_by_role("link", name=self.here(words), exact=True)).click()
         return self
 
     def fill(self, label: str, text: str) -> Self:
-        self.page.get_by_label(label, exact=True).fill(text)
+        self.page.get_by_label(self.here(label), exact=True).fill(text)
         return self
 
     def log_in(self, person: Person) -> Self:
@@ -126,7 +132,7 @@ class Console:
         return self.scan()
 
     def scan(self) -> Device:
-        result = self.page.get_by_alt_text("QR code for your authenticator app")
+        result = self.page.get_by_alt_text(self.here("QR code for your authenticator app"))
         expect(result).to_be_visible()
         result.scroll_into_view_if_needed()
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("L")
@@ -146,7 +152,7 @@ class Console:
 
     @property
     def toggle(self) -> Locator:
-        return self.page.get_by_role("switch", name="Two-factor authentication")
+        return self.page.get_by_role("switch", name=self.here("Two-factor authentication"))
 
     @property
     def announced(self) -> Locator:
@@ -154,14 +160,19 @@ class Console:
         return self.page.locator("#announcer")
 
     def recovery_codes(self) -> list[str]:
-        codes = self.page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+        codes = self.page.get_by_role("list", name=self.here("Recovery codes")).get_by_role("listitem")
         expect(codes).to_have_count(10)
         return codes.all_inner_texts()
 
     def shows(self, heading: str) -> Self:
-        expect(self.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+        expect(self.page.get_by_role("heading", name=self.here(heading), level=1)).to_be_visible()
         return self
 
     def says(self, words: str | re.Pattern[str]) -> Self:
-        expect(self.page.locator("#page").get_by_text(words).first).to_be_visible()
+        found = words if isinstance(words, re.Pattern) else self.here(words)
+        expect(self.page.locator("#page").get_by_text(found).first).to_be_visible()
         return self
+
+    def here(self, words: str) -> str:
+        """The words as this page has them."""
+        return translated(self.page, words) if self.language == "de" else words

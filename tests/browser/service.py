@@ -2,13 +2,15 @@
 
 import asyncio
 import itertools
+import re
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 
 from tests.browser.console import Person
@@ -37,6 +39,18 @@ class Service:
         """The folder that the mailbox page shows."""
         return self.home / "data" / "mailbox"
 
+    def execute(self, statement: str) -> None:
+        """In its database: time that passed, as far as the service can know."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.env["TWOKEYS_DATABASE_URL"])
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        aside(run())
+
     def new_person(self, name: str | None = None) -> Person:
         email = f"{name or f'person-{next(self._numbers)}'}@example.com"
         made = twokeys("accounts", "create", email, "--password-stdin", env=self.env, cwd=self.home, stdin=PASSWORD)
@@ -55,10 +69,18 @@ class Service:
 
     def wait_for_mail(self, person: Person, subject: str) -> dict[str, str]:
         """The newest one."""
+        return self._wait_for(person, lambda mail: mail if subject in mail["subject"] else None)
+
+    def wait_for_link(self, person: Person, page: str) -> str:
+        """Where the newest link to this page of the console leads, whatever the language of its mail."""
+        link = re.compile(rf"/console/(#/{page}/tk\w_[\w-]+)")
+        return self._wait_for(person, lambda mail: link.search(mail["text"]))[1]
+
+    def _wait_for(self, person: Person, look: Callable[[dict[str, str]], T | None]) -> T:
         deadline = time.monotonic() + PATIENCE
         while True:
-            for mail in httpx.get(f"{self.address}/mailbox/mails").json():
-                if mail["to"] == person.email and subject in mail["subject"]:
-                    return dict(mail)
-            assert time.monotonic() < deadline, f"no mail “{subject}”"
+            mails = [mail for mail in httpx.get(f"{self.address}/mailbox/mails").json() if mail["to"] == person.email]
+            for found in filter(None, map(look, mails)):
+                return found
+            assert time.monotonic() < deadline, [mail["subject"] for mail in mails]
             time.sleep(0.1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser.console import UNKNOWN_LINK, Console, Person
+from tests.browser.console import LOCALES, UNKNOWN_LINK, Console, Language, Person
 from tests.browser.routes import answers, refuses
 from tests.browser.service import Service
 from tests.support.marks import PATIENCE
@@ -41,11 +41,14 @@ def assert_fits(page: Page) -> None:
     assert wide == []
 
 
-def test_every_view_is_accessible_and_fits(browser: Browser, service: Service, person: Person) -> None:
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_view_is_accessible_and_fits(
+    browser: Browser, service: Service, person: Person, language: Language
+) -> None:
     phone, desk = ViewportSize(width=320, height=700), ViewportSize(width=1180, height=700)
-    context = browser.new_context(viewport=phone, reduced_motion="reduce", locale="en-GB")
+    context = browser.new_context(viewport=phone, reduced_motion="reduce", locale=LOCALES[language])
     context.set_default_timeout(PATIENCE * 1000)
-    console = Console(context.new_page(), service.address)
+    console = Console(context.new_page(), service.address, language)
     page = console.page
     for _ in _walk(console, person, service):
         for size in (desk, phone):
@@ -94,10 +97,11 @@ def _walk(console: Console, person: Person, service: Service) -> Iterator[Consol
     yield console.open("#/forgot-password").shows("Reset your password")
     yield console.fill("Email address", person.email).click("Send the link").shows("Check your email")
     console.page.route("**/v1/password-reset/check", answers(200, {"email": person.email, "two_factor": "kept"}))
-    yield console.open(UNKNOWN_LINK).shows("Choose a new password").says("Two-factor authentication stays on")
-    service.wait_for_mail(person, "Reset")
+    yield console.open(UNKNOWN_LINK).shows("Choose a new password").says("was cancelled not long ago")
+    service.wait_for_link(person, "password-reset")
+    subject = console.here("Reset your Twokeys password")
     console.page.goto(f"{service.address}/mailbox/")
-    expect(console.page.get_by_role("heading", name="Reset your Twokeys password")).to_be_visible()
+    expect(console.page.get_by_role("heading", name=subject)).to_be_visible()
     yield console
 
 
@@ -108,10 +112,10 @@ def _walk_authenticators(console: Console, person: Person) -> Iterator[Console]:
     yield console.open("#/authentication-methods/add-passkey").shows("Add a passkey")
     console.page.route("**/v1/me/2fa/webauthn/options", refuses(403, "reauthentication_required", max_age=900), times=1)
     console.fill("Password", person.password).click("Add the passkey")
-    dialog = console.page.get_by_role("dialog", name="Confirm that it's you")
-    dialog.get_by_role("button", name="Use a recovery code").click()
+    dialog = console.page.get_by_role("dialog", name=console.here("Confirm that it's you"))
+    dialog.get_by_role("button", name=console.here("Use a recovery code")).click()
     yield console
-    dialog.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name=console.here("Cancel")).click()
     yield console.says("Nothing was changed")
 
 

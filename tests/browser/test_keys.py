@@ -99,31 +99,42 @@ def test_authenticators_get_names_and_a_second_app(console: Console, person: Per
     console.shows("Authentication methods").says("This is no longer there.")
 
 
-def test_a_removed_passkey_vanishes_from_the_device(console: Console, person: Person, key: VirtualKey) -> None:
+def test_a_passkey_alone_turns_it_off_and_vanishes_from_the_device(
+    console: Console, person: Person, key: VirtualKey
+) -> None:
+    settle(console.page, disable_requires_code=True)
     _with_first(console, person, "passkey", "Laptop")
-    console.go_to("Authentication methods").toggle_two_factor()
+    console.go_to("Authentication methods").toggle_two_factor().shows("Turn off two-factor authentication")
     assert len(key.credentials()) == 1
+    # A service that asks for a code takes a key in its place, from somebody who has no other.
+    needs_code = refuses(422, "invalid_request", errors=[{"pointer": "/code", "message": "Asked for."}])
+    console.page.route("**/v1/me/2fa/disable", needs_code, times=1)
+    expect(console.page.get_by_role("textbox")).to_have_count(1)
     console.fill("Password", person.password).click("Turn off two-factor authentication")
+    dialog = console.page.get_by_role("dialog", name="Confirm that it's you")
+    dialog.get_by_role("button", name="Use your key").click()
     console.says("Two-factor authentication is off.")
     key.wait_until_empty()
 
 
 @pytest.mark.usefixtures("key")
-def test_a_call_that_wants_a_newer_proof_gets_it_in_place(console: Console, person: Person) -> None:
+def test_a_quarter_of_an_hour_later_a_new_proof_is_asked_for_in_place(
+    console: Console, person: Person, service: Service
+) -> None:
+    console.page.clock.install()
     console.log_in(person).shows("User information")
     device, _ = console.enable_two_factor(person)
     _add(console, person, "security key", "Blue key").says("“Blue key” is added.")
     dialog = console.page.get_by_role("dialog", name="Confirm that it's you")
-    too_old = refuses(403, "reauthentication_required", max_age=900)
-
-    console.page.route("**/v1/me/tokens", too_old, times=1)
-    console.go_to("Authentication tokens").click("Create personal token").fill("Description", "Backup").click("Create")
+    console.go_to("Authentication tokens").click("Create personal token").fill("Description", "Backup")
+    service.execute("UPDATE tokens SET authenticated_at = authenticated_at - interval '901 seconds'")
+    console.page.clock.fast_forward("15:01")
+    console.click("Create")
     expect(dialog).to_contain_text("within the last 15 minutes")
     dialog.get_by_role("button", name="Cancel").click()
     console.says("Nothing was changed")
     expect(console.page.get_by_label("Description")).to_have_value("Backup")
 
-    console.page.route("**/v1/me/tokens", too_old, times=1)
     console.click("Create")
     dialog.get_by_role("button", name="Use a code from the app").click()
     dialog.get_by_label("Code from your app").fill(device.code_at(0))

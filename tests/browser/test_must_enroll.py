@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.browser.console import Console, Person
+from tests.browser.console import LOCALES, Console, Person
 from tests.browser.service import Service
 from tests.support.service import twokeys
 
@@ -18,6 +18,7 @@ def _operator(service: Service) -> httpx.Client:
     return httpx.Client(base_url=service.address, auth=(client["client_id"], client["client_secret"]))
 
 
+@pytest.mark.parametrize("language", LOCALES)
 def test_an_account_that_must_have_it_sets_it_up_in_time_and_again_at_log_in(
     console: Console, person: Person, service: Service
 ) -> None:

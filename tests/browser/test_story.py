@@ -61,14 +61,25 @@ def _recover(console: Console, person: Person, service: Service) -> Person:
     return Person(person.email, NEW_PASSWORD)
 
 
-def test_the_language_of_emails_is_chosen_and_kept(console: Console, person: Person, service: Service) -> None:
+def test_the_language_is_the_accounts_and_before_a_log_in_the_browsers(console: Console, person: Person) -> None:
+    loaded: list[str] = []
+    console.page.on("request", lambda request: loaded.extend(re.findall(r"/words/(\w+)\.js", request.url)))
     console.log_in(person).shows("User information")
-    picker = console.page.get_by_label("Language of emails")
+    assert loaded == ["en"]
+    picker = console.page.get_by_label("Language")
     expect(picker).to_have_value("en")
     picker.select_option("Deutsch")
-    console.says("Saved.")
+    console.language = "de"
+    console.shows("User information").says("Your language is saved.")
+    expect(console.page.locator("html")).to_have_attribute("lang", "de")
     console.page.reload()
-    expect(picker).to_have_value("de")
+    console.shows("User information").go_to("Activity").says("Logged in with password")
+    console.log_out().open()
+    console.language = "en"
+    console.log_in(person)
+    console.language = "de"
+    console.shows("User information")
+    expect(console.page.get_by_label("Sprache")).to_have_value("de")
 
 
 def test_an_owner_ends_what_somebody_else_began(console: Console, person: Person, service: Service) -> None:

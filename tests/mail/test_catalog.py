@@ -111,7 +111,7 @@ def test_a_mail_needs_no_picture_and_asks_nobody() -> None:
     assert "prefers-color-scheme: dark" in html
 
 
-@pytest.mark.parametrize(("accent", "on_it"), [("#0a6b4f", "#ffffff"), ("#ffd400", "#111111"), ("#FFFFFF", "#111111")])
+@pytest.mark.parametrize(("accent", "on_it"), [("#0a6b4f", "#ffffff"), ("#ffd400", "#000000"), ("#FFFFFF", "#000000")])
 def test_a_button_is_readable_on_any_accent(accent: str, on_it: str) -> None:
     html = text_of(a_mail(templates(accent_color=accent), MailKind.PASSWORD_RESET, None), "html")
     assert f"background:{accent};color:{on_it}" in html

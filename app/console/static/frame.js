@@ -22,18 +22,6 @@ function brand() {
     element("span", { class: "brand-name" }, config.issuer));
 }
 
-function skip() {
-  return element("a", { class: "skip", href: "#main", onclick: toContent }, words.skip);
-}
-
-/** @param {Event} happening */
-function toContent(happening) {
-  // Somebody who skips wants the content; the address is that of a view.
-  happening.preventDefault();
-  const heading = document.querySelector("#main h1");
-  if (heading instanceof HTMLElement) heading.focus();
-}
-
 /** What the operator offers beside the account: where to get help, and what becomes of one's data. */
 function offers() {
   const links = [[config.support_url, words.help], [config.privacy_url, words.privacy]]
@@ -43,7 +31,7 @@ function offers() {
 
 /** For somebody who is not logged in. @param {HTMLElement} main */
 export function outside(main) {
-  return element("div", { class: "outside" }, skip(), element("header", {}, brand()), main, offers());
+  return element("div", { class: "outside" }, element("header", {}, brand()), main, offers());
 }
 
 /**
@@ -57,7 +45,6 @@ export function inside({ main, path, account, logOut }) {
     href: `#${to}`, "aria-current": path === to ? "page" : path.startsWith(`${to}/`) && "true",
   }, icon(picture), element("span", {}, words.navigation[label]))));
   return element("div", { class: "inside" },
-    skip(),
     element("header", {},
       brand(),
       element("span", { class: "who", title: account?.email }, account?.email),

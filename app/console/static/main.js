@@ -75,4 +75,9 @@ async function start() {
   startRouter({ open: OPEN, signedIn: SIGNED_IN });
 }
 
+document.querySelector(".skip")?.addEventListener("click", (happening) => {
+  happening.preventDefault();
+  const heading = document.querySelector("#main h1");
+  if (heading instanceof HTMLElement) heading.focus();
+});
 void start();

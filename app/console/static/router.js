@@ -51,6 +51,10 @@ export function startRouter(all) {
     go(LOG_IN, notice("info", element("p", {}, sentence)));
   });
   addEventListener("beforeunload", (happening) => { if (unsaved) happening.preventDefault(); });
+  // A page that somebody comes back to shows nothing of a session that has ended meanwhile.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && session.token) void api.account().catch(() => {});
+  });
   addEventListener("popstate", ({ state }) => {
     dismissDialog();
     if (location.hash === here) onStep?.(state);
@@ -142,6 +146,8 @@ function draw(title, path, signedIn) {
   const heading = element("h1", { tabindex: "-1" }, title);
   const main = element("main", { id: "main" }, heading);
   page?.replaceChildren(signedIn ? inside({ main, path, account, logOut }) : outside(main));
+  const skip = document.querySelector(".skip");
+  if (skip) skip.textContent = words.skip;
   const development = document.querySelector(".development");
   if (development instanceof HTMLElement) development.hidden = signedIn;
   setTitle(title);
