@@ -24,11 +24,13 @@ def test_the_console_says_what_the_operator_has_set(console: Console) -> None:
         password_reset_seconds=300,
         password_reset_policy="requires_second_factor",
         support_url="https://example.com/help",
+        privacy_url="https://example.com/privacy",
         accent_color="#7a1fa2",
     )
     console.open().shows("Log in").says("Acme Cloud")
     assert console.page.title() == "Log in · Acme Cloud"
     expect(console.page.get_by_role("link", name="Get help")).to_have_attribute("href", "https://example.com/help")
+    expect(console.page.get_by_role("link", name="Privacy")).to_have_attribute("href", "https://example.com/privacy")
     expect(console.page.get_by_role("button", name="Next")).to_have_css("background-color", "rgb(122, 31, 162)")
 
     console.fill("Email address", "ada@example.com").click("Forgot password?")
