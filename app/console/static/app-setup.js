@@ -23,8 +23,8 @@ const SMALL_SCREEN = "(max-width: 36rem)";
  * `request` says whose place it takes; `named` asks for a name; `news` and `rest` are said when it is done.
  * @param {import("./types.js").Context} context
  * @param {{
- *   request?: { additional?: boolean, replaces?: string }, named?: boolean, intro?: Children, otherwise?: Children,
- *   steps: string[], submit: string, news: (name: string) => string, rest?: string,
+ *   request?: { name?: string, additional?: boolean, replaces?: string }, named?: boolean, intro?: Children,
+ *   otherwise?: Children, steps: string[], submit: string, news: (name: string) => string, rest?: string,
  * }} how
  */
 export function setUpApp(context, {

@@ -15,6 +15,7 @@ export const fresh = true;
 export function show(context) {
   if (leadsBack(context, false)) return;
   setUpApp(context, {
+    request: { name: words.authenticators.kinds.totp }, // In the language of the person, who may rename it.
     steps: TEXT.step, submit: TEXT.enable, news: () => TEXT.done, rest: TEXT.fromNowOn,
     otherwise: TEXT.orAKey(linkTo(`#${METHODS}/add-security-key`), linkTo(`#${METHODS}/add-passkey`)),
   });
