@@ -44,7 +44,7 @@ class DevelopmentNotice:
 def mount_console(app: FastAPI, public_url: str, notice: DevelopmentNotice | None = None) -> None:
     files = pages_under(_STATIC)
     headers = page_headers(content_security_policy())
-    shells = Shells(_STATIC, files, headers, notice and notice.as_html())
+    shells = Shells(_STATIC, files, headers, notice.as_html() if notice else "")
 
     async def root() -> Response:
         return RedirectResponse("/console/")

@@ -26,12 +26,12 @@ _OWN_FILE = re.compile(r'="/console/(?=[a-z])')
 class Shells:
     """`notice` is HTML that stands above the console, in development alone."""
 
-    def __init__(self, folder: Path, files: Mapping[str, Page], headers: Mapping[str, str], notice: str | None) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, Page], headers: Mapping[str, str], notice: str) -> None:
         self.version = _version_of(files)
         self._headers = headers
         words = {file.stem: json.loads(file.read_bytes()) for file in (folder / _WORDS).glob("*.json")}
         self._pages = {
-            (name, language): self._page(files, name, {**texts, "language": language}, notice or "")
+            (name, language): self._page(files, name, {**texts, "language": language}, notice)
             for name in _SHELLS
             for language, texts in words.items()
         }
