@@ -411,6 +411,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         uses=(tokens.uses.write, clients.note_uses),
         announcements=(announcements.announce_ends,),
         webhook_delivery=webhook_delivery,
+        audit_log=audit_log,
         admin=admin,
         sweeps=[each.sweep for each in sweeping],
     )

@@ -11,6 +11,7 @@ import structlog
 
 from app.accounts.foreign.service import ForeignPasswords
 from app.admin.service import Admin
+from app.audit.service import AuditLog
 from app.database.engine import Connection, Database
 from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
@@ -51,6 +52,7 @@ class Worker:
     email_change: EmailChange
     delivery: Delivery
     webhook_delivery: WebhookDelivery
+    audit_log: AuditLog
     uses: Sequence[Work]
     """One of each module that writes uses a moment later."""
     announcements: Sequence[Work]
@@ -90,7 +92,7 @@ class Worker:
             self._every(_REMIND_SECONDS, self.clearing.send_reminders, stopping),
             self._every(_ANNOUNCE_SECONDS, self.announce, stopping),
             self._every(_SWEEP_SECONDS, self.sweep, stopping),
-            self._every(_MEASURE_SECONDS, self.admin.measure_coverage, stopping),
+            self._every(_MEASURE_SECONDS, self.measure, stopping),
         )
 
     async def stop_sending(self) -> None:
@@ -114,6 +116,12 @@ class Worker:
         """What happened and what is due, as long as there is more of it."""
         while not stopping.is_set() and await self.webhook_delivery.deliver_due():
             pass
+
+    async def measure(self) -> None:
+        """What is read for the metrics alone."""
+        await self._survive(self.admin.measure_coverage)
+        async with self.database.autocommit() as connection:
+            await self.audit_log.measure_tail(connection, self.clock.now())
 
     async def announce(self) -> None:
         for announce in self.announcements:

@@ -47,6 +47,22 @@ MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "was_enabled": _FLAG | {"description": "Whether two-factor authentication was on."},
 }
 
+# What these types give as a reason is a word of ours. An operator may have typed that of any other type.
+OUR_REASONS = frozenset(
+    {
+        EventType.LOGIN_FAILED,
+        EventType.TWO_FACTOR_ENABLED,
+        EventType.TWO_FACTOR_CODE_REFUSED,
+        EventType.TWO_FACTOR_CREDENTIAL_REFUSED,
+        EventType.PASSWORD_REFUSED,
+        EventType.PASSWORD_RESET_REQUESTED,
+        EventType.TOKEN_REVOKED,
+        EventType.WEBHOOK_DISABLED,
+        EventType.ACCOUNT_EPOCH_TURNED,
+    }
+)
+_OF_PEOPLE = frozenset({"locale", "operator"})
+
 _CHANGE = ("revoked", "epoch")
 _CHANGE_BY_CALLER = ("amr", *_CHANGE)
 _OF_IMPORT = ("imported", "password", "two_factor")
@@ -98,3 +114,12 @@ DETAILS: Mapping[EventType, tuple[str, ...]] = {
     EventType.ACCOUNT_EPOCH_TURNED: ("account_id", "epoch", "reason"),
 }
 """All of them may be missing: the events of a deleted account keep none."""
+
+
+def without_people(type: str, details: Mapping[str, object]) -> Mapping[str, object]:
+    """What may leave for another system: ids and words of ours, and nothing that somebody typed or that a person is.
+
+    What only a newer release records is left out as well, since this one can't tell what it is.
+    """
+    sent = MEMBERS.keys() - _OF_PEOPLE - (set() if type in OUR_REASONS else {"reason"})
+    return {name: value for name, value in details.items() if name in sent}

@@ -128,6 +128,12 @@ class EventRows:
         rows: Sequence[Row[Any]] = list(await self.connection.execute(query))
         return _events_of(rows, EventFilter()), Position(rows[-1].written_in, rows[-1].id) if rows else after
 
+    async def held_back_since(self) -> datetime | None:
+        """When the first event was recorded that `tail` does not tell of yet; None where it tells of everything."""
+        waiting = select(events.c.occurred_at).where(~SETTLED).order_by(events.c.written_in, events.c.id).limit(1)
+        found: datetime | None = await self.connection.scalar(waiting)
+        return found
+
     async def depersonalise(self, account_id: UUID) -> None:
         """Leaves that something happened and when, and nothing about the person."""
         statement = update(events).where(events.c.account_id == account_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.audit.details import OUR_REASONS
 from app.audit.domain import Event, EventFilter, EventType, Position
 from app.audit.repository import EventRows
 from app.database.engine import Connection, Database
@@ -12,10 +13,8 @@ from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
 from app.kernel.refusal import NotFound
 from app.kernel.request_context import RequestContext
-from app.observability.metrics import Counter
+from app.observability.metrics import Counter, Gauge
 
-# Their reasons are words of ours; those of other types may be an operator's, which are no label.
-_OUR_REASONS = frozenset({EventType.LOGIN_FAILED, EventType.TWO_FACTOR_CODE_REFUSED, EventType.PASSWORD_REFUSED})
 # Failed log-ins to addresses without an account. Strangers make them, in any number.
 _ANONYMOUS_KEPT = timedelta(days=7)
 _STREAMED_AT_ONCE = 500
@@ -23,6 +22,11 @@ _events = Counter(
     "twokeys_events",
     "What was recorded, by type and reason: refused codes, revocations, and the rest.",
     ("type", "reason"),
+)
+_held_back = Gauge(
+    "twokeys_events_held_back_seconds",
+    "How long an event has waited at the tail for a transaction that began before it.",
+    multiprocess_mode="mostrecent",
 )
 
 
@@ -59,8 +63,14 @@ class AuditLog:
     @staticmethod
     def count(event: Event) -> None:
         """For the metrics; `record` does it by itself."""
-        reason = str(event.details.get("reason", "")) if event.type in _OUR_REASONS else ""
+        reason = str(event.details.get("reason", "")) if event.type in OUR_REASONS else ""
         _events.labels(event.type.value, reason).inc()
+
+    @staticmethod
+    async def measure_tail(connection: Connection, at: datetime) -> None:
+        """For the metrics: what is committed and not yet told of, since an older transaction still runs."""
+        since = await EventRows(connection).held_back_since()
+        _held_back.set(max(0.0, (at - since).total_seconds()) if since else 0.0)
 
     async def forget(self, connection: Connection, account_id: UUID) -> None:
         """The account is deleted: its events keep nothing personal."""

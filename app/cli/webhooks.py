@@ -14,6 +14,7 @@ from app.webhooks.domain import Delivery, Webhook
 
 _MOST_LISTED = 200
 _Id = Annotated[UUID, typer.Argument(metavar="ID", help="The webhook's id.", show_default=False)]
+_DeliveryId = Annotated[UUID, typer.Argument(metavar="DELIVERY", help="The delivery's id.", show_default=False)]
 
 webhooks = typer.Typer(help="Tell other systems what happened.", no_args_is_help=True)
 
@@ -86,6 +87,21 @@ def list_all(*, json: AsJson = False) -> None:
 
 
 @webhooks.command()
+def rotate_secret(id: _Id, *, json: AsJson = False) -> None:
+    """Print a new secret, this once; the one before signs as well for 24 hours."""
+
+    async def run() -> dict[str, Any]:
+        async with open_services(seals=True) as services:
+            try:
+                secret = await services.webhooks.rotate_secret(id, operator())
+            except NotFound:
+                raise _unknown() from None
+            return {"id": str(id), "secret": secret.get_secret_value()}
+
+    print_one(asyncio.run(run()), as_json=json)
+
+
+@webhooks.command()
 def delete(id: _Id) -> None:
     """Delete a webhook, and what waits for it."""
 
@@ -126,3 +142,17 @@ def deliveries(id: _Id, *, json: AsJson = False) -> None:
             return [_delivery(each) for each in page.items]
 
     print_many(asyncio.run(run()), as_json=json)
+
+
+@webhooks.command()
+def retry(id: _Id, delivery_id: _DeliveryId, *, json: AsJson = False) -> None:
+    """Send a delivery again, whatever became of it; a process that serves or works sends it."""
+
+    async def run() -> Delivery:
+        async with open_services(seals=False) as services:
+            try:
+                return await services.webhooks.retry(id, delivery_id)
+            except NotFound:
+                raise NotFound("There is no such delivery of this webhook.") from None
+
+    print_one(_delivery(asyncio.run(run())), as_json=json)

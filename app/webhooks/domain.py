@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from app.audit.details import without_people
 from app.audit.domain import EventType, turn_details
 from app.kernel.clock import rfc3339
 from app.kernel.refusal import FieldError
@@ -135,9 +136,9 @@ def write_secret(key: bytes) -> str:
 
 
 def body_of(claim: Claim) -> bytes:
-    """Ids only: no address, IP or user agent, and of a deleted account not even details."""
+    """Ids only: no address, IP, user agent or typed reason, and of a deleted account not even details."""
     event = claim.event
-    details: Mapping[str, object] = event.details if event else {}
+    details = without_people(claim.type, event.details) if event else {}
     if event and claim.type == EventType.ACCOUNT_EPOCH_TURNED:
         details = turn_details(event.account_id, details, reason=event.type)
     data = {

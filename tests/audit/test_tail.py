@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from app.audit.domain import START_OF_LOG, EventFilter, EventType, Position
@@ -49,12 +50,42 @@ async def test_what_commits_late_is_neither_lost_nor_doubled(database: Database,
             early = await record(other, clock)
         async with database.autocommit() as connection:
             assert await LOG.tail(connection, START_OF_LOG) == ([], START_OF_LOG)
+            await LOG.measure_tail(connection, clock.now() + timedelta(seconds=90))
+        assert REGISTRY.get_sample_value("twokeys_events_held_back_seconds") == 90
     async with database.transaction() as other:
         last = await record(other, clock)
     seen, position = await read(database, START_OF_LOG, 3)
     assert seen == [late, early, last]
     async with database.autocommit() as connection:
         assert await LOG.tail(connection, position) == ([], position)
+
+
+async def test_writers_that_end_in_any_order_are_each_read_once_or_never(
+    database: Database, clock: SteppedClock
+) -> None:
+    """A reader asks after each end. It reads in the order in which the writers began to write."""
+    written: list[list[UUID | None]] = []
+    seen: list[UUID | None] = []
+    position = START_OF_LOG
+    writers = [database.transaction() for _ in range(6)]
+    for writer in writers:
+        connection = await writer.__aenter__()
+        written.append([await record(connection, clock), await record(connection, clock)])
+    rolled_back = {1, 4}
+    for number in (3, 5, 1, 0, 4, 2):
+        fault = (Gone, Gone(), None) if number in rolled_back else (None, None, None)
+        with suppress(Gone):
+            await writers[number].__aexit__(*fault)
+        async with database.autocommit() as connection:
+            batch, position = await LOG.tail(connection, position)
+        seen += [event.account_id for event in batch]
+    expected = [id for number in (0, 2, 3, 5) for id in written[number]]
+    assert seen == expected[: len(seen)]
+    assert seen + (await read(database, position, len(expected) - len(seen)))[0] == expected
+
+
+class Gone(Exception):
+    """The writer gives up."""
 
 
 async def test_what_was_rolled_back_never_appears(database: Database, clock: SteppedClock) -> None:

@@ -31,8 +31,12 @@ async def test_a_webhook_lives_on_the_command_line(database_url: str, tmp_path: 
     queued = await data("test", made["id"])
     assert (queued["type"], queued["status"]) == ("webhook.test", "pending")
     assert await data("deliveries", made["id"]) == [queued]
+    again = await data("retry", made["id"], queued["id"])
+    assert (again["id"], again["status"]) == (queued["id"], "pending")
+    assert (await data("rotate-secret", made["id"]))["secret"].startswith("whsec_")
+    assert await run("retry", made["id"], UNKNOWN) == (1, "twokeys: There is no such delivery of this webhook.\n")
     assert await run("delete", made["id"]) == (0, "")
-    for command in ("delete", "test", "deliveries"):
+    for command in ("delete", "rotate-secret", "test", "deliveries"):
         assert await run(command, UNKNOWN) == (1, "twokeys: There is no webhook with this id.\n")
     code, output = await run("create", "http://shop.example.com/", "--type", "*")
     assert (code, output) == (1, "twokeys: url: Must begin with https://.\n")

@@ -1,7 +1,7 @@
 """Deliveries: what is sent, in which order, how often, and what a receiver can't do to others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from tests.conftest import SetClock
 from tests.support.answers import granted
 from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_request, a_session, an_account, an_operator, bearer
-from tests.support.receiver import Receiver
+from tests.support.receiver import Received, Receiver
 from tests.webhooks.conftest import Subscribe, deliver, idle, verified
 
 pytestmark = pytest.mark.anyio
@@ -29,14 +29,14 @@ AGENT = {"User-Agent": "Secret Browser 7"}
 LEASE = timedelta(seconds=31)
 
 
-async def unlock(services: Services, account_id: UUID, times: int = 1) -> None:
-    """An act that can be repeated."""
-    for number in range(times):
-        await services.admin.unlock(account_id, f"Number {number}.", an_operator(services))
+async def revoke(services: Services, account_id: UUID, times: int = 1) -> None:
+    """An act that can be repeated, and whose event says by its epoch which one it is."""
+    for _ in range(times):
+        await services.admin.revoke_tokens(account_id, "Asked for it.", an_operator(services))
 
 
-def reasons(receiver: Receiver) -> list[str]:
-    return [each.event["data"]["details"]["reason"] for each in receiver.received]
+def epochs(received: Sequence[Received]) -> list[int]:
+    return [each.event["data"]["details"]["epoch"] for each in received]
 
 
 Listed = Callable[[Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
@@ -79,6 +79,26 @@ async def test_a_delivery_is_signed_and_holds_ids_alone(
         verified(replace(turned, body=turned.body + b" "), made["secret"])
 
 
+async def test_nothing_that_an_operator_types_or_that_a_person_is_leaves(
+    api: httpx.AsyncClient, services: Services, receiver: Receiver, operator: httpx.BasicAuth, subscribe: Subscribe
+) -> None:
+    await subscribe(receiver)
+    account = await an_account(services)
+    path, why = f"/v1/admin/accounts/{account.id}", {"reason": "Ada Lovelace called from +44 20 7946 0000."}
+    granted(await api.post(f"{path}/unlock", json=why, auth=operator))
+    granted(await api.post(f"{path}/tokens/revoke", json=why, auth=operator))
+    granted(await api.post(f"{path}/2fa/reset", json=why, auth=operator))
+    granted(await api.patch(path, json={"two_factor_policy": "exempt", **why}, auth=operator))
+    granted(await api.patch("/v1/me", json={"locale": "de-CH"}, headers=bearer(await a_session(api))))
+    arrived = {each.event["type"]: each.event["data"]["details"] for each in await deliver(services, receiver, 9)}
+    assert arrived["account.unlocked"] == arrived["account.updated"] == {}
+    assert arrived["account.policy_changed"] == {"policy": "exempt", "was": "inherit"}
+    assert arrived["two_factor.reset"].keys() == {"was_enabled", "revoked", "epoch"}
+    everything = b"".join(each.body for each in receiver.received)
+    for typed in (b"Lovelace", b"de-CH", EMAIL.encode()):
+        assert typed not in everything
+
+
 async def test_a_log_out_names_its_token(
     api: httpx.AsyncClient, services: Services, receiver: Receiver, subscribe: Subscribe
 ) -> None:
@@ -112,15 +132,16 @@ async def test_a_webhook_is_told_of_what_comes_while_it_is_enabled(
 ) -> None:
     account = await an_account(services)
     path = f"{PATH}/{(await subscribe(receiver))['id']}"
-    await unlock(services, account.id)
-    await deliver(services, receiver, 1)
+    await revoke(services, account.id)
+    await deliver(services, receiver, 2)
     granted(await api.patch(path, json={"enabled": False}, auth=operator))
-    await unlock(services, account.id)
+    await revoke(services, account.id)
     await idle(services)
     granted(await api.patch(path, json={"enabled": True}, auth=operator))
     await services.admin.disable(account.id, an_operator(services))
-    await deliver(services, receiver, 3)
-    assert receiver.types == ["account.unlocked", "account.disabled", "account.epoch_turned"]
+    await deliver(services, receiver, 4)
+    turn = "account.epoch_turned"
+    assert receiver.types == ["tokens.revoked", turn, "account.disabled", turn]
 
 
 async def test_a_webhook_is_told_of_what_was_not_yet_committed(
@@ -129,22 +150,22 @@ async def test_a_webhook_is_told_of_what_was_not_yet_committed(
     """The transaction that still runs is older than what was committed before the webhook was made."""
     account = await an_account(services)
     async with services.database.transaction() as sleeper:
-        kind, context = EventType.ACCOUNT_UNLOCKED, a_request(services)
-        await services.audit_log.record(sleeper, kind, context, account_id=account.id, reason="Late.")
-        await unlock(services, account.id)
-        await subscribe(receiver, "account.unlocked")
-    await services.admin.unlock(account.id, "After.", an_operator(services))
+        kind, context = EventType.TOKENS_REVOKED, a_request(services)
+        await services.audit_log.record(sleeper, kind, context, account_id=account.id, epoch=100)
+        await revoke(services, account.id)
+        await subscribe(receiver, "tokens.revoked")
+    await revoke(services, account.id)
     await deliver(services, receiver, 2)
-    assert reasons(receiver) == ["Late.", "After."]
+    assert epochs(receiver.received) == [100, 2]
 
 
 async def test_an_event_is_tried_on_schedule_and_then_dropped(
     services: Services, clock: SetClock, receiver: Receiver, subscribe: Subscribe, listed: Listed
 ) -> None:
-    receiver.answer = lambda told: 500 if "Number 0" in told.body.decode() else 204
-    made = await subscribe(receiver, "account.unlocked")
+    receiver.answer = lambda told: 500 if epochs([told]) == [1] else 204
+    made = await subscribe(receiver, "tokens.revoked")
     account = await an_account(services)
-    await unlock(services, account.id, 2)
+    await revoke(services, account.id, 2)
     async with asyncio.timeout(PATIENCE):
         while len(await listed(made)) < 2:
             await services.webhook_delivery._tell()
@@ -161,7 +182,7 @@ async def test_an_event_is_tried_on_schedule_and_then_dropped(
         clock.advance(timedelta(seconds=1))
     await deliver(services, receiver, 11)
     assert [each["status"] for each in await listed(made)] == ["failed", "delivered"]
-    assert reasons(receiver) == ["Number 0."] * 10 + ["Number 1."]
+    assert epochs(receiver.received) == [1] * 10 + [2]
 
 
 async def test_an_account_that_fails_holds_up_no_other(
@@ -169,17 +190,17 @@ async def test_an_account_that_fails_holds_up_no_other(
 ) -> None:
     failing, other = await an_account(services), await an_account(services, "other@example.com")
     receiver.answer = lambda told: 503 if told.account_id == str(failing.id) else 204
-    await subscribe(receiver, "account.unlocked")
-    await unlock(services, failing.id, 2)
-    await unlock(services, other.id, 3)
+    await subscribe(receiver, "tokens.revoked")
+    await revoke(services, failing.id, 2)
+    await revoke(services, other.id, 3)
     await deliver(services, receiver, 4)
     of_other = [each for each in receiver.received if each.account_id == str(other.id)]
-    assert [each.event["data"]["details"]["reason"] for each in of_other] == ["Number 0.", "Number 1.", "Number 2."]
+    assert epochs(of_other) == [1, 2, 3]
     receiver.received.clear()
     receiver.answer = lambda _: 200
     clock.advance(timedelta(seconds=5))
     await deliver(services, receiver, 2)
-    assert reasons(receiver) == ["Number 0.", "Number 1."]
+    assert epochs(receiver.received) == [1, 2]
 
 
 async def test_a_receiver_that_is_gone_is_left_alone(
@@ -193,7 +214,7 @@ async def test_a_receiver_that_is_gone_is_left_alone(
     receiver.answer = lambda _: 410
     made = await subscribe(receiver)
     account = await an_account(services)
-    await unlock(services, account.id, 3)
+    await revoke(services, account.id, 3)
     await deliver(services, receiver, 1)
     clock.advance(timedelta(days=2))
     await idle(services)
@@ -227,10 +248,10 @@ async def test_a_slow_receiver_holds_up_no_other(services: Services, subscribe: 
 
 
 async def test_two_processes_send_everything_once(services: Services, receiver: Receiver, subscribe: Subscribe) -> None:
-    await subscribe(receiver, "account.unlocked")
+    await subscribe(receiver, "tokens.revoked")
     accounts = [await an_account(services, f"ada{number}@example.com") for number in range(8)]
     for account in accounts:
-        await unlock(services, account.id, 3)
+        await revoke(services, account.id, 3)
     mine = services.webhook_delivery
     other = WebhookDelivery(mine.database, mine.clock, mine.secret_box, mine.sender, mine.audit_log)
     async with asyncio.timeout(PATIENCE):
@@ -241,8 +262,7 @@ async def test_two_processes_send_everything_once(services: Services, receiver: 
     assert len(ids) == len(set(ids)) == 24
     for account in accounts:
         told = [each for each in receiver.received if each.account_id == str(account.id)]
-        numbers = [each.event["data"]["details"]["reason"] for each in told]
-        assert numbers == ["Number 0.", "Number 1.", "Number 2."]
+        assert epochs(told) == [1, 2, 3]
 
 
 class Stopped(Exception):
@@ -275,9 +295,9 @@ async def test_a_process_that_ends_anywhere_loses_nothing(
     services: Services, clock: SetClock, receiver: Receiver, subscribe: Subscribe
 ) -> None:
     """Between two steps it asks what time it is, so the clock ends it at each of them."""
-    await subscribe(receiver, "account.unlocked")
+    await subscribe(receiver, "tokens.revoked")
     account = await an_account(services)
-    await unlock(services, account.id, 2)
+    await revoke(services, account.id, 2)
     mine = services.webhook_delivery
     for times in range(6):
         dying = replace(mine, clock=EndingClock(clock.now(), times), _in_flight={})
@@ -286,17 +306,17 @@ async def test_a_process_that_ends_anywhere_loses_nothing(
         clock.advance(LEASE)
     clock.advance(timedelta(minutes=5))
     await deliver(services, receiver, 2)
-    seen = list(dict.fromkeys(reasons(receiver)))
-    assert seen == ["Number 0.", "Number 1."]
-    assert reasons(receiver) == sorted(reasons(receiver))
+    arrived = epochs(receiver.received)
+    assert list(dict.fromkeys(arrived)) == [1, 2]
+    assert arrived == sorted(arrived)
 
 
 async def test_what_was_sent_and_not_noted_is_sent_again(
     services: Services, clock: SetClock, receiver: Receiver, subscribe: Subscribe, listed: Listed
 ) -> None:
-    made = await subscribe(receiver, "account.unlocked")
+    made = await subscribe(receiver, "tokens.revoked")
     account = await an_account(services)
-    await unlock(services, account.id)
+    await revoke(services, account.id)
     mine = services.webhook_delivery
     dying = replace(mine, sender=Ending(mine.sender.rules), _in_flight={})
     async with asyncio.timeout(PATIENCE):
@@ -313,9 +333,9 @@ async def test_what_was_sent_and_not_noted_is_sent_again(
 async def test_an_older_claim_settles_nothing(
     services: Services, clock: SetClock, receiver: Receiver, subscribe: Subscribe, listed: Listed
 ) -> None:
-    made = await subscribe(receiver, "account.unlocked")
+    made = await subscribe(receiver, "tokens.revoked")
     account = await an_account(services)
-    await unlock(services, account.id)
+    await revoke(services, account.id)
     mine = services.webhook_delivery
     async with asyncio.timeout(PATIENCE):
         while not await listed(made):
@@ -335,9 +355,9 @@ async def test_a_deleted_account_leaves_ids_in_what_waits(
     services: Services, clock: SetClock, receiver: Receiver, subscribe: Subscribe
 ) -> None:
     receiver.answer = lambda _: 500
-    await subscribe(receiver, "account.unlocked", "account.deleted")
+    await subscribe(receiver, "tokens.revoked", "account.deleted")
     account = await an_account(services)
-    await unlock(services, account.id)
+    await revoke(services, account.id)
     await deliver(services, receiver, 1)
     await services.admin.delete(account.id, replace(a_request(services), client_id="support"))
     receiver.answer = lambda _: 200
