@@ -19,12 +19,14 @@ from app.services import build_services
 from tests.support.account_state import Changes, account_state, changes, is_at_work, unexplained
 from tests.support.acts import ACTS, Act, Scene
 from tests.support.documented import must_be_documented
-from tests.support.killable import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS
+from tests.support.following import LOCAL, LOCAL_ENVIRONMENT
+from tests.support.killable import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS, WEBHOOK_ROUND
 from tests.support.mail_sink import MailSink
 from tests.support.marks import PATIENCE
-from tests.support.people import NEW_PASSWORD, quick_settings
+from tests.support.people import NEW_PASSWORD, an_operator, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import Person, Processes, SteppedClock
+from tests.support.receiver import Receiver
 from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -33,6 +35,7 @@ LEASE = timedelta(seconds=31)
 _LINK = re.compile(r"#/password-reset/(tkr_[A-Za-z0-9_-]{43})")
 _WITHIN = PATIENCE
 _CLAIM, _MARK = "before WITH due", "before UPDATE outbox"
+_RELEASE = "before UPDATE webhook_lanes"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class KillableService:
 
     async def send_mail(self, **headers: str) -> httpx.Response:
         return await self.processes.call("POST", MAIL_ROUND, headers=headers)
+
+    async def send_webhooks(self, **headers: str) -> httpx.Response:
+        return await self.processes.call("POST", WEBHOOK_ROUND, headers=headers)
 
     def mails_to(self, person: Person) -> list[str]:
         """The id of each mail that the server took."""
@@ -62,8 +68,7 @@ async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -
     url = await postgres.clone(name)
     folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
     clock, port = SteppedClock(folder / "clock"), free_port()
-    settings = quick_settings(url)
-    services = build_services(settings, clock)
+    services = build_services(quick_settings(url, **LOCAL), clock)
     async with MailSink().running() as sink:
         env = over(
             url,
@@ -72,6 +77,7 @@ async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -
             TWOKEYS_CONSOLE="false",
             TWOKEYS_MAIL="on",
             TWOKEYS_SMTP_URL=sink.url,
+            **LOCAL_ENVIRONMENT,
         )
         address = f"http://127.0.0.1:{port}"
         # A connection that is kept would lead to a process that has died meanwhile.
@@ -228,6 +234,40 @@ def text_of(message: EmailMessage, person: Person) -> str:
     """Empty for a mail to somebody else."""
     part = message.get_body(("plain",))
     return part.get_content() if part is not None and str(message["To"]) == person.email else ""
+
+
+async def test_an_event_arrives_in_its_turn_wherever_the_deliverer_dies(killable: KillableService) -> None:
+    processes = killable.processes
+    person = await processes.someone(session=False)
+    async with Receiver().running() as receiver:
+        await processes.services.webhooks.create(receiver.url, ["tokens.revoked"], None, an_operator(processes.services))
+
+        async def rounds(**headers: str) -> list[str]:
+            """The steps in which one more event arrives; other databases may hold it back for a moment."""
+            await processes.services.admin.revoke_tokens(person.id, "Asked for it.", an_operator(processes.services))
+            steps: list[str] = []
+            async with asyncio.timeout(_WITHIN):
+                while _RELEASE not in steps:
+                    steps = (await killable.send_webhooks(**headers)).headers[STEPS].split(", ")
+            return steps
+
+        steps = await rounds()
+        queued, sent = steps.index(COMMITTING) + 1, steps.index(_RELEASE) + 1
+        chosen = range(1, len(steps) + 1) if EVERY_STEP else [queued - 1, queued, queued + 1, sent, sent + 3, sent + 4]
+        for step in chosen:
+            with pytest.raises(httpx.TransportError):
+                await rounds(**{DIES_AT: str(step)})
+            await killable.settle()
+            # What the dead process had claimed is free again then.
+            processes.clock.advance(LEASE)
+            await killable.send_webhooks()
+        await rounds()
+        await processes.services.webhook_delivery.stop()
+    arrived = [each.event["data"]["details"]["epoch"] for each in receiver.received]
+    # Shown by `pytest -rP`, for docs/evidence/reliability.md.
+    print(f"deliverer: {len(chosen)} kills at {steps}; {arrived}")
+    assert list(dict.fromkeys(arrived)) == list(range(1, len(chosen) + 3))
+    assert arrived == sorted(arrived)
 
 
 async def test_whoever_can_kill_the_process_wins_no_guess(killable: KillableService) -> None:

@@ -19,6 +19,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.cluster import SUPERUSER, Node, nodes
 from tests.support.cutting_proxy import CuttingProxy
+from tests.support.following import LOCAL, LOCAL_ENVIRONMENT, following
 from tests.support.ledger import at_work, check, somewhere
 from tests.support.marks import PATIENCE, needs
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll
@@ -26,7 +27,7 @@ from tests.support.service import Process, free_port, over, running, twokeys, wa
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 10 if os.environ.get("TWOKEYS_TEST_FAULTS") else 2
-TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
+TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"} | LOCAL_ENVIRONMENT
 
 
 @pytest.fixture
@@ -109,16 +110,18 @@ async def test_everything_works_through_pgbouncer_in_transaction_mode(tmp_path: 
     with _migrated_node() as node, _pgbouncer(node) as bouncer_port:
         url = f"postgresql://{SUPERUSER}@127.0.0.1:{bouncer_port}/postgres"
         port = free_port()
-        services = build_services(_settings(url, pgbouncer=True), SystemClock())
+        services = build_services(_settings(url, pgbouncer=True, **LOCAL), SystemClock())
         async with (
             served(over(url, TWOKEYS_PGBOUNCER="true", **TRUSTED), tmp_path, port),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,
+            following(services) as follower,
         ):
             async with at_work(api, services, people=8) as (ledger, _):
                 await asyncio.sleep(3)
             assert ledger.statuses[503] == 0
             assert ledger.used
             await check(api, ledger, node.url)
+            await follower.check(node.url)
         await services.close()
 
 

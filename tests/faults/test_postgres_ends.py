@@ -16,6 +16,7 @@ from app.database.migrations import migrate
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from tests.support.cluster import SUPERUSER, Node, migrated_node, nodes
+from tests.support.following import LOCAL, LOCAL_ENVIRONMENT, following
 from tests.support.ledger import at_work, check, recovered, somewhere
 from tests.support.marks import within
 from tests.support.people import PASSWORD, an_account, bearer, log_in, quick_settings
@@ -23,7 +24,7 @@ from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 5 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
-TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"}
+TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"} | LOCAL_ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     """`twokeys serve` as a process, and the services to create accounts with."""
     address = f"http://127.0.0.1:{(port := free_port())}"
     services = build_services(
-        quick_settings(url),
+        quick_settings(url, **LOCAL),
         SystemClock(),
     )
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
@@ -122,7 +123,7 @@ async def test_every_connection_taken_is_a_503_within_seconds(node: Node, tmp_pa
         assert (await log_in(api, account.address)).status_code == 200
 
 
-async def test_a_synchronous_standby_takes_over_and_nothing_ended_lives_again(tmp_path: Path) -> None:
+async def test_a_synchronous_standby_takes_over_and_no_token_and_no_event_is_forgotten(tmp_path: Path) -> None:
     with nodes(2) as [primary, standby]:
         primary.initialise()
         primary.start()
@@ -132,7 +133,7 @@ async def test_a_synchronous_standby_takes_over_and_nothing_ended_lives_again(tm
         await _replicate_synchronously(primary)
         both = f"{primary.host},{standby.host}"
         url = f"postgresql://{SUPERUSER}@{both}/postgres?target_session_attrs=read-write"
-        async with service(url, tmp_path) as (api, services):
+        async with service(url, tmp_path) as (api, services), following(services) as follower:
             async with at_work(api, services) as (ledger, _):
                 await asyncio.sleep(1.5)
                 primary.stop(signal.SIGQUIT)
@@ -144,6 +145,7 @@ async def test_a_synchronous_standby_takes_over_and_nothing_ended_lives_again(tm
             assert ledger.dead
             assert ledger.used
             await check(api, ledger, standby.url)
+            await follower.check(standby.url)
 
 
 async def _replicate_synchronously(primary: Node) -> None:

@@ -34,8 +34,8 @@ from app.settings import load_settings
 from tests.support.replica import FileClock
 
 DIES_AT, STEPS, PROCESS = "x-dies-at", "x-steps", "x-process"
-MAIL_ROUND = "/mail-round"
-"""One round of the worker's mail, as a request, so that it dies where it is told to as well."""
+MAIL_ROUND, WEBHOOK_ROUND = "/mail-round", "/webhook-round"
+"""One round of the worker's mail or webhooks, as a request, so that it dies where it is told to as well."""
 COMMITTING, COMMITTED = "COMMIT in flight", "connection put back"
 
 
@@ -105,8 +105,10 @@ class Killable:
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 
-        if scope["path"] == MAIL_ROUND:
-            await self._app.state.services.worker.send_mail()
+        worker = self._app.state.services.worker
+        rounds = {MAIL_ROUND: worker.send_mail, WEBHOOK_ROUND: worker.send_webhooks}
+        if scope["path"] in rounds:
+            await rounds[scope["path"]](asyncio.Event())
             await Response(status_code=204)(scope, receive, send_with_steps)
             return
         await self._app(scope, receive, send_with_steps)
