@@ -1,6 +1,8 @@
 """A real `twokeys serve` with a real mail server, for programs that are not ours."""
 
 import asyncio
+import fcntl
+import os
 import re
 import subprocess
 import sys
@@ -94,7 +96,28 @@ def make_package(which: str, folder: Path) -> Path:
     return folder / which
 
 
+def _made_once(which: str, factory: pytest.TempPathFactory) -> Path:
+    """By the first process of the run that needs it; the others wait."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / f"{which}-package"
+    with (shared / f"{which}-package.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = folder / "made"
+        if not made.exists():
+            make_package(which, folder)
+            made.touch()
+    return folder / which
+
+
 @pytest.fixture(scope="session")
 def python_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """clients/python with what is generated, and the environment `.venv` that has what it needs."""
-    return make_package("python", tmp_path_factory.mktemp("python-package"))
+    return _made_once("python", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def typescript_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """clients/typescript, compiled, with all of its packages."""
+    return _made_once("typescript", tmp_path_factory)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from app.http.openapi import VERSION
-from tests.integrations.conftest import Service, make_package
+from tests.integrations.conftest import Service
 from tests.support.keys import Held, a_key
 from tests.support.people import PASSWORD, a_session, an_account
 
@@ -23,13 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 STORIES = Path(__file__).resolve().parent / "packages"
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 _STORY_WITHIN = 60
-
-
-@pytest.fixture(scope="module")
-def typescript_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    package = make_package("typescript", tmp_path_factory.mktemp("typescript-package"))
-    shutil.copy(STORIES / "story.mjs", package)
-    return package
 
 
 def signed(event: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +99,7 @@ async def test_the_typescript_package_logs_in_guards_and_is_told(
     service: Service, served: httpx.AsyncClient, typescript_package: Path
 ) -> None:
     email = "typescript-package@example.com"
+    shutil.copy(STORIES / "story.mjs", typescript_package)
     held = await someone(service, served, email)
     assert await live(service, held, email, "node", "story.mjs", cwd=typescript_package) == SEEN
 
