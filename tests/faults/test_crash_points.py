@@ -240,7 +240,9 @@ async def test_an_event_arrives_in_its_turn_wherever_the_deliverer_dies(killable
     processes = killable.processes
     person = await processes.someone(session=False)
     async with Receiver().running() as receiver:
-        await processes.services.webhooks.create(receiver.url, ["tokens.revoked"], None, an_operator(processes.services))
+        await processes.services.webhooks.create(
+            receiver.url, ["tokens.revoked"], None, an_operator(processes.services)
+        )
 
         async def rounds(**headers: str) -> list[str]:
             """The steps in which one more event arrives; other databases may hold it back for a moment."""

@@ -16,14 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.admin.domain import Operator
 from app.kernel.clock import SystemClock
-from app.kernel.requester import NO_REQUESTER
 from app.services import Services, build_services
 from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
 from tests.support.marks import PATIENCE
-from tests.support.people import a_session, an_account, bearer, quick_settings
+from tests.support.people import a_session, an_account, an_operator, bearer, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import SteppedClock, replica
 from tests.support.service import over
@@ -32,7 +30,6 @@ from tests.support.toys import Toy, toy
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
 TOYS = Path(__file__).resolve().parent / "toys"
 ENDINGS = ("account.epoch_turned", "token.revoked", "tokens.revoked")
-OPERATOR = Operator(name="test")
 LIFE = 30
 """Seconds for which both keep an answer."""
 RETRIED_AFTER = timedelta(seconds=5)
@@ -104,7 +101,7 @@ async def world(
         toys = []
         for command, home in (_shop(folder / "shop", python_package), _dashboard(typescript_package)):
             made = await stack.enter_async_context(toy(command, home))
-            _, secret = await services.webhooks.create(made.line.url, ENDINGS, None, OPERATOR, NO_REQUESTER)
+            _, secret = await services.webhooks.create(made.line.url, ENDINGS, None, an_operator(services))
             made.env |= {
                 "TWOKEYS_URL": address,
                 "TWOKEYS_CLIENT_ID": client.id,
@@ -144,7 +141,7 @@ async def test_a_revoked_token_is_refused_once_its_event_arrives(world: World) -
     assert await world.let_in(left) == IN
     await world.deliver_until(lambda: refused(world, left))
     assert await world.let_in(other) == IN
-    await world.services.admin.revoke_tokens(account.id, "Asked for it.", OPERATOR, NO_REQUESTER)
+    await world.services.admin.revoke_tokens(account.id, "Asked for it.", an_operator(world.services))
     assert await world.let_in(other) == IN
     await world.deliver_until(lambda: refused(world, other))
     await world.kept_session(email)
@@ -215,7 +212,7 @@ async def test_lost_doubled_and_reordered_events_end_what_they_end(world: World)
     dead = []
     for _ in range(2):
         dead.append(await world.kept_session(email))
-        await world.services.admin.revoke_tokens(account.id, "Asked for it.", OPERATOR, NO_REQUESTER)
+        await world.services.admin.revoke_tokens(account.id, "Asked for it.", an_operator(world.services))
     dead.append(await world.kept_session(email))
     await world.log_out(dead[-1])
     await world.deliver(5)
