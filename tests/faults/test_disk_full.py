@@ -218,7 +218,7 @@ def test_workers_count_on_where_the_disk_of_their_counters_is_full(database_url:
         # What all routes and methods need was there from the beginning.
         assert sizes_of(counters) == sorted([*FILE_BYTES.values()] * 2)
 
-        os.kill(at_first.pop(), signal.SIGKILL)
+        os.kill(next(iter(at_first)), signal.SIGKILL)
         wait_for(lambda: bool(set(workers_of(process)) - at_first))
         assert api.get("/readyz").status_code == 200
         assert output_of(tmp_path).count("worker_died") == 1
