@@ -10,16 +10,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ruamel.yaml import YAML
 
 from app.clients.domain import Role
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.support.fleet import Endpoints, Replica, haproxy, nginx
+from tests.support.fleet import DEPLOY, Endpoints, Replica, haproxy, haproxy_by_name, nginx
 from tests.support.ledger import Ledger, Worker, at_work, check
-from tests.support.marks import PATIENCE, needs
+from tests.support.marks import PATIENCE, needs, only_long
+from tests.support.name_server import NameServer
 from tests.support.people import PASSWORD
-from tests.support.service import over
+from tests.support.service import free_port, over
 
 FRONTS = [front for program, front in (("haproxy", haproxy), ("nginx", nginx)) if shutil.which(program)]
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -134,6 +136,42 @@ async def test_replicas_restarted_in_turn_fail_no_request(
             await check(api, ledger, database_url)
 
 
+@pytest.mark.system
+@needs("haproxy")
+async def test_replicas_that_come_back_with_other_addresses_fail_no_request(
+    database_url: str, services: Services, tmp_path: Path
+) -> None:
+    """As compose does it: the old one has ended before the new one starts, and DNS tells of it before it listens."""
+    kind = await workers_of(services)
+    env = over(database_url, TWOKEYS_DRAIN_SECONDS=DRAIN, **UNLIMITED)
+    name_server, port, numbers = NameServer(), free_port(), itertools.count(11)
+    async with AsyncExitStack() as stack:
+
+        async def another() -> Replica:
+            number = next(numbers)
+            replica = Replica(env, tmp_path / str(number), port=port, host=f"127.77.0.{number}")
+            stack.callback(replica.stop)
+            name_server.addresses.append(replica.host)
+            await asyncio.to_thread(replica.start)
+            return replica
+
+        replicas = [await another() for _ in range(2)]
+        stack.enter_context(name_server.running())
+        proxy = stack.enter_context(haproxy_by_name(name_server, port, tmp_path))
+        await asyncio.to_thread(proxy.wait)
+        api = await stack.enter_async_context(httpx.AsyncClient(base_url=proxy.address, timeout=PATIENCE))
+        async with at_work(api, services, people=PEOPLE, kind=kind) as (ledger, _):
+            for _ in range(ROUNDS):
+                for old in replicas:
+                    await asyncio.to_thread(old.end)
+                    name_server.addresses.remove(old.host)
+                    replicas = [*replicas[1:], await another()]
+                    await asyncio.to_thread(proxy.wait)
+        assert set(ledger.statuses) <= EXPECTED, ledger.statuses
+        assert ledger.used
+        await check(api, ledger, database_url)
+
+
 async def test_replicas_replaced_by_others_elsewhere_fail_no_request(
     database_url: str, services: Services, tmp_path: Path
 ) -> None:
@@ -161,4 +199,46 @@ async def test_replicas_replaced_by_others_elsewhere_fail_no_request(
                     await asyncio.gather(asyncio.to_thread(old.end), endpoints.remove_once_it_drains(old))
         assert set(ledger.statuses) <= EXPECTED, ledger.statuses
         assert ledger.used
+        await check(api, ledger, database_url)
+
+
+@only_long
+@pytest.mark.parametrize(
+    ("sleeps", "told_after"),
+    [(True, 0.0), (True, 9.0), (False, 4.0)],
+    ids=["told at once", "told late", "without the sleep of preStop"],
+)
+async def test_pods_that_a_kubelet_ends_fail_no_request(
+    database_url: str, services: Services, tmp_path: Path, sleeps: bool, told_after: float
+) -> None:
+    """With the times of deploy/kubernetes: SIGTERM after preStop, and proxies that hear of it on their own time."""
+    kind = await workers_of(services)
+    deployment = YAML(typ="safe").load(DEPLOY / "kubernetes" / "deployment.yaml")
+    pod = deployment["spec"]["template"]["spec"]
+    sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"] if sleeps else 0
+    (literals,) = YAML(typ="safe").load(DEPLOY / "kubernetes" / "kustomization.yaml")["configMapGenerator"]
+    drain = dict(each.split("=", 1) for each in literals["literals"])["TWOKEYS_DRAIN_SECONDS"]
+    env = over(database_url, TWOKEYS_DRAIN_SECONDS=drain, **UNLIMITED)
+    endpoints, replicas = Endpoints(), [Replica(env, tmp_path / str(number)) for number in range(2)]
+
+    async def signal(old: Replica) -> None:
+        await asyncio.sleep(sleep)
+        await asyncio.to_thread(old.end)
+
+    async def tell(old: Replica) -> None:
+        await asyncio.sleep(told_after)
+        endpoints.remove(old)
+
+    async with AsyncExitStack() as stack:
+        for replica in replicas:
+            stack.callback(replica.stop)
+            await asyncio.to_thread(replica.start)
+            endpoints.add(replica)
+        api = await stack.enter_async_context(
+            httpx.AsyncClient(base_url="http://twokeys", timeout=PATIENCE, transport=endpoints)
+        )
+        async with at_work(api, services, people=PEOPLE, kind=kind) as (ledger, _):
+            async with asyncio.timeout(pod["terminationGracePeriodSeconds"]):
+                await asyncio.gather(signal(replicas[0]), tell(replicas[0]))
+        assert set(ledger.statuses) <= EXPECTED, ledger.statuses
         await check(api, ledger, database_url)

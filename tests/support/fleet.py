@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.marks import PATIENCE, within
+from tests.support.name_server import NameServer
 from tests.support.service import Process, free_port, output_of, running, wait_until_ready
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -29,16 +30,17 @@ class Replica:
     folder: Path
     workers: int = 1
     port: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
     _running: ExitStack = field(default_factory=ExitStack)
     _process: Process | None = None
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        command = ("serve", "--port", str(self.port), "--workers", str(self.workers))
+        command = ("serve", "--host", self.host, "--port", str(self.port), "--workers", str(self.workers))
         self._process = self._running.enter_context(running(*command, env=self.env, cwd=self.folder))
         wait_until_ready(self.address, self._process, self.folder)
 
@@ -67,16 +69,19 @@ class Endpoints(httpx.AsyncBaseTransport):
     def add(self, replica: Replica) -> None:
         self._replicas.append(replica)
 
+    def remove(self, replica: Replica) -> None:
+        self._replicas.remove(replica)
+
     async def remove_once_it_drains(self, replica: Replica) -> None:
         """As late as a proxy may hear of it: when `/readyz` already says that the replica ends."""
         async with httpx.AsyncClient(base_url=replica.address, timeout=PATIENCE) as client:
             while (await client.get("/readyz")).is_success:
                 pass
-        self._replicas.remove(replica)
+        self.remove(replica)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         replica = self._replicas[next(self._turn) % len(self._replicas)]
-        request.url = request.url.copy_with(host="127.0.0.1", port=replica.port)
+        request.url = request.url.copy_with(host=replica.host, port=replica.port)
         return await self._http.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -118,12 +123,36 @@ def haproxy(replicas: list[Replica], folder: Path) -> Iterator[Proxy]:
     file = folder / "haproxy.cfg"
     file.write_text(config)
 
+    with _process(["haproxy", "-db", "-f", str(file)], f"http://127.0.0.1:{port}", folder) as address:
+        yield Proxy(address, lambda: _up(talk, "twokeys") == {"one", "two"})
+
+
+@contextmanager
+def haproxy_by_name(name_server: NameServer, replicas_port: int, folder: Path) -> Iterator[Proxy]:
+    """It knows the replicas by the addresses that the name server tells, all with the same port."""
+    port, talk = free_port(), folder / "talk"
+    config = replaced(
+        (DEPLOY / "haproxy-by-name.cfg").read_text(),
+        ("    maxconn 20000\n", f"    maxconn 2000\n    stats socket {talk} mode 600\n"),
+        ("bind :8080", f"bind 127.0.0.1:{port}"),
+        ("127.0.0.11:53", f"127.0.0.1:{name_server.port}"),
+        ("twokeys:8000", f"twokeys:{replicas_port}"),
+    )
+    file = folder / "haproxy.cfg"
+    file.write_text(config)
+
     def knows() -> bool:
-        rows = [line.split(",") for line in _ask(talk, b"show stat\n").splitlines() if line.startswith("twokeys,")]
-        return len(up := [row for row in rows if row[1] in {"one", "two"}]) == 2 and all(row[17] == "UP" for row in up)
+        return all(len(_up(talk, backend)) == len(name_server.addresses) for backend in ("twokeys", "log_ins"))
 
     with _process(["haproxy", "-db", "-f", str(file)], f"http://127.0.0.1:{port}", folder) as address:
         yield Proxy(address, knows)
+
+
+def _up(talk: Path, backend: str) -> set[str]:
+    """The names of the servers that haproxy takes for alive."""
+    rows = [line.split(",") for line in _ask(talk, b"show stat\n").splitlines()]
+    servers = [row for row in rows if row[0] == backend and row[1] != "BACKEND"]
+    return {row[1] for row in servers if row[17] == "UP"}
 
 
 def _ask(talk: Path, what: bytes) -> str:
