@@ -209,7 +209,7 @@ async def test_replicas_replaced_by_others_elsewhere_fail_no_request(
     ids=["told at once", "told late", "without the sleep of preStop"],
 )
 async def test_pods_that_a_kubelet_ends_fail_no_request(
-    database_url: str, services: Services, tmp_path: Path, sleeps: bool, told_after: float
+    database_url: str, services: Services, tmp_path: Path, *, sleeps: bool, told_after: float
 ) -> None:
     """With the times of deploy/kubernetes: SIGTERM after preStop, and proxies that hear of it on their own time."""
     kind = await workers_of(services)
