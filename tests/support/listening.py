@@ -27,14 +27,18 @@ async def accepting(
         made.connection_made = note  # type: ignore[method-assign,assignment]
         return made
 
-    server = await asyncio.get_running_loop().create_server(accepted, "127.0.0.1", port, ssl=tls)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(accepted, "127.0.0.1", port, ssl=tls)
+    (listener,) = server.sockets
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield listener.getsockname()[1]
     finally:
-        server.close()
-        # What the loop has accepted by now is told to its protocol within three rounds.
+        # What the loop has accepted by now is told to its protocol within three rounds. A server that is closed before
+        # drops such a connection without closing it.
+        loop.remove_reader(listener)
         for _ in range(3):
             await asyncio.sleep(0)
+        server.close()
         for transport in transports:
             transport.abort()
         await asyncio.sleep(0)
