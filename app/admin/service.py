@@ -50,6 +50,10 @@ class _SoAlready(Exception):
     """Takes the bump of the epoch back: nothing changes."""
 
 
+def _why(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
+
+
 @dataclass(frozen=True)
 class Admin:
     database: Database
@@ -112,16 +116,16 @@ class Admin:
             reason = read_reason(reason or "")
         # Then this, since nothing else can be refused.
         if wanted.email is not None:
-            await self._change_address(id, wanted.email, context)
+            await self._change_address(id, wanted.email, reason, context)
         if wanted.changes_locale:
-            await self._set_locale(id, wanted.locale, context)
+            await self._set_locale(id, wanted.locale, reason, context)
         if wanted.status is not None:
-            await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, context)
+            await (self.enable if wanted.status is Status.ACTIVE else self.disable)(id, context, reason)
         if wanted.policy is not None:
             await self._set_policy(id, wanted.policy, reason, context)
         return await self.account(id)
 
-    async def _change_address(self, id: UUID, email: str, context: RequestContext) -> None:
+    async def _change_address(self, id: UUID, email: str, reason: str | None, context: RequestContext) -> None:
         """At once, and unverified; ends everything that the account had, and both mailboxes hear of it.
 
         Raises FieldError, NotFound, AddressTaken.
@@ -131,13 +135,13 @@ class Admin:
             async with self.changes.unconditionally(id, context) as change:
                 if change.account.address == address.text:
                     raise _SoAlready
-                await self.email_change.change_for_operator(change, address)
+                await self.email_change.change_for_operator(change, address, _why(reason))
 
-    async def _set_locale(self, id: UUID, locale: str | None, context: RequestContext) -> None:
+    async def _set_locale(self, id: UUID, locale: str | None, reason: str | None, context: RequestContext) -> None:
         async with self.database.transaction() as connection:
             if await self.accounts.set_locale(connection, id, locale):
                 await self.audit_log.record(
-                    connection, EventType.ACCOUNT_UPDATED, context, account_id=id, locale=locale
+                    connection, EventType.ACCOUNT_UPDATED, context, account_id=id, locale=locale, **_why(reason)
                 )
 
     async def _set_policy(self, id: UUID, policy: AccountPolicy, reason: str | None, context: RequestContext) -> None:
@@ -149,26 +153,28 @@ class Admin:
             account = await self._lock(connection, id)
             if await self.accounts.set_policy(connection, id, policy):
                 was, event = account.two_factor_policy.value, EventType.ACCOUNT_POLICY_CHANGED
-                details = {"policy": policy.value, "was": was, **({"reason": reason} if reason else {})}
-                await self.audit_log.record(connection, event, context, account_id=id, **details)
+                details = {"policy": policy.value, "was": was}
+                await self.audit_log.record(connection, event, context, account_id=id, **details, **_why(reason))
                 if not (await self.two_factor.factor_in(connection, id)).is_enabled:
                     await self.accounts.grant_deadlines(connection, [id], context.at)
 
-    async def disable(self, id: UUID, context: RequestContext) -> KnownAccount:
+    async def disable(self, id: UUID, context: RequestContext, reason: str | None = None) -> KnownAccount:
         """Ends everything that the account had. One that is disabled already stays as it is. Raises NotFound."""
         with suppress(_SoAlready):
             async with self.changes.unconditionally(id, context) as change:
                 if not await self.accounts.set_status(change.connection, id, Status.DISABLED):
                     raise _SoAlready
-                await change.end(Record(EventType.ACCOUNT_DISABLED))
+                await change.end(Record(EventType.ACCOUNT_DISABLED, details=_why(reason)))
                 return await self._with_id(change.connection, id)
         return await self.account(id)
 
-    async def enable(self, id: UUID, context: RequestContext) -> KnownAccount:
+    async def enable(self, id: UUID, context: RequestContext, reason: str | None = None) -> KnownAccount:
         """Brings nothing back but the right to log in. Raises NotFound."""
         async with self.database.transaction() as connection:
             if await self.accounts.set_status(connection, id, Status.ACTIVE):
-                await self.audit_log.record(connection, EventType.ACCOUNT_ENABLED, context, account_id=id)
+                await self.audit_log.record(
+                    connection, EventType.ACCOUNT_ENABLED, context, account_id=id, **_why(reason)
+                )
             return await self._with_id(connection, id)
 
     async def coverage(self) -> Coverage:

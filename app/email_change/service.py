@@ -1,5 +1,6 @@
 """Asking for another address, confirming it from the new mailbox, taking it back from the old one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -144,13 +145,15 @@ class EmailChange:
             raise EmailTokenInvalid
         return account, link[2]
 
-    async def change_for_operator(self, change: Change, address: Address) -> None:
+    async def change_for_operator(self, change: Change, address: Address, details: Mapping[str, str]) -> None:
         """At once, and unverified; both mailboxes hear of it. Raises AddressTaken."""
-        await self._change(change, address, verified_at=None)
+        await self._change(change, address, verified_at=None, details=details)
         kind = MailKind.EMAIL_CHANGED_BY_ADMIN
         await self._mail(change.connection, kind, change.account, address.text, change.context)
 
-    async def _change(self, change: Change, address: Address, *, verified_at: datetime | None) -> Revoked:
+    async def _change(
+        self, change: Change, address: Address, *, verified_at: datetime | None, details: Mapping[str, str] | None = None
+    ) -> Revoked:
         """The old mailbox gets a link that takes it back. Raises AddressTaken."""
         connection, account = change.connection, change.account
         await self.accounts.set_address(connection, account, address, verified_at=verified_at)
@@ -168,7 +171,7 @@ class EmailChange:
             days=max(1, self.undo_life // timedelta(days=1)),
             new_address=address.text,
         )
-        return await change.end(Record(EventType.EMAIL_CHANGED))
+        return await change.end(Record(EventType.EMAIL_CHANGED, details=details or {}))
 
     async def undo(self, secret: str, context: RequestContext) -> str:
         """By the link from the old mailbox: its address is back, and what came after it has ended.

@@ -193,14 +193,17 @@ class TwoFactor:
         await self.accounts.reauthenticate(account, password, context)
         self._refuse_required(account)
         factor = await self.factor_of(account)
-        if not factor.is_enabled:
-            raise NotEnabled
-        proof = None if code is None else await self.verifier.verify(account, factor, code, context)
+        proof = None
+        if code is not None and factor.is_enabled:
+            proof = await self.verifier.verify(account, factor, code, context)
         async with (
             self.verifier.refusing_reuse(account, proof, context),
+            # Before the state: whoever lost a race to turn it off has a dead token.
             self.changes.by_caller(caller, context) as change,
         ):
             self._refuse_required(change.account)
+            if not factor.is_enabled:
+                raise NotEnabled
             if proof is not None:
                 await self.verifier.spend(change.connection, account, proof, context)
             if not await self.remove(change.connection, account.id, context.at):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -315,6 +316,26 @@ async def test_an_act_needs_a_reason(
     answer = await api.post(f"/v1/admin/accounts/{account.id}/{act}", json=body, auth=operator)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/reason")
     assert await epoch(services, account.id) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "event"),
+    [
+        ({"status": "disabled"}, "account.disabled"),
+        ({"email": "countess@example.org"}, "email.changed"),
+        ({"locale": "de"}, "account.updated"),
+        ({"two_factor_policy": "exempt"}, "account.policy_changed"),
+    ],
+    ids=["status", "email", "locale", "policy"],
+)
+async def test_a_reason_stands_with_whatever_was_changed(
+    api: httpx.AsyncClient, services: Services, operator: httpx.BasicAuth, change: dict[str, Any], event: str
+) -> None:
+    account = await an_account(services)
+    answer = await api.patch(f"/v1/admin/accounts/{account.id}", json=change | REASON, auth=operator)
+    assert answer.is_success
+    found = (await api.get("/v1/admin/events", params={"type": event}, auth=operator)).json()["items"]
+    assert [each["details"]["reason"] for each in found] == [REASON["reason"]]
 
 
 async def test_a_person_sees_what_an_operator_did(

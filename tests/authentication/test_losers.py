@@ -120,6 +120,17 @@ async def test_a_dead_session_turns_nothing_off(
     assert not {"two_factor.disabled", "two_factor.code_refused"} & set(await recorded(services))
 
 
+async def test_a_session_that_died_with_two_factor_turns_nothing_off(
+    api: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    """Whoever lost a race to turn it off: that the token is dead comes before the state."""
+    device = await enrolled_account(api, services, clock)
+    caller = await services.tokens.check(device.token, a_request(services))
+    granted(await api.post("/v1/me/2fa/disable", json={"password": PASSWORD}, headers=bearer(device.token)))
+    with pytest.raises(InvalidToken):
+        await services.two_factor.disable(caller, SecretStr(PASSWORD), None, a_request(services))
+
+
 # Two-factor authentication
 
 
