@@ -152,7 +152,12 @@ class EmailChange:
         await self._mail(change.connection, kind, change.account, address.text, change.context)
 
     async def _change(
-        self, change: Change, address: Address, *, verified_at: datetime | None, details: Mapping[str, str] | None = None
+        self,
+        change: Change,
+        address: Address,
+        *,
+        verified_at: datetime | None,
+        details: Mapping[str, str] | None = None,
     ) -> Revoked:
         """The old mailbox gets a link that takes it back. Raises AddressTaken."""
         connection, account = change.connection, change.account

@@ -193,9 +193,8 @@ class TwoFactor:
         await self.accounts.reauthenticate(account, password, context)
         self._refuse_required(account)
         factor = await self.factor_of(account)
-        proof = None
-        if code is not None and factor.is_enabled:
-            proof = await self.verifier.verify(account, factor, code, context)
+        sent = code if factor.is_enabled else None
+        proof = None if sent is None else await self.verifier.verify(account, factor, sent, context)
         async with (
             self.verifier.refusing_reuse(account, proof, context),
             # Before the state: whoever lost a race to turn it off has a dead token.

@@ -20,8 +20,7 @@ class _Silent(asyncio.Protocol):
 async def test_a_server_lets_go_of_whom_it_accepts_at_its_end(rounds: int) -> None:
     """Whatever the loop has done about the connection by then."""
     async with accepting(_Silent) as port:
-        with socket.create_connection(("127.0.0.1", port)) as connection:
+        with socket.create_connection(("127.0.0.1", port)):
             for _ in range(rounds):
                 await asyncio.sleep(0)
-            connection.setblocking(False)
     gc.collect()
