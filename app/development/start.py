@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import structlog
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -31,13 +32,14 @@ from app.observability.logs import configure_logs
 from app.server.server import CannotServe, cancel_forced_exit, listen, run
 from app.server.start import check
 from app.services import build_services
-from app.settings import Settings, load_settings, new_key
+from app.settings import Settings, load_settings, new_key, unknown_names
 
 HOST = "127.0.0.1"
 # Browsers use passkeys under a name alone, never under an IP address.
 NAME = "localhost"
 DEMO_ADDRESS = "demo@example.com"
 _MAILBOX = "/mailbox/"
+_log = structlog.get_logger(__name__)
 _KEPT = "kept.json"
 _DEMO_PASSWORD_BYTES = 10
 # As root, Postgres runs as somebody else, who must be able to pass through; each thing inside is closed for itself.
@@ -102,6 +104,8 @@ def _develop(
 ) -> int:
     kept = Kept.of(folder)
     configure_logs(configured.log_level, as_json=not sys.stderr.isatty())
+    if unknown := unknown_names():
+        _log.warning("unknown_settings", names=unknown)
     # It may be that of a real service, where a migration and a demo account with a known password have no business.
     url = configured.database_url if uses_database_url else None
     embedded = url is None

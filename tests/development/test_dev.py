@@ -66,10 +66,13 @@ def test_a_first_and_a_second_start(home: Path) -> None:
 
 
 def test_a_reset_mail_lands_in_the_mailbox(home: Path) -> None:
+    """Whatever else the environment says: a name that is no setting is told, and no reason to stop."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with running("dev", "--port", str(port), env=environment(), cwd=home) as process:
+    env = environment() | {"TWOKEYS_SEASONING": "salt"}
+    with running("dev", "--port", str(port), env=env, cwd=home) as process:
         wait_until_ready(address, process, home)
+        assert "TWOKEYS_SEASONING" in output_of(home)
         assert httpx.post(f"{address}/v1/password-reset", json={"email": "demo@example.com"}).status_code == 202
         deadline = time.monotonic() + PATIENCE
         while not (mails := httpx.get(f"{address}/mailbox/mails").json()):
