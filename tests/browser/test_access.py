@@ -45,13 +45,13 @@ def assert_fits(page: Page) -> None:
 def test_every_view_is_accessible_and_fits(
     browser: Browser, service: Service, person: Person, language: Language
 ) -> None:
-    phone, desk = ViewportSize(width=320, height=700), ViewportSize(width=1180, height=700)
+    phone, wide = ViewportSize(width=320, height=700), ViewportSize(width=1180, height=700)
     context = browser.new_context(viewport=phone, reduced_motion="reduce", locale=LOCALES[language])
     context.set_default_timeout(PATIENCE * 1000)
     console = Console(context.new_page(), service.address, language)
     page = console.page
     for _ in _walk(console, person, service):
-        for size in (desk, phone):
+        for size in (wide, phone):
             page.set_viewport_size(size)
             assert_fits(page)
             assert_accessible(page)
