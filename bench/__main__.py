@@ -22,10 +22,9 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.database.migrations import migrate
 from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from bench import load, report, server
-from bench.imports import kept_hash, lines_a_second
+from bench.imports import lines_a_second
 from bench.load import Measured
 from bench.report import Row
 from bench.seed import TOKENS_EACH, WITH_TWO_FACTOR, bytes_a_row, seed
@@ -231,9 +230,7 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
             many = stack.enter_context(server.twokeys(url, folder, MANY * TOKENS_EACH, "a million"))
             _grown(bench, ours, many)
         bench.step(f"{IMPORTED:,} lines of an import")
-        url = asyncio.run(server.another_database(postgres, "imports"))
-        asyncio.run(migrate(url))
-        imported, _ = lines_a_second(url, folder, IMPORTED, kept_hash)
+        imported = lines_a_second(postgres, folder, IMPORTED)
         rows = _rows(bench, ours, ref, peers, stalls, grown=arguments.growth)
         rows.append(Row("import, hashes kept", ours.name, "lines/s", imported, imported, "lines/s", 5000.0))
     return rows, report.About(

@@ -15,16 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from app.cli.context import open_services, operator
-from app.cli.line_file import batches, count_hashes, opened
+from app.cli.line_file import batches, count_hashes, is_complete, opened
 from app.cli.output import AsJson, print_one
+from app.cli.patient_import import Patience, PatientImport
 from app.http.ndjson import write_line
 from app.imports.domain import LineRefused, Outcome, Totals
 from app.imports.lines import read_object
-from app.imports.service import Import
-from app.kernel.refusal import FieldError, Unavailable
+from app.kernel.refusal import FieldError
 from app.services import Services
 
-_SECONDS_BETWEEN_TRIES = 1
 _WORTH_SAYING_SECONDS = 10
 
 moving = typer.Typer()
@@ -54,7 +53,7 @@ def import_accounts(
         print_one(asyncio.run(_status()), as_json=json)
         return
     parameters = _read_parameters(firebase_config) if firebase_config else None
-    totals = asyncio.run(_import(file, parameters, _Patience(wait), dry_run=dry_run, as_json=json))
+    totals = asyncio.run(_import(file, parameters, Patience(wait), dry_run=dry_run, as_json=json))
     if json:
         sys.stdout.buffer.write(write_line(totals.as_json()))
         sys.stdout.flush()
@@ -93,7 +92,7 @@ async def _status() -> dict[str, Any]:
 
 
 async def _import(
-    file: Path, parameters: Mapping[str, Any] | None, patience: "_Patience", *, dry_run: bool, as_json: bool
+    file: Path, parameters: Mapping[str, Any] | None, patience: Patience, *, dry_run: bool, as_json: bool
 ) -> Totals:
     totals = Totals()
     async with open_services(seals=True) as services:
@@ -107,10 +106,10 @@ async def _import(
         # What is loaded by now stays; looking for garbage among it took a tenth of an import.
         gc.freeze()
         with opened(file) as stream, _Bar(file) as bar:
-            for batch in batches(stream):
-                outcomes = await _take(running, [(number, line) for number, line, _ in batch], patience)
+            taken = PatientImport(running, patience).take_all(batches(stream), ahead=is_complete(file))
+            async for outcomes, read in taken:
                 totals.add(outcomes)
-                bar.show(totals, batch[-1][2])
+                bar.show(totals, read)
                 _print(outcomes, as_json=as_json)
     return totals
 
@@ -129,37 +128,6 @@ def _read_parameters(path: Path) -> Mapping[str, Any]:
     """Raises FieldError."""
     with _parameters_refused():
         return read_object(path.read_bytes())
-
-
-class _Patience:
-    """How long a command still waits for a database that is away. One that answers earns all of it again."""
-
-    def __init__(self, seconds: int) -> None:
-        self._seconds = self._left = seconds
-
-    def renew(self) -> None:
-        self._left = self._seconds
-
-    async def wait(self) -> bool:
-        """False, at once, where there is none left."""
-        if self._left < _SECONDS_BETWEEN_TRIES:
-            return False
-        self._left -= _SECONDS_BETWEEN_TRIES
-        await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
-        return True
-
-
-async def _take(running: Import, lines: Sequence[tuple[int, bytes]], patience: _Patience) -> Sequence[Outcome]:
-    """Lines that the database was away for are refused, and the next ones may find it back."""
-    while True:
-        try:
-            outcomes = await running.take(lines)
-        except Unavailable:
-            if not await patience.wait():
-                return [Outcome.unavailable(number) for number, _ in lines]
-        else:
-            patience.renew()
-            return outcomes
 
 
 def _print(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
@@ -196,7 +164,7 @@ class _Bar:
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True))
-        self._total = file.stat().st_size if file.is_file() else None
+        self._total = file.stat().st_size if is_complete(file) else None
         self._task: TaskID | None = None
         self._began = time.perf_counter()
 

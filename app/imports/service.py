@@ -63,6 +63,14 @@ class Imports:
             )
 
 
+@dataclass(frozen=True)
+class ReadLines:
+    """What stands in a batch of lines, and what is to be said of those that can't be read."""
+
+    candidates: list[Candidate]
+    refused: list[Outcome]
+
+
 @dataclass
 class Import:
     """The lines of one import, in their order; Firebase parameters hold for the lines after them."""
@@ -75,18 +83,29 @@ class Import:
 
     async def take(self, lines: Sequence[tuple[int, bytes]]) -> list[Outcome]:
         """Numbered lines. Repeating them after a fault does no harm. Raises Unavailable."""
-        outcomes: list[Outcome] = []
+        return await self.write(await self.read(lines))
+
+    async def read(self, lines: Sequence[tuple[int, bytes]]) -> ReadLines:
+        """Firebase parameters among the lines hold for those after them. Raises Unavailable."""
+        found = ReadLines([], [])
         segment: list[tuple[int, dict[str, Any]]] = []
         for number, raw in await asyncio.to_thread(_read_objects, lines):
             if isinstance(raw, LineRefused):
-                outcomes.append(Outcome.refused(number, None, *raw.problems))
+                found.refused.append(Outcome.refused(number, None, *raw.problems))
             elif "firebase" in raw:
-                outcomes += await self._take_segment(segment)
+                await self._read_segment(segment, found)
                 segment = []
-                outcomes += await self._take_parameters(number, raw)
+                found.refused.extend(await self._take_parameters(number, raw))
             else:
                 segment.append((number, raw))
-        outcomes += await self._take_segment(segment)
+        await self._read_segment(segment, found)
+        return found
+
+    async def write(self, found: ReadLines) -> list[Outcome]:
+        """Meanwhile the lines after these may be read. Raises Unavailable."""
+        outcomes = list(found.refused)
+        for wave in in_waves(found.candidates):
+            outcomes += await self._take_wave(wave)
         return sorted(outcomes, key=lambda outcome: outcome.line)
 
     async def set_firebase_parameters(self, raw: Mapping[str, Any]) -> None:
@@ -108,12 +127,11 @@ class Import:
             return [Outcome.refused(number, None, *refused.problems)]
         return []
 
-    async def _take_segment(self, raws: Sequence[tuple[int, dict[str, Any]]]) -> list[Outcome]:
+    async def _read_segment(self, raws: Sequence[tuple[int, dict[str, Any]]], found: ReadLines) -> None:
         context = LineContext(self.service.clock.now(), self.service.read_address, self.project)
-        candidates, outcomes = await asyncio.to_thread(_read_candidates, raws, context)
-        for wave in in_waves(candidates):
-            outcomes += await self._take_wave(wave)
-        return outcomes
+        candidates, refused = await asyncio.to_thread(_read_candidates, raws, context)
+        found.candidates.extend(candidates)
+        found.refused.extend(refused)
 
     async def _take_wave(self, wave: Sequence[Candidate]) -> list[Outcome]:
         """Read, decide, hash, write. Lines whose account changed in between are decided again."""
