@@ -101,7 +101,10 @@ def _trouble(error: Exception) -> str:
         return "The database schema is a newer release's; use that release."
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return f"The output can't be written. {error.strerror}."
-    return _unreachable(error) if isinstance(error, OSError) and not error.filename else _first_line(error)
+    if isinstance(error, OSError):
+        file = error.filename
+        return f"{file} can't be opened ({error.strerror}). Check its path." if file else _unreachable(error)
+    return _first_line(error)
 
 
 def _unreachable(error: BaseException) -> str:

@@ -9,7 +9,8 @@ from app.imports.domain import Change, Known, Outcome, Result
 from app.kernel.randomness import new_id
 from app.security.secret_box import SecretBox
 
-# An empty name is a file that SQLite makes once its memory is full, and takes away at the end.
+# An empty name is a file that SQLite makes once its memory is full: of mode 0600, and deleted as soon as it is open.
+# So nothing of it is left even by a kill -9.
 _PLACE = ""
 _SCHEMA = """
     PRAGMA journal_mode = OFF;

@@ -30,6 +30,10 @@ _CLIENT = (InvalidClient, InsufficientRole)
 _Lines = Sequence[tuple[int, bytes]]
 
 
+class ImportTooLarge(BodyTooLarge):
+    title = "The body is over 4 MiB."
+
+
 def import_routes(imports: Imports, clients: Clients) -> APIRouter:
     router = APIRouter(tags=["Administration"], route_class=StrictRoute)
     Importer = Annotated[RequestContext, Depends(operator_with(clients, Role.IMPORT))]  # noqa: N806 - a type
@@ -38,7 +42,7 @@ def import_routes(imports: Imports, clients: Clients) -> APIRouter:
         PATH,
         summary="Import accounts",
         response_class=StreamingResponse,
-        responses=ANSWERS_LINES | refuses(*_CLIENT, BodyTooLarge, TooSlow, WrongContentType),
+        responses=ANSWERS_LINES | refuses(*_CLIENT, ImportTooLarge, TooSlow, WrongContentType),
         openapi_extra=TAKES_LINES,
     )
     async def import_accounts(
@@ -62,7 +66,7 @@ def import_routes(imports: Imports, clients: Clients) -> APIRouter:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Raises WrongContentType, BodyTooLarge, TooSlow."""
+    """Raises WrongContentType, ImportTooLarge, TooSlow, MalformedHttp."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != NDJSON:
         raise WrongContentType(f"This call takes {NDJSON}.")
     body = bytearray()
@@ -71,7 +75,7 @@ async def _read_body(request: Request) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > _LARGEST_BODY:
-                    raise BodyTooLarge("The body is over 4 MiB.")
+                    raise ImportTooLarge
     except TimeoutError:
         raise TooSlow from None
     except ClientDisconnect:

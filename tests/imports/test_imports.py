@@ -459,6 +459,8 @@ async def test_an_import_has_a_largest_size(
     answer = await api.post("/v1/admin/imports", content=body, headers=headers, auth=importer)
 
     assert answer.status_code == status
+    if status == 413:
+        assert answer.json()["title"] == "The body is over 4 MiB."
 
 
 @pytest.mark.parametrize("role", [Role.ACCOUNTS_WRITE, Role.EVENTS_READ, Role.INTROSPECT])

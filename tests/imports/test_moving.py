@@ -1,19 +1,28 @@
 """A made-up company moves in by one command, and out again into an empty database."""
 
+import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.imports.company import FORMATS, Person, a_company
 from tests.imports.firebase import parameters
-from tests.imports.lines import ndjson
+from tests.imports.lines import a_line, ndjson
 from tests.imports.moving import Moving
 from tests.support.marks import LONG
+from tests.support.overtaking import end_connections, holding
 from tests.support.postgres import Server
 
 PEOPLE = 1000 if LONG else 48
+ADD_ACCOUNT = """
+    INSERT INTO accounts (id, address, folded_address, status, credential_epoch, created_at)
+    VALUES (gen_random_uuid(), $1, $1, 'active', 0, now())
+"""
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 @pytest.fixture
@@ -70,6 +79,34 @@ async def test_what_is_exported_moves_in_elsewhere(
     assert await elsewhere.log_in_all(people) == {}
 
 
+async def test_imports_in_opposite_orders_do_not_deadlock(moving: Moving, tmp_path: Path) -> None:
+    lines = [a_line(number, password=...) for number in range(30)]
+    files = [tmp_path / "people.ndjson", tmp_path / "reversed.ndjson"]
+    for file, order in zip(files, (lines, lines[::-1]), strict=True):
+        file.write_bytes(ndjson(*order))
+
+    # Both come to the address in the middle, and without a common order each would hold one half by then.
+    async with holding(moving.url, ADD_ACCOUNT, lines[15]["email"]) as writer:
+        imports = [asyncio.create_task(moving.results(file)) for file in files]
+        await writer.until_waiting(*imports)
+    counts = [count for _, count in await asyncio.gather(*imports)]
+
+    assert {"created": 29, "refused": 1} in counts
+    assert {"unchanged": 29, "refused": 1} in counts
+    assert await _deadlocks(moving.url) == 0, "the loser of one tries again, so its results tell nothing"
+
+
+async def _deadlocks(url: str) -> int:
+    """In this database, ever. A connection counts its own when it ends."""
+    await end_connections(url)
+    connection = await asyncpg.connect(url)
+    try:
+        count: int = await connection.fetchval(DEADLOCKS)
+    finally:
+        await connection.close()
+    return count
+
+
 async def test_an_export_without_secrets_has_none(moving: Moving, people: Sequence[Person], file: Path) -> None:
     await moving.results(file)
 
@@ -93,7 +130,9 @@ async def test_a_refused_line_is_told_and_exits_with_1(moving: Moving, tmp_path:
     assert "line 2:" in done.stdout
     assert "[line_too_long]" in done.stdout
     assert "line 3: /email" in done.stdout
-    assert done.stderr.splitlines()[-1] == "twokeys: 2 lines were refused."
+    bar, *_, last = done.stderr.splitlines()
+    assert re.fullmatch(r"4 lines, [\d,]+/s, 2 refused \S+ 0:00:00\s*", bar), "lines, rate, and the time left"
+    assert last == "twokeys: 2 lines were refused."
     assert (await moving.status())["accounts"] == 2
 
 
@@ -148,3 +187,5 @@ async def test_a_wrong_call_is_refused(moving: Moving, arguments: tuple[str, ...
 
     assert done.returncode in {1, 2}
     assert done.stdout == ""
+    if "no-such-file" in arguments:
+        assert done.stderr == "twokeys: no-such-file can't be opened (No such file or directory). Check its path.\n"

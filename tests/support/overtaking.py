@@ -28,9 +28,9 @@ class ConcurrentWriter:
     def __init__(self, watcher: asyncpg.Connection) -> None:
         self._watcher = watcher
 
-    async def until_waiting(self, act: asyncio.Future[Any]) -> None:
-        while not await self._watcher.fetchval(WAITING):
-            assert not act.done(), "It never waited for the other transaction."
+    async def until_waiting(self, *acts: asyncio.Future[Any]) -> None:
+        while await self._watcher.fetchval(WAITING) < len(acts):
+            assert not any(act.done() for act in acts), "It never waited for the other transaction."
             await asyncio.sleep(0.01)
 
 
