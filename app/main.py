@@ -113,6 +113,6 @@ def _routers(services: Services) -> list[APIRouter]:
         admin_routes(services.admin, services.clients),
         webhook_routes(services.webhooks, services.clients),
         import_routes(services.imports, services.clients),
-        frontend_config_routes(services.settings, services.accounts, languages),
+        frontend_config_routes(services.settings, services.passwords, languages),
         health_routes(services.database),
     ]

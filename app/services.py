@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.accounts.attempts.service import Attempts
 from app.accounts.domain import EnrollmentPolicy
 from app.accounts.foreign.service import AccountTransfer, ForeignPasswords
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
@@ -31,6 +32,7 @@ from app.not_me.service import NotMe
 from app.password_reset.service import PasswordReset
 from app.profile.service import Profile
 from app.reauthentication.service import Reauthentication
+from app.security.breached_passwords import BreachedPasswords
 from app.security.hasher import Hasher
 from app.security.password_rules import PasswordRules
 from app.security.secret_box import SecretBox
@@ -77,6 +79,7 @@ class Services:
     audit_log: AuditLog
     outbox: Outbox
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
     clearing: TwoFactorClearing
@@ -105,6 +108,16 @@ class Services:
         await self.database.close()
         if self.traces:
             await self.traces.close()
+
+
+def open_hasher(settings: Settings) -> Hasher:
+    return Hasher(
+        memory_kib=settings.argon2_memory_kib,
+        time_cost=settings.argon2_time_cost,
+        parallelism=settings.argon2_parallelism,
+        threads=settings.hash_threads,
+        queue=settings.hash_queue,
+    )
 
 
 def _mailer(settings: Settings, mail_folder: Path | None) -> Mailer:
@@ -150,32 +163,43 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     """Raises SettingsRefused. Opens no connection yet."""
     database = Database(settings.database_dsn(), pool_size=settings.database_pool_size, pgbouncer=settings.pgbouncer)
     secret_box = SecretBox(settings.keys())
-    hasher = Hasher.of(settings)
-    rules = PasswordRules(settings)
+    hasher = open_hasher(settings)
+    rules = PasswordRules(
+        shortest=settings.password_min_length,
+        issuer=settings.issuer,
+        breached=BreachedPasswords(settings.breached_passwords_url),
+        refuses_breached=settings.breached_passwords,
+    )
     audit_log = AuditLog(timedelta(days=settings.event_retention_days))
     outbox = Outbox(secret_box)
     foreign = ForeignPasswords(database=database, clock=clock, secret_box=secret_box)
+    attempts = Attempts(
+        database=database,
+        requests_per_minute=settings.requests_per_client_minute,
+        most_per_network=settings.wrong_passwords_per_client,
+        window=timedelta(seconds=settings.wrong_passwords_per_client_seconds),
+        most_in_a_row=settings.wrong_passwords_per_account,
+        lock=timedelta(seconds=settings.wrong_passwords_lock_seconds),
+        longest_lock=timedelta(seconds=settings.wrong_passwords_lock_max_seconds),
+        known_for=timedelta(days=settings.known_address_days),
+    )
     accounts = Accounts(
         database=database,
-        hasher=hasher,
-        rules=rules,
-        attempts=Attempts(
-            database=database,
-            requests_per_minute=settings.requests_per_client_minute,
-            most_per_network=settings.wrong_passwords_per_client,
-            window=timedelta(seconds=settings.wrong_passwords_per_client_seconds),
-            most_in_a_row=settings.wrong_passwords_per_account,
-            lock=timedelta(seconds=settings.wrong_passwords_lock_seconds),
-            longest_lock=timedelta(seconds=settings.wrong_passwords_lock_max_seconds),
-            known_for=timedelta(days=settings.known_address_days),
-        ),
-        foreign=foreign,
-        audit_log=audit_log,
+        attempts=attempts,
         reserved_domains=settings.reserved_domains,
         policy=EnrollmentPolicy(
             required=settings.two_factor_policy is TwoFactorPolicy.REQUIRED,
             grace=timedelta(seconds=settings.two_factor_grace_seconds),
         ),
+    )
+    passwords = Passwords(
+        database=database,
+        hasher=hasher,
+        rules=rules,
+        attempts=attempts,
+        foreign=foreign,
+        audit_log=audit_log,
+        read_address=accounts.read_address,
     )
     life = LifeRules(timedelta(seconds=settings.session_idle_seconds), accounts.policy)
     tokens = Tokens(
@@ -249,6 +273,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database,
         fresh_seconds=settings.fresh_seconds,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         changes=changes,
         additions=additions,
@@ -261,6 +286,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         fresh_seconds=settings.fresh_seconds,
         disable_requires_code=settings.disable_requires_code,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         changes=changes,
         verifier=verifier,
@@ -282,7 +308,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     reauthentication = Reauthentication(
         database=database,
         clock=clock,
-        accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         two_factor=two_factor,
         credentials=credentials,
@@ -295,6 +321,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         most_open=settings.reset_links_open,
         most_per_hour=settings.reset_mails_per_hour,
         accounts=accounts,
+        passwords=passwords,
         changes=changes,
         two_factor=two_factor,
         audit_log=audit_log,
@@ -307,6 +334,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         passkey_login=settings.passkey_login,
         new_sign_in_mail=settings.new_sign_in_mail,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         two_factor=two_factor,
         tickets=tickets,
@@ -324,6 +352,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         most_per_hour=settings.email_change_mails_per_hour,
         fresh_seconds=settings.fresh_seconds,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         changes=changes,
         authenticators=authenticators,
@@ -335,6 +364,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
     profile = Profile(
         database=database,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         two_factor=two_factor,
         changes=changes,
@@ -346,6 +376,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         database=database,
         clock=clock,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         changes=changes,
         two_factor=two_factor,
@@ -425,6 +456,7 @@ def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None
         audit_log=audit_log,
         outbox=outbox,
         accounts=accounts,
+        passwords=passwords,
         tokens=tokens,
         two_factor=two_factor,
         clearing=clearing,

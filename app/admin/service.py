@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account, AccountPolicy, Status
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.admin.domain import (
     AccountChange,
@@ -59,6 +60,7 @@ class Admin:
     database: Database
     clock: Clock
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     changes: CredentialChange
     two_factor: TwoFactor
@@ -73,7 +75,7 @@ class Admin:
     ) -> KnownAccount:
         """Without a password the person gets a mail to set one. Raises FieldError, WeakPassword, AddressTaken."""
         address = self.accounts.read_address(email)
-        password_hash = await self.accounts.hash_new(password, address.text) if password is not None else None
+        password_hash = await self.passwords.hash_new(password, address.text) if password is not None else None
         async with self.database.transaction() as connection:
             account = await self.accounts.add(connection, address, password_hash, context.at, locale=locale)
             invited = password_hash is None

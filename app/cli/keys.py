@@ -45,7 +45,7 @@ async def _rotate() -> Resealing:
         with ExitStack() as bars:
             secrets = await _follow(progress, bars, "Authenticator secrets", rotation.reseal(services.two_factor))
             mails = await _follow(progress, bars, "Mails in the outbox", rotation.reseal(services.outbox))
-            projects = await _follow(progress, bars, "Firebase projects", rotation.reseal(services.accounts.foreign))
+            projects = await _follow(progress, bars, "Firebase projects", rotation.reseal(services.passwords.foreign))
             webhooks = await _follow(progress, bars, "Webhooks", rotation.reseal(services.webhooks))
     done = (secrets, mails, projects, webhooks)
     return Resealing(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from app.accounts.domain import Account, Address, AddressTaken
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
@@ -39,6 +40,7 @@ class EmailChange:
     most_per_hour: int
     fresh_seconds: int
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     changes: CredentialChange
     authenticators: AuthenticatorService
@@ -54,7 +56,7 @@ class EmailChange:
         account = caller.account
         address = self.accounts.read_address(new_email, pointer="/new_email")
         require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, context)
+        await self.passwords.reauthenticate(account, password, context)
         expires_at = context.at + self.life
         wish = ChangeRequest(new_id(), account.id, account.epoch, address, context.at, expires_at, context.requester)
         async with self.database.transaction() as connection:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app.accounts.service import Accounts
+from app.accounts.passwords import Passwords
 from app.frontend_config.schemas import (
     LOGO_PATH,
     AuthorizationServer,
@@ -22,7 +22,7 @@ _CACHING = "public, max-age=60"
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-def frontend_config_routes(settings: Settings, accounts: Accounts, locales: list[str]) -> APIRouter:
+def frontend_config_routes(settings: Settings, passwords: Passwords, locales: list[str]) -> APIRouter:
     router = APIRouter(tags=["For frontends"], route_class=StrictRoute)
     config = FrontendConfig.of(settings, locales)
     logo: Logo | None = read_logo(settings.logo) if settings.logo else None
@@ -40,7 +40,7 @@ def frontend_config_routes(settings: Settings, accounts: Accounts, locales: list
     )
     async def judge_password(body: JudgePassword, context: FromRequest) -> PasswordStrength:
         """Needs no proof; 60 a minute. Nothing of it is stored or logged."""
-        return PasswordStrength.of(await accounts.judge(body.password, body.email, context))
+        return PasswordStrength.of(await passwords.judge(body.password, body.email, context))
 
     @router.get(
         "/.well-known/oauth-authorization-server", summary="Where tokens are introspected and revoked (RFC 8414)"

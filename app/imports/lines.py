@@ -12,7 +12,7 @@ from app.accounts.domain import Address, Status
 from app.http.refusals import MalformedRequest
 from app.http.strict_json import read_json
 from app.imports.domain import MOST_AUTHENTICATORS, Candidate, LineProblem, LineRefused
-from app.imports.passwords import costs_a_hash, is_firebase, read_password
+from app.imports.password_field import costs_a_hash, is_firebase, read_password
 from app.imports.shapes import LineModel, invalid, read_shape
 from app.kernel.clock import read_rfc3339
 from app.kernel.locale import read_locale

@@ -23,7 +23,7 @@ from app.imports.domain import (
     refuse_taken,
 )
 from app.imports.lines import LineContext, read_candidate, read_object, shown_external_id
-from app.imports.passwords import read_firebase_parameters
+from app.imports.password_field import read_firebase_parameters
 from app.imports.rehearsal import Rehearsal
 from app.imports.repository import ImportedAccountRows
 from app.imports.writer import LineWriter

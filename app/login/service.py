@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from app.accounts.attempts.domain import Attempt, attempt_at
 from app.accounts.domain import Account, Address
-from app.accounts.service import Accounts, Verification
+from app.accounts.passwords import Passwords, Verification
+from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.authentication.domain import Grant
@@ -44,6 +45,7 @@ class Login:
     passkey_login: bool
     new_sign_in_mail: bool
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
     tickets: TicketService
@@ -60,7 +62,7 @@ class Login:
         Raises InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
         """
         try:
-            async with self.accounts.verifying(
+            async with self.passwords.verifying(
                 address.folded, password, context, self.two_factor.holder_with
             ) as verification:
                 breached = verification.right and await self._is_breached(password)
@@ -71,7 +73,7 @@ class Login:
     async def _is_breached(self, password: SecretStr) -> bool:
         """Asked about right passwords alone, so that the time of an answer tells nothing about wrong ones."""
         asked = self.breached_passwords is not BreachedAtLogin.OFF
-        return asked and await self.accounts.is_breached(password)
+        return asked and await self.passwords.is_breached(password)
 
     async def _decide(
         self,

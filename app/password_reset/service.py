@@ -7,6 +7,7 @@ from math import ceil
 from pydantic import SecretStr
 
 from app.accounts.domain import Account, Address
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
@@ -51,6 +52,7 @@ class PasswordReset:
     most_open: int
     most_per_hour: int
     accounts: Accounts
+    passwords: Passwords
     changes: CredentialChange
     two_factor: TwoFactor
     audit_log: AuditLog
@@ -187,10 +189,10 @@ class PasswordReset:
         await self.accounts.attempts.take_request(context)
         found = digest_if(secret, SecretKind.RESET)
         link, account, factor = await self._follow(found, context.at)
-        await self.accounts.refuse_weak(new_password, account.address)
-        await self.accounts.refuse_current(new_password, account)
+        await self.passwords.refuse_weak(new_password, account.address)
+        await self.passwords.refuse_current(new_password, account)
         proof = await self._second_factor(account, factor, code, context)
-        password_hash = await self.accounts.hash(new_password)
+        password_hash = await self.passwords.hash(new_password)
         async with (
             self.two_factor.verifier.refusing_reuse(account, proof, context),
             self.changes.by_link(account, context) as change,

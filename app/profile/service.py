@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.audit.domain import Event, EventType
 from app.audit.service import AuditLog
@@ -24,6 +25,7 @@ from app.two_factor.service import TwoFactor
 class Profile:
     database: Database
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
     changes: CredentialChange
@@ -37,9 +39,9 @@ class Profile:
         A pending enrollment is dropped. Raises WrongPassword, WeakPassword, InvalidToken, TooManyAttempts, Overloaded.
         """
         account, token = caller.account, caller.token
-        await self.accounts.reauthenticate(account, current, context)
-        self.accounts.refuse_same(new, current)
-        password_hash = await self.accounts.hash_new(new, account.address)
+        await self.passwords.reauthenticate(account, current, context)
+        self.passwords.refuse_same(new, current)
+        password_hash = await self.passwords.hash_new(new, account.address)
         async with self.changes.by_caller(caller, context) as change:
             await self.accounts.set_password(change.connection, account, password_hash)
             state = await self.two_factor.drop_pending(change.connection, change.account, context.at)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from app.accounts.service import Accounts
+from app.accounts.passwords import Passwords
 from app.authentication.domain import Changed, Grant
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
@@ -34,7 +34,7 @@ def joined(amr: tuple[str, ...], *methods: str) -> tuple[str, ...]:
 class Reauthentication:
     database: Database
     clock: Clock
-    accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
     credentials: CredentialVerifier
@@ -48,7 +48,7 @@ class Reauthentication:
         factor = await self.two_factor.factor_of(caller.account)
         if factor.is_enabled:
             raise SecondFactorRequired
-        await self.accounts.reauthenticate(caller.account, password, context)
+        await self.passwords.reauthenticate(caller.account, password, context)
         async with self._locked(caller) as connection:
             return await self._grant(connection, caller, factor, caller.token.amr, context)
 

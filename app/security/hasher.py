@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import ceil
-from typing import ParamSpec, Self, TypeVar
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from passlib.exc import PasswordSizeError, UnknownHashError
@@ -22,7 +22,6 @@ from pydantic import SecretStr
 from app.kernel.refusal import Overloaded
 from app.observability.metrics import Gauge, Histogram
 from app.security.foreign_hashes.bounds import ForeignHash
-from app.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,7 +81,7 @@ class _Line:
 
 
 class Hasher:
-    """Argon2id (RFC 9106) with the settings' costs. Refuses with `Overloaded` when the queue is full."""
+    """Argon2id (RFC 9106) with these costs. Refuses with `Overloaded` when the queue is full."""
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int, queue: int) -> None:
         self._scheme = argon2.using(  # type: ignore[no-untyped-call] # published so
@@ -94,16 +93,6 @@ class Hasher:
         self._lines: dict[UUID, _Line] = {}
         # What an unknown address is verified against, so that it costs what a known one costs.
         self._nobody = self._scheme.hash("nobody")
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(
-            memory_kib=settings.argon2_memory_kib,
-            time_cost=settings.argon2_time_cost,
-            parallelism=settings.argon2_parallelism,
-            threads=settings.hash_threads,
-            queue=settings.hash_queue,
-        )
 
     async def hash(self, password: SecretStr) -> str:
         return await self._run(self._scheme.hash, prepared(password).get_secret_value())

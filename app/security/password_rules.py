@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from app.security.breached_passwords import BreachedPasswords
 from app.security.hasher import LONGEST_PASSWORD, prepared
 from app.security.strength import StrengthEstimator
-from app.settings import Settings
 
 _LEAST_SCORE = 3
 
@@ -29,11 +28,11 @@ class Judgement:
 
 
 class PasswordRules:
-    def __init__(self, settings: Settings) -> None:
-        self._shortest = settings.password_min_length
-        self._issuer = settings.issuer
-        self._ask_for_breaches = settings.breached_passwords
-        self.breached = BreachedPasswords(settings.breached_passwords_url)
+    def __init__(self, *, shortest: int, issuer: str, breached: BreachedPasswords, refuses_breached: bool) -> None:
+        self._shortest = shortest
+        self._issuer = issuer
+        self._refuses_breached = refuses_breached
+        self.breached = breached
         self._strength = StrengthEstimator()
 
     async def weakness(self, password: SecretStr, *, address: str) -> str | None:
@@ -60,7 +59,7 @@ class PasswordRules:
             )
         if score < _LEAST_SCORE:
             return Judgement(score, f"This password is too easy to guess. {warning or 'Use a few unrelated words.'}")
-        if self._ask_for_breaches and await self.breached.contain(password):
+        if self._refuses_breached and await self.breached.contain(password):
             return Judgement(score, "This password is known from a data breach. Choose another.")
         return Judgement(score, None)
 

@@ -15,11 +15,10 @@ from app.database.engine import Database
 from app.database.migrations import check_encoding, current_revision, is_behind
 from app.key_rotation.service import count_unknown_seals
 from app.main import create_app
-from app.security.hasher import Hasher
 from app.security.secret_box import SecretBox
 from app.server.server import CannotServe, listen, run
 from app.server.workers import supervise
-from app.services import open_traces
+from app.services import open_hasher, open_traces
 from app.settings import Mail, Settings, SettingsRefused
 from app.two_factor.credentials import count_foreign_credentials
 
@@ -64,7 +63,7 @@ def _note_hashing(settings: Settings) -> None:
     A hasher makes one hash to begin with. Another in a thread of its own would leave its memory behind for good.
     """
     began = time.perf_counter()
-    Hasher.of(settings).close()
+    open_hasher(settings).close()
     took = time.perf_counter() - began
     build = f"argon2-cffi-bindings {version('argon2-cffi-bindings')}"
     # One for newer CPUs stands in a folder with their name; see scripts/build_argon2.sh.

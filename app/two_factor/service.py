@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
@@ -53,6 +54,7 @@ class TwoFactor:
     fresh_seconds: int
     disable_requires_code: bool
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     changes: CredentialChange
     verifier: CodeVerifier
@@ -130,7 +132,7 @@ class TwoFactor:
             raise FieldError(pointer, "Two-factor authentication is not on; leave this out.")
         if beside:
             require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, context)
+        await self.passwords.reauthenticate(account, password, context)
         by = Enroller(account, caller.token.id, context.at, partial(self.tokens.lock_caller, caller=caller))
         return await self.enrolling.begin(by, context, name=name, additional=additional, replaces=replaces)
 
@@ -190,7 +192,7 @@ class TwoFactor:
         account = caller.account
         if code is None and self.disable_requires_code and not self._is_fresh(caller, context.at):
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
-        await self.accounts.reauthenticate(account, password, context)
+        await self.passwords.reauthenticate(account, password, context)
         self._refuse_required(account)
         factor = await self.factor_of(account)
         sent = code if factor.is_enabled else None
@@ -219,7 +221,7 @@ class TwoFactor:
     async def replace_recovery_codes(self, caller: Caller, password: SecretStr, context: RequestContext) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises WrongPassword, NotEnabled, InvalidToken."""
         account = caller.account
-        await self.accounts.reauthenticate(account, password, context)
+        await self.passwords.reauthenticate(account, password, context)
         fresh = new_recovery_codes()
         async with self.database.transaction() as connection:
             await self.tokens.lock_caller(connection, caller)

@@ -75,9 +75,9 @@ def test_while_people_log_in_an_address_moves_as_an_account_does() -> None:
 
 async def test_without_old_hashes_an_unknown_address_costs_ours(services: Services) -> None:
     await an_account(services)
-    await services.accounts.foreign.measure()
+    await services.passwords.foreign.measure()
 
-    assert services.accounts.foreign.stand_in_for("nobody@example.com") is None
+    assert services.passwords.foreign.stand_in_for("nobody@example.com") is None
 
 
 async def test_an_unknown_address_costs_what_the_accounts_cost(api: httpx.AsyncClient, services: Services) -> None:
@@ -86,9 +86,9 @@ async def test_an_unknown_address_costs_what_the_accounts_cost(api: httpx.AsyncC
     cheap = {"hash": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}
     await send(api, importer, a_line(1, password=rounds), a_line(2, password=cheap))
 
-    await services.accounts.foreign.measure()
+    await services.passwords.foreign.measure()
 
-    stand_ins = [services.accounts.foreign.stand_in_for(address) for address in ADDRESSES[:200]]
+    stand_ins = [services.passwords.foreign.stand_in_for(address) for address in ADDRESSES[:200]]
     assert {(each.scheme, each.cost) for each in stand_ins if each} == {
         ("sha256_crypt", "rounds=1234"),
         ("bcrypt", "4"),
@@ -99,7 +99,7 @@ async def test_an_unknown_address_costs_what_the_accounts_cost(api: httpx.AsyncC
 async def test_a_stand_in_never_proves_anything(api: httpx.AsyncClient, services: Services) -> None:
     importer = await a_client(services, Role.IMPORT)
     await send(api, importer, a_line(password={"hash": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}))
-    await services.accounts.foreign.measure()
+    await services.passwords.foreign.measure()
 
     answer = await api.post("/v1/login", json={"email": "nobody@example.com", "password": PASSWORD})
 

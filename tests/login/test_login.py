@@ -379,7 +379,7 @@ async def test_a_token_in_a_cookie_or_a_query_proves_nothing(api: httpx.AsyncCli
 
 async def test_the_hash_is_renewed_at_log_in_when_its_costs_change(api: httpx.AsyncClient, services: Services) -> None:
     account = await an_account(services)
-    with_other_costs = Hasher.of(services.settings.model_copy(update={"argon2_time_cost": 2}))
+    with_other_costs = Hasher(memory_kib=1024, time_cost=2, parallelism=1, threads=1, queue=1)
     old = await with_other_costs.hash(SecretStr(PASSWORD))
     with_other_costs.close()
     async with services.database.autocommit() as connection:

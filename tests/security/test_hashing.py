@@ -10,16 +10,17 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
+from app.security.breached_passwords import BreachedPasswords
 from app.security.hasher import LONGEST_PASSWORD, Hasher
 from app.security.password_rules import PasswordRules
 from app.services import Services
-from app.settings import Settings
 from tests.support.answers import granted, refused
 from tests.support.breaches import breaches
 from tests.support.marks import given_settings
 from tests.support.people import EMAIL, PASSWORD, an_account, an_operator, log_in
 
 pytestmark = pytest.mark.anyio
+QUICK = {"memory_kib": 1024, "time_cost": 1, "parallelism": 1, "threads": 1, "queue": 1}
 
 LONG = hashlib.sha512(b"a long one").hexdigest() + hashlib.sha512(b"and longer").hexdigest()[:72]
 
@@ -51,7 +52,7 @@ async def test_every_refused_password_costs_one_hash(api: httpx.AsyncClient, ser
             assert hashes() - before == 1, (email, len(password))
 
 
-async def test_an_over_long_password_is_cut_before_it_is_hashed(settings: Settings) -> None:
+async def test_an_over_long_password_is_cut_before_it_is_hashed() -> None:
     """Over 4,096 characters the library refuses at once, and the saved time would tell."""
     hashed: list[int] = []
 
@@ -60,7 +61,7 @@ async def test_an_over_long_password_is_cut_before_it_is_hashed(settings: Settin
             hashed.append(len(text))
             return super()._verify(text, stored)
 
-    hasher = Watched.of(settings)
+    hasher = Watched(**QUICK)
     stored = await hasher.hash(SecretStr(PASSWORD))
     for params in (PASSWORD, "x" * LONGEST_PASSWORD, "x" * 60_000):
         for kept in (stored, None):
@@ -77,10 +78,7 @@ async def test_a_password_counts_to_its_last_character(api: httpx.AsyncClient, s
     granted(await log_in(api, password=LONG))
 
 
-@given_settings(breached_passwords=True)
-async def test_a_breached_password_will_not_do_where_that_is_asked(
-    settings: Settings,
-) -> None:
+async def test_a_breached_password_will_not_do_where_that_is_asked() -> None:
     digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
     result = {
         "known": (200, f"{'0' * 35}:3\r\n{digest[5:]}:17\r\n"),
@@ -90,7 +88,8 @@ async def test_a_breached_password_will_not_do_where_that_is_asked(
     }
     for case, (status, body) in result.items():
         async with breaches(status, body) as (address, response):
-            rules = PasswordRules(settings.model_copy(update={"breached_passwords_url": address}))
+            breached = BreachedPasswords(address)
+            rules = PasswordRules(shortest=8, issuer="Twokeys", breached=breached, refuses_breached=True)
             weakness = await rules.weakness(SecretStr(PASSWORD), address=EMAIL)
             rules.close()
             assert (weakness is not None) == (case == "known"), case
@@ -98,12 +97,12 @@ async def test_a_breached_password_will_not_do_where_that_is_asked(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads of their own niceness")
-def test_hashing_never_goes_before_the_service_that_asks_for_it(settings: Settings) -> None:
+def test_hashing_never_goes_before_the_service_that_asks_for_it() -> None:
     """Only root may: started with a niceness above ours, nobody could have logged in."""
 
     def niceness_below(service: int) -> int:
         os.setpriority(os.PRIO_PROCESS, 0, service)
-        hasher = Hasher.of(settings)
+        hasher = Hasher(**QUICK)
         try:
             return hasher._pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result()
         finally:

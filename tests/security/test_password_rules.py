@@ -5,15 +5,16 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from app.security.breached_passwords import BreachedPasswords
 from app.security.password_rules import PasswordRules
-from tests.support.people import quick_settings
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 def rules() -> Iterator[PasswordRules]:
-    made = PasswordRules(quick_settings("postgresql://127.0.0.1/none").model_copy(update={"issuer": "Acme Cloud"}))
+    breached = BreachedPasswords("http://127.0.0.1/none/")
+    made = PasswordRules(shortest=8, issuer="Acme Cloud", breached=breached, refuses_breached=False)
     yield made
     made.close()
 

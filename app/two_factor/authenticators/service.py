@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.accounts.domain import Account
+from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
 from app.audit.service import AuditLog
@@ -56,6 +57,7 @@ class AuthenticatorService:
     database: Database
     fresh_seconds: int
     accounts: Accounts
+    passwords: Passwords
     tokens: Tokens
     changes: CredentialChange
     additions: Additions
@@ -93,7 +95,7 @@ class AuthenticatorService:
         """
         account = caller.account
         require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, context)
+        await self.passwords.reauthenticate(account, password, context)
         async with self.changes.by_caller(caller, context) as change:
             record = await self._remove(change, id)
             factor = await SecondFactors(change.connection).of(account.id)
@@ -141,7 +143,7 @@ class AuthenticatorService:
         """Raises ReauthenticationRequired, WrongPassword, AuthenticatorLimitReached, InvalidToken."""
         account = caller.account
         require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
-        await self.accounts.reauthenticate(account, password, context)
+        await self.passwords.reauthenticate(account, password, context)
         by = Enroller(account, caller.token.id, context.at, partial(self.tokens.lock_caller, caller=caller))
         return await self.begin(by, name, context.at, passkey=passkey)
 
