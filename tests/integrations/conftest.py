@@ -29,7 +29,6 @@ from tests.support.postgres import Server
 from tests.support.service import free_port, over, running, wait_until_ready
 
 ROOT = Path(__file__).resolve().parents[2]
-_RESET_LINK = re.compile(r"#/password-reset/(tkr_\S+)")
 _MAIL_WITHIN = PATIENCE
 
 
@@ -44,13 +43,14 @@ class Service:
     introspector: Known
     operator: Known
 
-    async def reset_token_for(self, email: str) -> str:
-        """From the mail with the link, when it has come."""
+    async def link_for(self, email: str, page: str) -> str:
+        """The secret in the newest link to this page of the console, when the mail has come."""
+        pattern = re.compile(rf"#/{page}/(tk[a-z]_\S+)")
         with anyio.fail_after(_MAIL_WITHIN):
             while True:
                 for message in reversed(self.sink.messages):
                     plain = message.get_body(("plain",))
-                    link = _RESET_LINK.search(plain.get_content()) if plain else None
+                    link = pattern.search(plain.get_content()) if plain else None
                     if link and str(message["To"]) == email:
                         return link[1]
                 await anyio.sleep(0.05)
@@ -69,6 +69,7 @@ async def service(postgres: Server) -> AsyncIterator[Service]:
         params = {
             "TWOKEYS_DOCS": "true",
             "TWOKEYS_MAIL": "on",
+            "TWOKEYS_PASSWORD_RESET_POLICY": "clears_two_factor_later",
             "TWOKEYS_SMTP_URL": sink.url,
             "TWOKEYS_TRUSTED_PROXIES": "127.0.0.1",
         }

@@ -1,7 +1,7 @@
 // The whole story by the generated TypeScript client: node story.js ADDRESS OPERATOR INTROSPECTOR EMAIL.
 //
-// OPERATOR and INTROSPECTOR are `id:secret`. It says `asked` when it has asked for a reset link, reads the link's token
-// from standard input, and ends with a line of JSON.
+// OPERATOR and INTROSPECTOR are `id:secret`. What only a key or a mailbox can give it asks for with a line of JSON, and
+// reads a line; the last line is what it saw.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -37,6 +37,13 @@ function the<T>(answer: { data?: T; error?: Schemas["Problem"] }): T {
   return answer.data;
 }
 
+const lines = createInterface({ input: process.stdin });
+async function ask(question: object): Promise<any> {
+  const answered = lines.question("");
+  console.log(JSON.stringify(question));
+  return JSON.parse(await answered);
+}
+
 /** What the authenticator app shows (RFC 6238), or will show so many steps later. */
 function code(secret: string, steps = 0): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -65,6 +72,57 @@ async function logIn(secret: string): Promise<Schemas["Grant"]> {
   }
 }
 
+async function registerKey(grant: Schemas["Grant"], passkey: boolean): Promise<Schemas["Grant"]> {
+  const wanted = { body: { password: PASSWORD, passkey } };
+  const begun = the(await by(grant).POST("/v1/me/2fa/webauthn/options", wanted));
+  const credential = await ask({ create: begun.public_key });
+  const done = { body: { registration: begun.registration, credential } };
+  return the(await by(grant).POST("/v1/me/2fa/webauthn", done)).grant;
+}
+
+async function logInByKey(): Promise<Schemas["Grant"]> {
+  const first = the(await twokeys.POST("/v1/login", { body: { email, password: PASSWORD } }));
+  assert(first.status === "two_factor_required");
+  const { challenge } = first;
+  const options = the(await twokeys.POST("/v1/login/two-factor/options", { body: { challenge } }));
+  const credential = await ask({ get: options.public_key });
+  return the(await twokeys.POST("/v1/login/two-factor", { body: { challenge, credential } }));
+}
+
+async function logInByPasskey(): Promise<Schemas["Grant"]> {
+  const { challenge, public_key } = the(await twokeys.POST("/v1/login/passkey/options", { body: {} }));
+  const credential = await ask({ get: public_key });
+  return the(await twokeys.POST("/v1/login/passkey", { body: { challenge, credential } }));
+}
+
+async function proveAgain(grant: Schemas["Grant"]): Promise<Schemas["Grant"]> {
+  const { challenge, public_key } = the(await by(grant).POST("/v1/me/reauthenticate/options", { body: {} }));
+  const credential = await ask({ get: public_key });
+  return the(await by(grant).POST("/v1/me/reauthenticate", { body: { challenge, credential } })).grant;
+}
+
+/** At a log-in where the operator requires it: the new device's secret, and the session that it opens. */
+async function enrollByTicket(): Promise<[string, Schemas["Grant"]]> {
+  const answer = the(await twokeys.POST("/v1/login", { body: { email, password: PASSWORD } }));
+  assert(answer.status === "enrollment_required");
+  const { ticket } = answer;
+  const { secret } = the(await twokeys.POST("/v1/login/enrollment", { body: { ticket } }));
+  const confirming = { body: { ticket, code: code(secret) } };
+  return [secret, the(await twokeys.POST("/v1/login/enrollment/confirm", confirming)).grant];
+}
+
+/** To another address and, by the link that the old mailbox gets, back: the address in between. */
+async function moveAndReturn(grant: Schemas["Grant"]): Promise<string> {
+  const new_email = `moved-${email}`;
+  the(await by(grant).POST("/v1/me/email", { body: { new_email, password: PASSWORD } }));
+  const token = await ask({ link: "email-change", to: new_email });
+  const moved = the(await twokeys.POST("/v1/email-change/confirm", { body: { token } }));
+  const back = await ask({ link: "email-change/undo", to: email });
+  const undone = the(await twokeys.POST("/v1/email-change/undo", { body: { token: back } }));
+  assert.equal(undone.email, email);
+  return moved.email;
+}
+
 async function introspect(token: string): Promise<Schemas["ActiveToken"] | null> {
   const answer = the(
     await backend.POST("/v1/introspect", {
@@ -87,10 +145,17 @@ const confirmed = the(await by(first).POST("/v1/me/2fa/confirm", { body: { code:
 assert.equal(confirmed.recovery_codes.length, 10);
 assert.equal(await introspect(first.access_token), null);
 
-const session = await logIn(secret);
+let session = await logIn(secret);
 const found = await introspect(session.access_token);
 assert(found);
 assert.deepEqual([found.sub, found.username, found.amr], [made.id, email, ["pwd", "otp", "mfa"]]);
+
+session = await registerKey(session, false);
+session = await registerKey(session, true);
+const byKey = await logInByKey();
+const byPasskey = await logInByPasskey();
+session = await proveAgain(session);
+const amr = [byKey, byPasskey, session].map((grant) => grant.token.amr);
 
 const personal = the(await by(session).POST("/v1/me/tokens", { body: { description: "Backup" } }));
 the(await by(personal).GET("/v1/me"));
@@ -110,23 +175,31 @@ assert.equal(await introspect(confirmed.grant.access_token), null);
 const events = the(await by(off.grant).GET("/v1/me/events"));
 assert.equal((await by(off.grant).POST("/v1/logout")).response.status, 204);
 
+const required = { params: { path: { id: made.id } }, body: { two_factor_policy: "required" as const } };
+the(await operator.PATCH("/v1/admin/accounts/{id}", required));
+const [newSecret, enrolled] = await enrollByTicket();
+const moved = await moveAndReturn(enrolled);
+
 the(await twokeys.POST("/v1/password-reset", { body: { email } }));
-console.log("asked");
-const lines = createInterface({ input: process.stdin });
-const token = await lines.question("");
-lines.close();
+const token = await ask({ link: "password-reset", to: email });
 const done = the(
   await twokeys.POST("/v1/password-reset/confirm", { body: { token, new_password: NEW_PASSWORD } }),
 );
-const last = the(await twokeys.POST("/v1/login", { body: { email, password: NEW_PASSWORD } }));
-assert(last.status === "authenticated");
+const waiting = the(await twokeys.POST("/v1/login", { body: { email, password: NEW_PASSWORD } }));
+assert(waiting.status === "two_factor_required");
+assert.equal(waiting.clears_at, done.clears_at);
+const proof = { challenge: waiting.challenge, code: code(newSecret, 1) };
+const last = the(await twokeys.POST("/v1/login/two-factor", { body: proof }));
+lines.close();
 
 console.log(
   JSON.stringify({
     account: made.id,
     acr: found.acr,
+    amr,
     disabled: off.two_factor.status,
     events: events.items.map((event) => event.type),
+    moved,
     reset: done.two_factor,
     token: last.access_token,
   }),
