@@ -130,9 +130,7 @@ class TokensRevoked(ResponseModel):
 
 
 class PasswordResetSent(ResponseModel):
-    message: str = (
-        "A mail with a link is on its way, unless as many are open already as may be, or the account is disabled."
-    )
+    message: str = "A mail with a link is on its way."
 
 
 class AnyEvent(ResponseModel):

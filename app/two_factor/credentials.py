@@ -124,7 +124,7 @@ class CredentialVerifier:
         credential = await Credentials(connection).of(account.id, webauthn.credential_id(answer))
         if credential is None:
             raise CredentialRefused("unknown")
-        return self._proof(credential, answer, challenge, amr, verify_user=False)
+        return self._proof(credential, answer, challenge, amr, alone=False)
 
     async def verify_passkey(
         self, answer: Mapping[str, Any], challenge: bytes | None, amr: tuple[str, ...]
@@ -136,7 +136,7 @@ class CredentialVerifier:
         if not credential.passkey:
             raise PasskeyRefused(account, "no_passkey")
         try:
-            proof = self._proof(credential, answer, challenge, amr, verify_user=True)
+            proof = self._proof(credential, answer, challenge, amr, alone=True)
         except CredentialRefused as refused:
             raise PasskeyRefused(account, refused.reason) from refused
         if not account.is_active:
@@ -224,7 +224,7 @@ class CredentialVerifier:
         challenge: bytes,
         amr: tuple[str, ...],
         *,
-        verify_user: bool,
+        alone: bool,
     ) -> ProofByCredential:
         asserted = webauthn.verify_assertion(
             self.party,
@@ -232,7 +232,7 @@ class CredentialVerifier:
             challenge=challenge,
             public_key=credential.public_key,
             user_handle=credential.user_handle,
-            verify_user=verify_user,
+            alone=alone,
         )
         return ProofByCredential(credential.authenticator_id, asserted.sign_count, asserted.backed_up, amr)
 

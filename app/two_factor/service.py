@@ -186,14 +186,13 @@ class TwoFactor:
     async def disable(self, caller: Caller, password: SecretStr, code: str | None, context: RequestContext) -> Changed:
         """2FA goes off without residue; everything older dies. A code that is sent must be right.
 
-        Raises WrongPassword, RequiredByPolicy, NotEnabled, WrongCode, TooManyAttempts, InvalidToken; FieldError where
+        Raises WrongPassword, WrongCode, TooManyAttempts, InvalidToken, RequiredByPolicy, NotEnabled; FieldError where
         a code is needed.
         """
         account = caller.account
         if code is None and self.disable_requires_code and not self._is_fresh(caller, context.at):
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
         await self.passwords.reauthenticate(account, password, context)
-        self._refuse_required(account)
         factor = await self.factor_of(account)
         sent = code if factor.is_enabled else None
         proof = None if sent is None else await self.verifier.verify(account, factor, sent, context)
@@ -202,7 +201,8 @@ class TwoFactor:
             # Before the state: whoever lost a race to turn it off has a dead token.
             self.changes.by_caller(caller, context) as change,
         ):
-            self._refuse_required(change.account)
+            if self.accounts.policy.applies_to(change.account):
+                raise RequiredByPolicy
             if not factor.is_enabled:
                 raise NotEnabled
             if proof is not None:
@@ -212,11 +212,6 @@ class TwoFactor:
             record = Record(EventType.TWO_FACTOR_DISABLED, MailKind.TWO_FACTOR_DISABLED)
             issued, revoked = await change.end_with_session(record, BY_PASSWORD, context.at)
         return Changed(Grant(issued, change.account, TWO_FACTOR_OFF), revoked)
-
-    def _refuse_required(self, account: Account) -> None:
-        """Raises RequiredByPolicy."""
-        if self.accounts.policy.applies_to(account):
-            raise RequiredByPolicy
 
     async def replace_recovery_codes(self, caller: Caller, password: SecretStr, context: RequestContext) -> list[str]:
         """Ten new codes, shown once; the old set is dead. Raises WrongPassword, NotEnabled, InvalidToken."""

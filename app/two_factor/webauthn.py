@@ -173,14 +173,14 @@ def verify_assertion(
     challenge: bytes,
     public_key: bytes,
     user_handle: bytes | None,
-    verify_user: bool,
+    alone: bool,
 ) -> Asserted:
     """What `navigator.credentials.get()` gave (§7.2). The caller compares the counter, and must write it.
 
-    Raises CredentialRefused.
+    A credential that logs in alone must name its user (step 6) and have verified it. Raises CredentialRefused.
     """
     try:
-        return _asserted(party, credential, challenge, public_key, user_handle, verify_user=verify_user)
+        return _asserted(party, credential, challenge, public_key, user_handle, alone=alone)
     except CredentialRefused:
         raise
     except Exception as error:  # the library raises whatever its parsers do
@@ -230,11 +230,13 @@ def _asserted(
     public_key: bytes,
     user_handle: bytes | None,
     *,
-    verify_user: bool,
+    alone: bool,
 ) -> Asserted:
     _check_sizes(credential)
     _check_client_data(party, credential)
     claimed = credential["response"].get("userHandle")
+    if alone and not claimed:
+        raise CredentialRefused("no_user")
     if claimed and not hmac.compare_digest(_decode(claimed), user_handle or b""):
         raise CredentialRefused("another_user")
     verified = verify_authentication_response(
@@ -245,7 +247,7 @@ def _asserted(
         credential_public_key=public_key,
         # The counter is advanced by a conditional statement, since two assertions may come at once.
         credential_current_sign_count=0,
-        require_user_verification=verify_user,
+        require_user_verification=alone,
     )
     return Asserted(verified.new_sign_count, verified.credential_backed_up)
 

@@ -481,6 +481,9 @@ async def test_what_is_required_can_be_replaced_and_not_turned_off(
     refused(answer, 403, "wrong_password")
     answer = await api.post("/v1/me/2fa/disable", json=disable, headers=bearer(device.token))
     refused(answer, 409, "two_factor_required_by_policy")
+    wrong = disable | {"code": wrong_code(device.secret, clock)}
+    answer = await api.post("/v1/me/2fa/disable", json=wrong, headers=bearer(device.token))
+    assert refused(answer, 403, "invalid_code")["attempts_remaining"] == 9, "a guess is a guess, whatever it could buy"
     clock.advance(STEP)
     begin_body = {"password": PASSWORD, "replaces": device.confirmed["authenticator"]["id"]}
     begun = granted(await api.post("/v1/me/2fa/enrollment", json=begin_body, headers=bearer(device.token)), 201)

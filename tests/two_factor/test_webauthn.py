@@ -49,7 +49,7 @@ def registered(key: SoftwareKey, *, passkey: bool = False, **tampered: Any) -> R
 
 
 def assertion_of(
-    key: SoftwareKey, credential: Any, *, challenge: bytes = CHALLENGE, verify_user: bool = False
+    key: SoftwareKey, credential: Any, *, challenge: bytes = CHALLENGE, alone: bool = False
 ) -> webauthn.Asserted:
     return webauthn.verify_assertion(
         PARTY,
@@ -57,7 +57,7 @@ def assertion_of(
         challenge=challenge,
         public_key=cbor2.dumps(cose_key(key.key)),
         user_handle=HANDLE,
-        verify_user=verify_user,
+        alone=alone,
     )
 
 
@@ -117,7 +117,7 @@ def test_each_algorithm_registers_and_proves(algorithm: int, passkey: bool) -> N
     made = registered(key, passkey=passkey)
     assert (made.credential_id, made.sign_count, made.backed_up) == (key.credential_id, 0, False)
     assert made.transports == ("usb",)
-    proved = assertion_of(key, key.get(request(verify_user=passkey)), verify_user=passkey)
+    proved = assertion_of(key, key.get(request(verify_user=passkey)), alone=passkey)
     assert (proved.sign_count, proved.backed_up) == (1, False)
 
 
@@ -199,8 +199,17 @@ def test_a_passkey_without_user_verification_is_no_passkey() -> None:
     unverified = SoftwareKey(verifies_user=False)
     assert reason(lambda: registered(unverified, passkey=True)) == "not_valid"
     registered(unverified)
-    assert reason(lambda: assertion_of(unverified, unverified.get(request()), verify_user=True)) == "not_valid"
+    assert reason(lambda: assertion_of(unverified, unverified.get(request()), alone=True)) == "not_valid"
     assertion_of(unverified, unverified.get(request()))
+
+
+def test_a_passkey_that_names_no_user_is_no_passkey(key: SoftwareKey) -> None:
+    """§7.2 step 6: nobody was named before the answer came, so that the answer must."""
+    for handle in (None, ""):
+        nameless = {"userHandle": handle}
+        assert reason(lambda given=nameless: assertion_of(key, key.get(request(), response=given), alone=True)) == (
+            "no_user"
+        )
 
 
 def test_nobody_at_the_key_proves_nothing(key: SoftwareKey) -> None:
