@@ -190,7 +190,8 @@ def move_and_return(twokeys: Client, caller: AuthenticatedClient, email: str) ->
     wanted = RequestEmailChange(new_email=new, password=PASSWORD)
     the(EmailChangeRequested, request_email_change.sync(client=caller, body=wanted))
     token = ask(link="email-change", to=new)
-    moved = the(EmailChanged, confirm_email_change.sync(client=twokeys, body=ConfirmEmailChange(token=token))).email
+    confirming = ConfirmEmailChange(token=token)
+    moved: str = the(EmailChanged, confirm_email_change.sync(client=twokeys, body=confirming)).email
     token = ask(link="email-change/undo", to=email)
     undone = the(EmailChangeUndone, undo_email_change.sync(client=twokeys, body=UndoEmailChange(token=token)))
     assert undone.email == email
