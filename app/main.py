@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from app.admin.routes import admin_routes
 from app.clients.routes import client_routes, forward_auth_routes
 from app.console import DevelopmentNotice, mount_console, mount_docs
+from app.database.engine import Database
 from app.email_change.routes import email_change_routes
 from app.frontend_config.routes import frontend_config_routes
 from app.http.cors import Cors
@@ -43,11 +44,12 @@ def create_app(
     settings: Settings,
     clock: Clock | None = None,
     *,
+    database: Database | None = None,
     mail_folder: Path | None = None,
     notice: DevelopmentNotice | None = None,
 ) -> FastAPI:
-    """The service over one database. Raises SettingsRefused."""
-    services = build_services(settings, clock or SystemClock(), mail_folder=mail_folder)
+    """The service over one database, or over a pool of connections that is there already. Raises SettingsRefused."""
+    services = build_services(settings, clock or SystemClock(), database=database, mail_folder=mail_folder)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -159,9 +159,13 @@ def open_traces(settings: Settings) -> "Traces | None":
     return Traces()
 
 
-def build_services(settings: Settings, clock: Clock, *, mail_folder: Path | None = None) -> Services:
+def build_services(
+    settings: Settings, clock: Clock, *, database: Database | None = None, mail_folder: Path | None = None
+) -> Services:
     """Raises SettingsRefused. Opens no connection yet."""
-    database = Database(settings.database_dsn(), pool_size=settings.database_pool_size, pgbouncer=settings.pgbouncer)
+    if database is None:
+        dsn, size = settings.database_dsn(), settings.database_pool_size
+        database = Database(dsn, pool_size=size, pgbouncer=settings.pgbouncer)
     secret_box = SecretBox(settings.keys())
     hasher = open_hasher(settings)
     rules = PasswordRules(

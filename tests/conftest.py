@@ -1,6 +1,6 @@
 """What tests stand on: one Postgres for the run, a fresh database each, a clock that moves only when told."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -19,7 +19,7 @@ from tests.support.application import as_local, running_application
 from tests.support.documented import must_be_documented
 from tests.support.events import events_must_fit
 from tests.support.people import quick_settings
-from tests.support.postgres import Server, Spares
+from tests.support.postgres import Server, Spare, Spares
 
 pytest_plugins = ["tests.support.parallel"]
 
@@ -51,17 +51,22 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def spares(postgres: Server) -> Iterator[Spares]:
+async def spares(anyio_backend: str, postgres: Server) -> AsyncIterator[Spares]:
     found = Spares(postgres)
     yield found
-    found.drop()
+    await found.drop()
 
 
 @pytest.fixture
-def database_url(spares: Spares) -> Iterator[str]:
+async def spare(anyio_backend: str, spares: Spares) -> AsyncIterator[Spare]:
+    async with spares.one() as found:
+        yield found
+
+
+@pytest.fixture
+def database_url(spare: Spare) -> str:
     """A migrated database without a row."""
-    with spares.one() as url:
-        yield url
+    return spare.url
 
 
 @pytest.fixture
@@ -75,10 +80,8 @@ def secret_box() -> SecretBox:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    made = Database(database_url)
-    yield made
-    await made.close()
+def database(spare: Spare) -> Database:
+    return spare.database
 
 
 @pytest.fixture
@@ -102,11 +105,11 @@ def settings(database_url: str, changes: dict[str, Any]) -> Settings:
 
 
 @pytest.fixture
-async def api(settings: Settings, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
+async def api(settings: Settings, clock: SetClock, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """The service in this process, each answer held against the document; `services` leads to its services."""
     hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
     async with (
-        running_application(settings, clock) as app,
+        running_application(settings, clock, database) as app,
         httpx.AsyncClient(transport=as_local(app), base_url="http://test", event_hooks=hooks) as client,
     ):
         client.services = app.state.services  # type: ignore[attr-defined]

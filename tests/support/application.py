@@ -11,29 +11,32 @@ from dataclasses import fields
 import httpx
 from fastapi import FastAPI
 
+from app.database.engine import Database
 from app.kernel.clock import Clock
 from app.main import create_app
 from app.services import Services, build_services
 from app.settings import Settings
 
 _KEPT = 4
-_idle: list[tuple[tuple[type[Clock], str], FastAPI]] = []
+_idle: list[tuple[tuple[type[Clock], type[Database | None], str], FastAPI]] = []
 """What settings each was made for, and the application; the one that was used last stands at the end."""
 
 
 @asynccontextmanager
-async def running_application(settings: Settings, clock: Clock) -> AsyncIterator[FastAPI]:
+async def running_application(
+    settings: Settings, clock: Clock, database: Database | None = None
+) -> AsyncIterator[FastAPI]:
     """What `create_app` makes, from its start to its end."""
-    key = type(clock), repr(settings.model_copy(update={"database_url": None}))
+    key = type(clock), type(database), repr(settings.model_copy(update={"database_url": None}))
     found = next((each for each in _idle if each[0] == key), None)
     if found:
         _idle.remove(found)
         _, app = found
-        _replace(app.state.services, build_services(settings, clock))
+        _replace(app.state.services, build_services(settings, clock, database=database))
         # Middleware counts; it is put together anew at the first request.
         app.middleware_stack = None
     else:
-        app = create_app(settings, clock)
+        app = create_app(settings, clock, database=database)
     async with app.router.lifespan_context(app):
         yield app
     if app.state.services.traces is None:
