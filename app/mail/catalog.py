@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from textwrap import fill
 
@@ -122,14 +123,18 @@ class Language:
         file = Path(template.filename or name)
         parsed = self.environment.parse(file.read_text(encoding="utf-8"), name, str(file))
         if name == _WORDS:
-            ours = frozenset(Language.of(DEFAULT_LANGUAGE, None).environment.get_template(_WORDS).blocks)
-            _check_blocks(file, parsed, needed=ours, known=ours)
+            _check_blocks(file, parsed, needed=_our_words(), known=_our_words())
         else:
             _check_blocks(file, parsed, needed=_NEEDED_BLOCKS, known=_BLOCKS)
         unknown = find_undeclared_variables(parsed) - known
         for variable in parsed.find_all(nodes.Name):
             if variable.name in unknown:
                 raise BrokenTemplate(f"{file}, line {variable.lineno}: there is no {variable.name!r} here")
+
+
+@cache
+def _our_words() -> frozenset[str]:
+    return frozenset(Language.of(DEFAULT_LANGUAGE, None).environment.get_template(_WORDS).blocks)
 
 
 def _check_blocks(file: Path, parsed: nodes.Template, *, needed: frozenset[str], known: frozenset[str]) -> None:

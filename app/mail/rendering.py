@@ -164,11 +164,11 @@ class MailTemplates:
 
     def _check(self, language: Language, kind: MailKind) -> None:
         try:
-            for context in _example_contexts(kind):
-                variables = self._variables(kind, context)
-                common = {"link", *variables}
-                language.check_names(f"{kind}.txt", frozenset(common))
-                language.check_names("words.txt", frozenset(common))
+            contexts = _example_contexts(kind)
+            names = frozenset({"link", *self._variables(kind, contexts[0])})
+            for file in (f"{kind}.txt", "words.txt"):
+                language.check_names(file, names)
+            for context in contexts:
                 self._render(language, kind, context, new_id())
         except BrokenTemplate:
             raise

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import cache
 from html import unescape
 from pathlib import Path
 
@@ -21,6 +22,7 @@ BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Geck
 WHOLE = "{% block subject %}S{% endblock %}{% block body %}B{% endblock %}{% block advice %}A{% endblock %}"
 
 
+@cache
 def templates(folder: Path | None = None, **more: str) -> MailTemplates:
     return MailTemplates(
         issuer="Acme & Söhne <b>",
