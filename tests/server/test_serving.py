@@ -25,6 +25,7 @@ from tests.support.marks import PATIENCE, within
 from tests.support.people import EMAIL, KEY, PASSWORD, an_account
 from tests.support.postgres import Server
 from tests.support.service import (
+    Process,
     environment,
     free_port,
     output_of,
@@ -157,8 +158,7 @@ def test_it_does_not_start_on_a_port_that_is_taken(database_url: str, tmp_path: 
     )
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "ending"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGINT)])
 def test_being_told_to_end_is_no_failure(
     database_url: str, tmp_path: Path, workers: int, ending: signal.Signals
 ) -> None:
@@ -169,11 +169,15 @@ def test_being_told_to_end_is_no_failure(
         wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
         process.send_signal(ending)
         assert process.wait(10) == 0, output_of(tmp_path)
-        # multiprocessing's own watcher for leaks ends when it sees that we have, a moment later.
-        deadline = time.monotonic() + PATIENCE
-        while processes_of(process.pid):
-            assert time.monotonic() < deadline, output_of(tmp_path)
-            time.sleep(0.05)
+        wait_until_gone(process, tmp_path)
+
+
+def wait_until_gone(process: Process, cwd: Path) -> None:
+    """With all its children: multiprocessing's own watcher for leaks ends when it sees that we have, a moment later."""
+    deadline = time.monotonic() + PATIENCE
+    while processes_of(process.pid):
+        assert time.monotonic() < deadline, output_of(cwd)
+        time.sleep(0.05)
 
 
 def test_a_request_under_way_is_answered_before_the_end(database_url: str, tmp_path: Path) -> None:
@@ -205,55 +209,26 @@ def test_an_idle_connection_does_not_hold_the_end_up(database_url: str, tmp_path
             assert time.monotonic() - began < within(5)
 
 
-def test_a_worker_that_dies_is_replaced(database_url: str, tmp_path: Path) -> None:
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    with running("serve", "--port", str(port), "--workers", "2", env=over(database_url), cwd=tmp_path) as process:
-        wait_until_ready(address, process, tmp_path)
-        before = workers_of(process)
-        os.kill(before[0], signal.SIGKILL)
-        deadline = time.monotonic() + PATIENCE
-        while len(set(workers_of(process)) - set(before)) < 1:
-            assert time.monotonic() < deadline, output_of(tmp_path)
-            time.sleep(0.05)
-        wait_until_ready(address, process, tmp_path)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0, output_of(tmp_path)
-
-
 def test_no_worker_outlives_its_supervisor(database_url: str, tmp_path: Path) -> None:
     port = free_port()
     with running("serve", "--port", str(port), "--workers", "2", env=over(database_url), cwd=tmp_path) as process:
         wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
         process.kill()
         process.wait()
-        deadline = time.monotonic() + PATIENCE
-        while processes_of(process.pid):
-            assert time.monotonic() < deadline, output_of(tmp_path)
-            time.sleep(0.05)
+        wait_until_gone(process, tmp_path)
 
 
-def test_workers_count_together(database_url: str, tmp_path: Path) -> None:
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    env = over(database_url, TWOKEYS_METRICS="true")
-    with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=tmp_path) as process:
-        wait_until_ready(address, process, tmp_path)
-        # Each on a connection of its own, so that both workers get some.
-        for _ in range(20):
-            httpx.post(f"{address}/v1/logout")
-        counts = {_logouts(address) for _ in range(10)}
-    assert counts == {20.0}
-
-
-def test_what_a_dead_worker_counted_stays_in_less_room(database_url: str, tmp_path: Path) -> None:
+def test_workers_count_together_and_those_that_die_are_replaced(database_url: str, tmp_path: Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     env = over(database_url, TWOKEYS_METRICS="true", TMPDIR=str(tmp_path))
     with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=tmp_path) as process:
         wait_until_ready(address, process, tmp_path)
+        # Each on a connection of its own, so that both workers get some.
         for _ in range(20):
             httpx.post(f"{address}/v1/logout")
+        assert {_logouts(address) for _ in range(10)} == {20.0}
+
         before = workers_of(process)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
@@ -262,9 +237,14 @@ def test_what_a_dead_worker_counted_stays_in_less_room(database_url: str, tmp_pa
             assert time.monotonic() < deadline, output_of(tmp_path)
             time.sleep(0.05)
         wait_until_ready(address, process, tmp_path)
+        # What the dead counted stays, in less room.
         assert _logouts(address) == 20.0
         left = [file.stat().st_size for pid in before for file in tmp_path.glob(f"*/*_{pid}.db")]
-    assert 0 < sum(left) < min(FILE_BYTES.values())
+        assert 0 < sum(left) < min(FILE_BYTES.values())
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0, output_of(tmp_path)
+        wait_until_gone(process, tmp_path)
 
 
 def test_workers_count_alone_where_no_temporary_folder_can_be_made(
