@@ -63,6 +63,12 @@ def _tree(file: Path, _changed: int) -> ast.Module:
     return ast.parse(file.read_text())
 
 
+@cache
+def _unchanged(file: Path, changed: int) -> str:
+    """As `without` would write it."""
+    return ast.unparse(_tree(file, changed)) if file.suffix == ".py" else file.read_text()
+
+
 def _defines(file: Path, name: str) -> bool:
     try:
         scope_of(_tree(file, file.stat().st_mtime_ns), name)
@@ -128,11 +134,9 @@ def misfits() -> Sequence[str]:
     for defence in all_defences():
         try:
             for file, source in without(defence.edits).items():
-                before = file.read_text()
                 if file.suffix == ".py":
                     compile(source, file, "exec")
-                    before = ast.unparse(ast.parse(before))
-                if source == before:
+                if source == _unchanged(file, file.stat().st_mtime_ns):
                     found.append(f"{defence.name}: changes nothing")
         except (Unfit, SyntaxError) as error:
             found.append(f"{defence.name}: {error}")
