@@ -42,8 +42,9 @@ def make_typescript(folder: Path) -> None:
     if shutil.which("npm") is None:
         _give_up("npm is missing")
     _fetch("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
-    _run("npx", "openapi-typescript", DOCUMENT, "--output", "src/wire.ts", cwd=folder)
-    _run("npx", "tsc", cwd=folder)
+    programs = folder / "node_modules" / ".bin"
+    _run(programs / "openapi-typescript", DOCUMENT, "--output", "src/wire.ts", cwd=folder)
+    _run(programs / "tsc", cwd=folder)
 
 
 def _fetch(*command: str | Path, cwd: Path) -> None:
