@@ -143,7 +143,7 @@ async def test_only_tokens_are_introspected_and_revoked(processes: Processes) ->
     client, tokens = await processes.client(Role.INTROSPECT), {"personal", "session"}
     form = {"content-type": "application/x-www-form-urlencoded"}
     for kind in KINDS:
-        more = {"data": {"token": secrets[kind]}, "auth": client, "headers": form}
+        more: dict[str, Any] = {"data": {"token": secrets[kind]}, "auth": client, "headers": form}
         response = await processes.call("POST", "/v1/introspect", **more)
         assert response.json()["active"] if kind in tokens else response.json() == {"active": False}, kind
         revoked = await processes.call("POST", "/v1/revoke", **more)
