@@ -111,7 +111,7 @@ def _routers(services: Services) -> list[APIRouter]:
         clearing_routes(services.clearing),
         email_change_routes(services.email_change, guard),
         not_me_routes(services.not_me),
-        token_routes(services.tokens, guard),
+        token_routes(services.tokens, services.personal_tokens, guard),
         admin_routes(services.admin, services.clients),
         webhook_routes(services.webhooks, services.clients),
         import_routes(services.imports, services.clients),

@@ -40,6 +40,7 @@ from app.settings import Mail, Settings, SettingsRefused, TwoFactorPolicy
 from app.tokens.announcements import Announcements
 from app.tokens.batcher import batch_callers, batch_lists
 from app.tokens.domain import LifeRules
+from app.tokens.personal import PersonalTokens
 from app.tokens.service import Tokens
 from app.tokens.uses import TokenUses
 from app.two_factor.additions import Additions
@@ -81,6 +82,7 @@ class Services:
     accounts: Accounts
     passwords: Passwords
     tokens: Tokens
+    personal_tokens: PersonalTokens
     two_factor: TwoFactor
     clearing: TwoFactorClearing
     credentials: CredentialVerifier
@@ -210,16 +212,21 @@ def build_services(
         database=database,
         clock=clock,
         longest=timedelta(seconds=settings.session_max_seconds),
-        fresh_seconds=settings.fresh_seconds,
         most_sessions=settings.sessions_per_account,
-        most_personal=settings.personal_tokens_per_account,
         accounts=accounts,
         audit_log=audit_log,
-        outbox=outbox,
         rules=life,
         callers=batch_callers(database, clock, life),
         lists=batch_lists(database, clock, life),
         uses=TokenUses(database=database, clock=clock, rules=life),
+    )
+    personal_tokens = PersonalTokens(
+        database=database,
+        fresh_seconds=settings.fresh_seconds,
+        most=settings.personal_tokens_per_account,
+        tokens=tokens,
+        audit_log=audit_log,
+        outbox=outbox,
     )
     changes = CredentialChange(database=database, accounts=accounts, tokens=tokens, audit_log=audit_log, outbox=outbox)
     clearing = TwoFactorClearing(
@@ -462,6 +469,7 @@ def build_services(
         accounts=accounts,
         passwords=passwords,
         tokens=tokens,
+        personal_tokens=personal_tokens,
         two_factor=two_factor,
         clearing=clearing,
         credentials=credentials,

@@ -16,8 +16,8 @@ from app.database.engine import Database
 from app.kernel.page import PageOf
 from app.kernel.request_context import RequestContext
 from app.mail.domain import MailKind
-from app.tokens.domain import Caller, Revoked
-from app.tokens.service import Tokens, require_session
+from app.tokens.domain import Caller, Revoked, require_session
+from app.tokens.service import Tokens
 from app.two_factor.service import TwoFactor
 
 

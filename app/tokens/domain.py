@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from app.accounts.domain import Account, EnrollmentPolicy
 from app.kernel.network import is_within
 from app.kernel.page import PageOf
-from app.kernel.refusal import Conflict, NotAllowed, StepUp
+from app.kernel.refusal import Conflict, NotAllowed, SessionRequired, StepUp
 from app.kernel.secret import SecretKind
 
 ANNOUNCED_BEFORE = timedelta(days=7)
@@ -169,6 +169,12 @@ class ReauthenticationRequired(StepUp, NotAllowed):
 
     code = "reauthentication_required"
     title = "Prove once more that it is you, with both factors."
+
+
+def require_session(caller: Caller) -> None:
+    """Raises SessionRequired: a personal token may only read, and log itself out."""
+    if caller.token.kind is not Kind.SESSION:
+        raise SessionRequired
 
 
 def require_fresh(caller: Caller, at: datetime, *, within_seconds: int) -> None:

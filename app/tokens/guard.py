@@ -8,8 +8,8 @@ from fastapi.security import HTTPBearer
 from app.http.authorization import authorization
 from app.http.schemas import context_of
 from app.kernel.refusal import InvalidToken
-from app.tokens.domain import Caller
-from app.tokens.service import Tokens, require_session
+from app.tokens.domain import Caller, require_session
+from app.tokens.service import Tokens
 
 
 class _Bearer(HTTPBearer):

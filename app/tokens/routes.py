@@ -12,11 +12,12 @@ from app.http.strict_json import StrictRoute
 from app.kernel.refusal import InvalidToken, NotFound, SessionRequired
 from app.tokens.domain import Caller, Kind, ReauthenticationRequired, TokenLimitReached
 from app.tokens.guard import Guard
+from app.tokens.personal import PersonalTokens
 from app.tokens.schemas import CreatedToken, CreateToken, RenameToken, Token, TokenPage
 from app.tokens.service import Tokens
 
 
-def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
+def token_routes(tokens: Tokens, personal_tokens: PersonalTokens, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["Authentication tokens"], route_class=StrictRoute)
     AnyToken = Annotated[Caller, Depends(guard.any_token)]  # noqa: N806 - a type
     Session = Annotated[Caller, Depends(guard.session)]  # noqa: N806
@@ -39,7 +40,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     )
     async def create_token(caller: Session, body: CreateToken, context: FromRequest) -> CreatedToken:
         """The secret is shown in this answer and never again."""
-        return CreatedToken.of(await tokens.create_personal(caller, body.wanted(), context))
+        return CreatedToken.of(await personal_tokens.create(caller, body.wanted(), context))
 
     @router.patch(
         "/me/tokens/{id}",
@@ -48,7 +49,7 @@ def token_routes(tokens: Tokens, guard: Guard) -> APIRouter:
     )
     async def rename_token(caller: Session, id: UUID, body: RenameToken, context: FromRequest) -> Token:
         """A session has no description: its id is unknown here."""
-        renamed = await tokens.rename(caller, id, body.description, context)
+        renamed = await personal_tokens.rename(caller, id, body.description, context)
         return Token.of(renamed, current=caller.token.id)
 
     @router.delete(

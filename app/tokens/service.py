@@ -1,4 +1,4 @@
-"""The verbs of tokens: check, issue, create, list, revoke."""
+"""The verbs of tokens: check, issue a session, list, revoke."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,11 +14,9 @@ from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.randomness import new_id
-from app.kernel.refusal import InvalidToken, NotFound, SessionRequired, Unavailable
+from app.kernel.refusal import InvalidToken, NotFound, Unavailable
 from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest, digest_if, new_secret
-from app.mail.domain import MailKind
-from app.mail.service import Outbox
 from app.tokens.batcher import CallerBatcher, ListBatcher
 from app.tokens.domain import (
     AccountChanged,
@@ -28,11 +26,9 @@ from app.tokens.domain import (
     LifeRules,
     ListRequest,
     LiveTokens,
-    PersonalTokenRequest,
     Revoked,
     Token,
-    TokenLimitReached,
-    require_fresh,
+    require_session,
 )
 from app.tokens.repository import TokenRows, Use
 from app.tokens.uses import TokenUses
@@ -48,12 +44,9 @@ class Tokens:
     database: Database
     clock: Clock
     longest: timedelta
-    fresh_seconds: int
     most_sessions: int
-    most_personal: int
     accounts: Accounts
     audit_log: AuditLog
-    outbox: Outbox
     rules: LifeRules
     callers: CallerBatcher
     lists: ListBatcher
@@ -105,8 +98,23 @@ class Tokens:
         Raises AccountChanged.
         """
         secret = new_secret(SecretKind.SESSION)
+        token = self._new_session(amr, authenticated_at, context)
+        surplus = await self.rows(connection).add_session(
+            token,
+            account_id=account.id,
+            epoch=account.epoch,
+            digest=digest(secret),
+            keep=self.most_sessions,
+        )
+        if surplus is None:
+            raise AccountChanged
+        for id in surplus:
+            await self._record_revoked(connection, account.id, id, Kind.SESSION, context, reason="too_many")
+        return IssuedToken(secret, token)
+
+    def _new_session(self, amr: Sequence[str], authenticated_at: datetime, context: RequestContext) -> Token:
         end = context.at + self.longest
-        token = Token(
+        return Token(
             id=new_id(),
             kind=Kind.SESSION,
             description=None,
@@ -122,18 +130,6 @@ class Tokens:
             max_age_seconds=None,
             extend_when_used=False,
         )
-        surplus = await self.rows(connection).add_session(
-            token,
-            account_id=account.id,
-            epoch=account.epoch,
-            digest=digest(secret),
-            keep=self.most_sessions,
-        )
-        if surplus is None:
-            raise AccountChanged
-        for id in surplus:
-            await self._record_revoked(connection, account.id, id, Kind.SESSION, context, reason="too_many")
-        return IssuedToken(secret, token)
 
     async def lock_unrevoked(self, connection: Connection, token_id: UUID) -> bool:
         """Keeps a token from being revoked until the transaction ends; False where it was."""
@@ -155,62 +151,6 @@ class Tokens:
     async def count_outlived(self, connection: Connection, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens lived until the epoch was bumped, which it was once in this transaction."""
         return await self.rows(connection).count_outlived(account_id, at)
-
-    async def create_personal(
-        self, caller: Caller, wanted: PersonalTokenRequest, context: RequestContext
-    ) -> IssuedToken:
-        """Proved as well and as long ago as the session that asked for it.
-
-        Raises SessionRequired, ReauthenticationRequired, TokenLimitReached, InvalidToken.
-        """
-        require_session(caller)
-        account = caller.account
-        require_fresh(caller, context.at, within_seconds=self.fresh_seconds)
-        end = context.at + timedelta(seconds=wanted.max_age_seconds) if wanted.max_age_seconds else None
-        secret = new_secret(SecretKind.PERSONAL)
-        token = Token(
-            id=new_id(),
-            kind=Kind.PERSONAL,
-            description=wanted.description,
-            amr=caller.token.amr,
-            authenticated_at=caller.token.authenticated_at,
-            created_at=context.at,
-            expires_at=end,
-            ends_at=end,
-            last_used_at=None,
-            last_used_ip=None,
-            user_agent=context.requester.user_agent,
-            max_age_seconds=wanted.max_age_seconds,
-            extend_when_used=wanted.extend_when_used,
-            scopes=wanted.scopes,
-            ip_allowlist=wanted.ip_allowlist,
-        )
-        async with self.database.transaction() as connection:
-            await self.lock_caller(connection, caller, exclusively=True)
-            rows = self.rows(connection)
-            living = await rows.count_live(account.id, context.at)
-            if living.personal_tokens >= self.most_personal:
-                raise TokenLimitReached
-            await rows.add(token, account_id=account.id, epoch=account.epoch, digest=digest(secret))
-            await self.audit_log.record(
-                connection,
-                EventType.TOKEN_CREATED,
-                context,
-                account_id=account.id,
-                token_id=str(token.id),
-                kind=token.kind.value,
-                amr=list(token.amr),
-            )
-            await self.outbox.queue(
-                connection,
-                MailKind.PERSONAL_TOKEN_CREATED,
-                context,
-                account_id=account.id,
-                to=account.address,
-                locale=account.locale,
-                description=wanted.description,
-            )
-        return IssuedToken(secret, token)
 
     async def list_live(
         self, caller: Caller, *, kind: Kind | None = None, after: UUID | None, limit: int
@@ -298,20 +238,6 @@ class Tokens:
         )
         self.uses.forget(id)
 
-    async def rename(self, caller: Caller, id: UUID, description: str, context: RequestContext) -> Token:
-        """One's own personal token. Raises SessionRequired, InvalidToken, NotFound."""
-        require_session(caller)
-        account = caller.account
-        async with self.database.transaction() as connection:
-            await self.lock_caller(connection, caller)
-            token = await self.rows(connection).rename(id, account.id, description, context.at)
-            if token is None:
-                raise NotFound
-            await self.audit_log.record(
-                connection, EventType.TOKEN_RENAMED, context, account_id=account.id, token_id=str(id)
-            )
-        return token
-
     async def revoke_others(self, caller: Caller, context: RequestContext) -> Revoked:
         """All tokens but the calling one. Raises SessionRequired, InvalidToken."""
         require_session(caller)
@@ -329,9 +255,3 @@ class Tokens:
                 token_ids=[str(id) for id in ids],
             )
         return revoked
-
-
-def require_session(caller: Caller) -> None:
-    """Raises SessionRequired: a personal token may only read, and log itself out."""
-    if caller.token.kind is not Kind.SESSION:
-        raise SessionRequired

@@ -80,7 +80,7 @@ ACTS: dict[str, Act] = {
         caller, SecretStr(PASSWORD), a_request(services)
     ),
     "drop an enrollment": lambda services, caller: services.two_factor.cancel(caller, a_request(services)),
-    "create a personal token": lambda services, caller: services.tokens.create_personal(
+    "create a personal token": lambda services, caller: services.personal_tokens.create(
         caller, PersonalTokenRequest("Backup"), a_request(services)
     ),
     "revoke the others": lambda services, caller: services.tokens.revoke_others(caller, a_request(services)),

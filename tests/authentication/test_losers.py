@@ -67,7 +67,7 @@ async def count(services: Services, what: str) -> int:
 async def test_a_dead_session_makes_no_personal_token(api: httpx.AsyncClient, services: Services) -> None:
     caller = await an_overtaken_caller(api, services)
     with pytest.raises(InvalidToken):
-        await services.tokens.create_personal(caller, PersonalTokenRequest("Backup"), a_request(services))
+        await services.personal_tokens.create(caller, PersonalTokenRequest("Backup"), a_request(services))
     assert await count(services, "tokens WHERE kind = 'personal'") == 0
     assert (await recorded(services))[-1] == "tokens.revoked"
 
