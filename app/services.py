@@ -29,6 +29,7 @@ from app.mail.mailer import FolderMailer, Mailer, NoMailer, SmtpMailer
 from app.mail.rendering import MailTemplates
 from app.mail.service import Outbox
 from app.not_me.service import NotMe
+from app.password_reset.sender import ResetLinkSender
 from app.password_reset.service import PasswordReset
 from app.profile.service import Profile
 from app.reauthentication.service import Reauthentication
@@ -324,19 +325,23 @@ def build_services(
         two_factor=two_factor,
         credentials=credentials,
     )
-    password_reset = PasswordReset(
-        database=database,
-        clock=clock,
-        policy=settings.password_reset_policy,
+    reset_links = ResetLinkSender(
         life=timedelta(seconds=settings.password_reset_seconds),
         most_open=settings.reset_links_open,
         most_per_hour=settings.reset_mails_per_hour,
         accounts=accounts,
+        audit_log=audit_log,
+        outbox=outbox,
+    )
+    password_reset = PasswordReset(
+        database=database,
+        clock=clock,
+        policy=settings.password_reset_policy,
+        accounts=accounts,
         passwords=passwords,
         changes=changes,
         two_factor=two_factor,
-        audit_log=audit_log,
-        outbox=outbox,
+        links=reset_links,
     )
     login = Login(
         database=database,
@@ -352,7 +357,7 @@ def build_services(
         credentials=credentials,
         audit_log=audit_log,
         outbox=outbox,
-        send_reset_link=password_reset.send_requested_link,
+        send_reset_link=reset_links.send_requested_link,
     )
     email_change = EmailChange(
         database=database,
@@ -371,7 +376,7 @@ def build_services(
         audit_log=audit_log,
         outbox=outbox,
     )
-    not_me = NotMe(database=database, changes=changes, password_reset=password_reset, outbox=outbox)
+    not_me = NotMe(database=database, changes=changes, reset_links=reset_links, outbox=outbox)
     profile = Profile(
         database=database,
         accounts=accounts,
@@ -393,6 +398,7 @@ def build_services(
         two_factor=two_factor,
         authenticators=authenticators,
         password_reset=password_reset,
+        reset_links=reset_links,
         email_change=email_change,
         audit_log=audit_log,
         outbox=outbox,

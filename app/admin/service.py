@@ -33,6 +33,7 @@ from app.kernel.requester import NO_REQUESTER
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.observability.metrics import Gauge
+from app.password_reset.sender import ResetLinkSender
 from app.password_reset.service import PasswordReset
 from app.tokens.domain import Revoked, Token
 from app.tokens.service import Tokens
@@ -66,6 +67,7 @@ class Admin:
     two_factor: TwoFactor
     authenticators: AuthenticatorService
     password_reset: PasswordReset
+    reset_links: ResetLinkSender
     email_change: EmailChange
     audit_log: AuditLog
     outbox: Outbox
@@ -83,7 +85,7 @@ class Admin:
                 connection, EventType.ACCOUNT_CREATED, context, account_id=account.id, invited=invited
             )
             if invited:
-                await self.password_reset.invite(connection, account, context)
+                await self.reset_links.invite(connection, account, context)
             await self.accounts.grant_deadlines(connection, [account.id], context.at)
             return await self._with_id(connection, account.id)
 
@@ -288,7 +290,7 @@ class Admin:
             account = await self.accounts.with_id(connection, id)
             if account is None:
                 raise NotFound
-            await self.password_reset.send_operators_link(connection, account, context)
+            await self.reset_links.send_operators_link(connection, account, context)
 
     async def events(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
         """Newest first."""

@@ -10,7 +10,7 @@ from app.kernel.request_context import RequestContext
 from app.mail.domain import Notice
 from app.mail.service import Outbox
 from app.not_me.domain import NotMeLinkInvalid
-from app.password_reset.service import PasswordReset
+from app.password_reset.sender import ResetLinkSender
 from app.tokens.domain import Revoked
 
 
@@ -18,7 +18,7 @@ from app.tokens.domain import Revoked
 class NotMe:
     database: Database
     changes: CredentialChange
-    password_reset: PasswordReset
+    reset_links: ResetLinkSender
     outbox: Outbox
 
     async def report(self, secret: str, context: RequestContext) -> Revoked:
@@ -42,5 +42,5 @@ class NotMe:
             raise NotMeLinkInvalid
         details = {"reason": "not_me", "notice": notice.kind}
         revoked = await change.end(Record(EventType.TOKENS_REVOKED, details=details))
-        await self.password_reset.send_link_after_notice(change.connection, change.account, change.context)
+        await self.reset_links.send_link_after_notice(change.connection, change.account, change.context)
         return revoked
