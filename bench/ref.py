@@ -10,18 +10,21 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 from uuid import UUID
 
 import asyncpg
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 ENDS_AT = """least(t.expires_at, CASE WHEN t.kind = 'session'
     THEN coalesce(t.last_used_at, t.created_at) + interval '1 hour' END)"""
-LIVES = f"t.epoch = a.credential_epoch AND a.status = 'active' AND now() < coalesce({ENDS_AT}, 'infinity')"
+SUSPENDED = """(a.two_factor_policy = 'required' AND now() >= coalesce(a.two_factor_deadline, now())
+    AND 'mfa' <> ALL (t.amr))"""
+LIVES = f"""t.epoch = a.credential_epoch AND a.status = 'active' AND now() < coalesce({ENDS_AT}, 'infinity')
+    AND NOT {SUSPENDED}"""
 CHECK = f"""
 SELECT t.id, t.kind, t.amr, t.created_at, t.authenticated_at, a.id AS account_id, a.address, c.roles,
     {ENDS_AT} AS ends_at
@@ -44,11 +47,16 @@ LEFT JOIN two_factor_clearings AS c ON c.account_id = a.id
 WHERE t.digest = $1 AND {LIVES}
 """  # noqa: S608
 LIST = f"""
-SELECT t.*, count(*) FILTER (WHERE t.kind = 'session') OVER () AS sessions,
-    count(*) FILTER (WHERE t.kind = 'personal') OVER () AS personal_tokens
-FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id
-WHERE t.account_id = $1 AND {LIVES} ORDER BY t.id DESC LIMIT 51
+SELECT t.*, counts.* FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id
+CROSS JOIN (
+    SELECT count(*) FILTER (WHERE t.kind = 'session') AS sessions,
+        count(*) FILTER (WHERE t.kind = 'personal') AS personal_tokens
+    FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id WHERE t.account_id = $1 AND {LIVES}) AS counts
+WHERE t.account_id = $1 AND {LIVES} AND ($2::text IS NULL OR t.kind = $2) AND ($3::uuid IS NULL OR t.id < $3)
+ORDER BY t.id DESC LIMIT $4 + 1
 """  # noqa: S608
+Kind = Literal["session", "personal"]
+Limit = Annotated[int, Query(ge=1, le=200)]
 DEAD = JSONResponse({"code": "invalid_token"}, 401)
 
 
@@ -165,16 +173,19 @@ def make(dsn: str) -> FastAPI:  # noqa: C901 - a handler for each call
         return JSONResponse(two_factor(row)) if row else DEAD
 
     @app.get("/v1/me/tokens")
-    async def list_tokens(request: Request) -> JSONResponse:
+    async def list_tokens(
+        request: Request, kind: Kind | None = None, cursor: UUID | None = None, limit: Limit = 50
+    ) -> JSONResponse:
         async with pool.acquire() as connection:
             caller = await connection.fetchrow(CALLER, digest_of(request))
             if caller is None:
                 return DEAD
-            rows = await connection.fetch(LIST, caller["id"])
-        items = [token(row, caller["token_id"]) for row in rows[:50]]
+            rows = await connection.fetch(LIST, caller["id"], kind, cursor, limit)
+        items = [token(row, caller["token_id"]) for row in rows[:limit]]
         counts = {"sessions": rows[0]["sessions"], "personal_tokens": rows[0]["personal_tokens"]}
         current = next((item for item in items if item["current"]), None)
-        return JSONResponse({"items": items, "next_cursor": None, "counts": counts, "current": current})
+        next_cursor = items[-1]["id"] if len(rows) > limit else None
+        return JSONResponse({"items": items, "next_cursor": next_cursor, "counts": counts, "current": current})
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:

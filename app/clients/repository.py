@@ -126,7 +126,7 @@ _answers = CompiledStatement(
 def result_of(row: Record) -> IntrospectionResult:
     return IntrospectionResult(
         client=_client_of(row) if row.client_id else None,
-        caller=Caller(account_of(row), token_of(row)) if row.token_id else None,
+        caller=Caller(account_of(row), token_of(row, len(ACCOUNT_COLUMNS))) if row.token_id else None,
     )
 
 

@@ -123,7 +123,8 @@ class Clients:
         caller = result.holder if result else None
         if caller is None or not (holder.address is None or caller.token.works_from(holder.address)):
             return None
-        return await self.tokens.note_use(caller, RequestContext(self.clock.now(), holder))
+        use = await self.tokens.note_use(caller, RequestContext(self.clock.now(), holder))
+        return replace(caller, token=caller.token.used(use, self.tokens.rules.idle))
 
     async def revoke(self, client: Client, secret: str, context: RequestContext) -> None:
         await self.tokens.revoke_by_secret(secret, replace(context, client_id=str(client.id)))

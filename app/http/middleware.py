@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.client_address import client_address
@@ -34,15 +36,36 @@ _answers = Counter("twokeys_requests", "Answers, by route and status.", ("method
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
+_Received = Mapping[bytes, bytes]
+"""The headers of a request by their names, the first of each."""
+
+
 def common_headers(request_id: str) -> dict[str, str]:
     return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
 
 
-def _user_agent(headers: Headers) -> str | None:
-    sent = headers.get("user-agent")
-    if not sent:
-        return None
-    return "".join(c if c.isprintable() else " " for c in sent[:_LONGEST_USER_AGENT])
+def _add_common_headers(message: Message, request_id: str) -> None:
+    """The few responses that may be cached say so themselves."""
+    headers = message.setdefault("headers", [])
+    present = {name for name, _ in headers}
+    common = ((name.lower().encode(), value.encode()) for name, value in common_headers(request_id).items())
+    headers += [(name, value) for name, value in common if name not in present]
+
+
+def _text(headers: _Received, name: bytes) -> str | None:
+    found = headers.get(name)
+    return None if found is None else found.decode("latin-1")
+
+
+def _user_agent(headers: _Received) -> str | None:
+    sent = (_text(headers, b"user-agent") or "")[:_LONGEST_USER_AGENT]
+    return (sent if sent.isprintable() else "".join(c if c.isprintable() else " " for c in sent)) or None
+
+
+def _requester(scope: Scope, headers: _Received, trusted: tuple[Network, ...]) -> Requester:
+    peer = scope["client"][0] if scope.get("client") else None
+    hops = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return Requester(client_address(peer, hops, trusted), _user_agent(headers), _text(headers, b"accept-language"))
 
 
 async def _read_body(receive: Receive, declared: int) -> bytes | None:
@@ -109,24 +132,17 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        headers = Headers(scope=scope)
+        headers = dict(reversed(scope["headers"]))
         request_id = new_id().hex
-        peer = scope["client"][0] if scope.get("client") else None
-        address = client_address(peer, headers.getlist("x-forwarded-for"), self._trusted)
-        scope["state"] = scope.get("state", {}) | {
-            "request_id": request_id,
-            "requester": Requester(address, _user_agent(headers), headers.get("accept-language")),
-        }
+        requester = _requester(scope, headers, self._trusted)
+        scope["state"] = scope.get("state", {}) | {"request_id": request_id, "requester": requester}
         status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answer = MutableHeaders(raw=message.setdefault("headers", []))
-                for name, value in common_headers(request_id).items():
-                    # The few responses that may be cached say so themselves.
-                    answer.setdefault(name, value)
+                _add_common_headers(message, request_id)
             await send(message)
 
         try:
@@ -139,15 +155,15 @@ class RequestMiddleware:
         finally:
             self._note(scope, status, time.perf_counter() - began, request_id)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers, request_id: str) -> None:
-        if "content-length" not in headers and "transfer-encoding" not in headers:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: _Received, request_id: str) -> None:
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
         if scope["path"] in self._streaming:
             await self._app(scope, *_closed_when_unread(receive, send))
             return
         closing = {"Connection": "close"}
-        declared = headers.get("content-length", "0")
+        declared = _text(headers, b"content-length") or "0"
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await _read_body(receive, int(declared) if declared.isdecimal() else 0)
@@ -172,12 +188,19 @@ class RequestMiddleware:
     @staticmethod
     def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
         method, route = known_method(scope), route_of(scope)
-        _seconds.labels(method, route).observe(seconds)
-        _answers.labels(method, route, str(status)).inc()
+        observe, count = _measures(method, route, status)
+        observe(seconds)
+        count()
         if status >= 500 or not route.endswith(("z", "/introspect", "/forward-auth")):  # noqa: PLR2004
             _log.info(
                 "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), request_id=request_id
             )
+
+
+# Looking them up by their labels costs as much as counting.
+@lru_cache(maxsize=1024)
+def _measures(method: str, route: str, status: int) -> tuple[Callable[[float], None], Callable[[], None]]:
+    return _seconds.labels(method, route).observe, _answers.labels(method, route, str(status)).inc
 
 
 def known_method(scope: Scope) -> str:

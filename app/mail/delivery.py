@@ -106,7 +106,7 @@ class Delivery:
             # The claim lapses, and the mail is tried again then, even if it has left.
             log.warning("mail_outcome_not_noted")
 
-    async def _try(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger) -> None:
+    async def _try(self, mail: QueuedMail, log: structlog.typing.FilteringBoundLogger) -> None:
         try:
             packed = self.secret_box.open(mail.sealed, owner=mail.account_id)
             context = unpack(packed, at=mail.created_at, times=mail.times)
@@ -149,19 +149,19 @@ class Delivery:
                 async with self.database.autocommit() as connection:
                     await OutboxRows(connection).reschedule(mail, until=self.lease.until(self.clock.now()))
 
-    async def _settle(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger, outcome: str) -> None:
+    async def _settle(self, mail: QueuedMail, log: structlog.typing.FilteringBoundLogger, outcome: str) -> None:
         async with self.database.autocommit() as connection:
             await OutboxRows(connection).mark_sent(mail.id, self.clock.now())
         log.info(outcome)
 
-    async def _reschedule(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger, reason: str) -> None:
+    async def _reschedule(self, mail: QueuedMail, log: structlog.typing.FilteringBoundLogger, reason: str) -> None:
         at = self.clock.now()
         wait = wait_before_retry(at - mail.created_at)
         async with self.database.autocommit() as connection:
             await OutboxRows(connection).reschedule(mail, until=at + wait)
         log.warning("mail_deferred", reason=reason, wait_seconds=wait.total_seconds())
 
-    async def _mark_failed(self, mail: QueuedMail, log: structlog.stdlib.BoundLogger, reason: str) -> None:
+    async def _mark_failed(self, mail: QueuedMail, log: structlog.typing.FilteringBoundLogger, reason: str) -> None:
         async with self.database.autocommit() as connection:
             await OutboxRows(connection).mark_failed(mail.id, self.clock.now())
         log.error("mail_given_up", reason=reason)

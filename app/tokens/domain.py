@@ -1,5 +1,6 @@
 """Sessions and personal tokens: what they are, how long they live, what they may do."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +16,8 @@ from app.kernel.secret import SecretKind
 
 ANNOUNCED_BEFORE = timedelta(days=7)
 """How long before its end a personal token that lives longer is announced to its owner."""
+LATE_USE = timedelta(seconds=10)
+"""A use that another process writes so late moves no time back, but its address is not lost: it may be a thief's."""
 BY_PASSWORD = ("pwd",)
 BY_PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
 BY_PASSWORD_AND_CREDENTIAL = ("pwd", "pop", "mfa")
@@ -36,6 +39,17 @@ class Assurance(StrEnum):
 
     AAL1 = "aal1"
     AAL2 = "aal2"
+
+
+@dataclass(frozen=True)
+class Use:
+    at: datetime
+    ip: str | None
+    user_agent: str | None = None
+
+    def after(self, earlier: "Use | None") -> "Use":
+        """A service need not say from where the token came that it asks about: the last known address stays."""
+        return self if self.ip or not earlier else replace(earlier, at=self.at)
 
 
 @dataclass(frozen=True)
@@ -71,13 +85,24 @@ class Token:
         """Whether a key took part that answers only our own pages (RFC 8176, `pop`)."""
         return "pop" in self.amr
 
-    def used(self, at: datetime, idle: timedelta) -> "Token":
-        """As it is after a use that is still to be written."""
+    def used(self, use: Use, idle: timedelta) -> "Token":
+        """As it is once this use is written. One that is known already changes nothing."""
+        at = max(use.at, self.last_used_at or use.at)
+        if at == self.last_used_at and (use.ip == self.last_used_ip or use.at <= at - LATE_USE):
+            return self
         slides = self.extend_when_used and self.max_age_seconds is not None
         absolute = at + timedelta(seconds=self.max_age_seconds or 0) if slides else self.expires_at
         ends = [absolute, at + idle if self.kind is Kind.SESSION else None]
         earliest = min((end for end in ends if end is not None), default=None)
-        return replace(self, last_used_at=at, expires_at=absolute, ends_at=earliest)
+        last = use.after(Use(at, self.last_used_ip, self.last_used_user_agent))
+        return replace(
+            self,
+            last_used_at=at,
+            last_used_ip=last.ip,
+            last_used_user_agent=last.user_agent,
+            expires_at=absolute,
+            ends_at=earliest,
+        )
 
     def works_from(self, address: str | None) -> bool:
         """Whether it may be used from there. With a list of addresses it works from no unknown one."""
@@ -153,6 +178,10 @@ class LiveTokens:
     page: PageOf[Token]
     counts: Revoked
     current: Token
+
+    def with_each(self, change: Callable[[Token], Token]) -> "LiveTokens":
+        page = replace(self.page, items=[change(token) for token in self.page.items])
+        return replace(self, page=page, current=change(self.current))
 
 
 class AccountChanged(Exception):

@@ -1,8 +1,9 @@
 """The tokens table. A token lives while its epoch is its account's; nothing else has to be remembered anywhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -37,15 +38,26 @@ from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchang
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record
 from app.kernel.page import PageOf, cut_page
-from app.tokens.domain import ANNOUNCED_BEFORE, Caller, Kind, LifeRules, ListRequest, LiveTokens, Revoked, Token
+from app.tokens.domain import (
+    ANNOUNCED_BEFORE,
+    LATE_USE,
+    Caller,
+    Kind,
+    LifeRules,
+    ListRequest,
+    LiveTokens,
+    Revoked,
+    Token,
+    Use,
+)
 from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens
 
 # Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
 # one that ended meanwhile stays dead. A row that somebody else holds is passed over, so that this never waits in the
 # middle of many rows.
 #
-# Of two processes the one that saw the earlier use may write later. It moves no time back, but an address that the
-# other did not see is not lost: it may be a thief's. The user agent goes with its address.
+# Of two processes the one that saw the earlier use may write later (LATE_USE). The user agent goes with its address.
+# `Token.used` says the same of a use that is still to be written.
 _NOTE_USES = text("""
     UPDATE tokens AS t SET
         last_used_at = greatest(t.last_used_at, u.at),
@@ -61,7 +73,7 @@ _NOTE_USES = text("""
         JOIN tokens AS noted ON noted.id = uses.id
         WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at
                 OR (uses.ip IS DISTINCT FROM noted.last_used_ip
-                    AND uses.at > noted.last_used_at - interval '10 seconds'))
+                    AND uses.at > noted.last_used_at - CAST(:late AS interval)))
             AND (noted.expires_at IS NULL OR noted.expires_at > :at)
             AND (noted.kind <> 'session' OR coalesce(noted.last_used_at, noted.created_at) > :idle_since)
         FOR UPDATE OF noted SKIP LOCKED
@@ -114,6 +126,7 @@ _requested = (
     )
     .render_derived()
 )
+_REQUESTED = len(_requested.c)
 _theirs = and_(tokens.c.account_id == _requested.c.account_id, LIVES)
 _counts = (
     select(
@@ -166,13 +179,15 @@ _lock_unrevoked = CompiledStatement(
 
 
 def caller_of(row: Record) -> Caller:
-    return Caller(account_of(row), token_of(row))
+    """From a row that begins with the COLUMNS of the account and those of the token."""
+    return Caller(account_of(row), token_of(row, len(ACCOUNT_COLUMNS)))
 
 
 def list_of(rows: Sequence[Record]) -> LiveTokens:
     """Newest first."""
-    newest_first = sorted((token_of(row) for row in rows if row.is_on_page), key=lambda token: token.id, reverse=True)
     (current,) = (row for row in rows if not row.is_on_page)
+    on_page = (token_of(row) for row in rows if row is not current)
+    newest_first = sorted(on_page, key=lambda token: token.id, reverse=True)
     return LiveTokens(
         page=cut_page(newest_first, current.requested_limit, lambda token: token.id),
         counts=Revoked(current.sessions, current.personal_tokens),
@@ -204,17 +219,6 @@ def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[s
 
 def _list_of(texts: tuple[str, ...] | None) -> list[str] | None:
     return None if texts is None else list(texts)
-
-
-@dataclass(frozen=True)
-class Use:
-    at: datetime
-    ip: str | None
-    user_agent: str | None = None
-
-    def after(self, earlier: "Use | None") -> "Use":
-        """A service need not say from where the token came that it asks about: the last known address stays."""
-        return self if self.ip or not earlier else replace(earlier, at=self.at)
 
 
 @dataclass(frozen=True)
@@ -281,14 +285,10 @@ class TokenRows:
             "afters": [request.after for request in requests],
             "limits": [request.limit for request in requests],
         }
-        found: dict[ListRequest, list[Record]] = {}
+        rows: dict[tuple[Any, ...], list[Record]] = {}
         for row in await _lists.all(self.connection, params | self._params(at)):
-            kind = Kind(row.requested_kind) if row.requested_kind else None
-            request = ListRequest(
-                row.requested_account_id, row.requested_current_id, kind, row.requested_after, row.requested_limit
-            )
-            found.setdefault(request, []).append(row)
-        return found
+            rows.setdefault(row[-_REQUESTED:], []).append(row)
+        return {request: rows[key] for request in requests if (key := tuple(vars(request).values())) in rows}
 
     async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens an end of all would end."""
@@ -364,6 +364,7 @@ class TokenRows:
         params = {
             "at": at,
             "idle_since": at - self.rules.idle,
+            "late": LATE_USE,
             "ids": list(uses),
             "ats": [use.at for use in uses.values()],
             "ips": [use.ip for use in uses.values()],

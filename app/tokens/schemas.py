@@ -86,12 +86,13 @@ class TokenPage(ResponseModel):
 
     @classmethod
     def of(cls, found: domain.LiveTokens) -> Self:
-        current = found.current.id
+        id = found.current.id
+        items = [Token.of(token, current=id) for token in found.page.items]
         return cls(
-            items=[Token.of(token, current=current) for token in found.page.items],
+            items=items,
             next_cursor=next_cursor_of(found.page),
             counts=TokenCounts(sessions=found.counts.sessions, personal_tokens=found.counts.personal_tokens),
-            current=Token.of(found.current, current=current),
+            current=next((item for item in items if item.current), None) or Token.of(found.current, current=id),
         )
 
 

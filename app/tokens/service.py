@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,9 +28,10 @@ from app.tokens.domain import (
     LiveTokens,
     Revoked,
     Token,
+    Use,
     require_session,
 )
-from app.tokens.repository import TokenRows, Use
+from app.tokens.repository import TokenRows
 from app.tokens.uses import TokenUses
 
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
@@ -69,21 +70,15 @@ class Tokens:
         await self.note_use(caller, context)
         return caller
 
-    async def note_use(self, caller: Caller, context: RequestContext) -> Caller:
-        """The caller after this use.
-
-        It is kept until the worker writes it a moment later, and written at once where the token's end is near.
-        """
+    async def note_use(self, caller: Caller, context: RequestContext) -> Use:
+        """It is kept until the worker writes it a moment later, and written at once where the token's end is near."""
         use = Use(context.at, context.requester.address, context.requester.user_agent)
         self.uses.note(caller.token.id, use)
         if caller.token.ends_within(_WRITTEN_AT_ONCE, context.at):
-            await self._note_uses_now()
-        return replace(caller, token=caller.token.used(context.at, self.rules.idle))
-
-    async def _note_uses_now(self) -> None:
-        """A database that can be read but not written still answers; the uses wait for it."""
-        with suppress(Unavailable):
-            await self.uses.write()
+            # A database that can be read but not written still answers; the uses wait for it.
+            with suppress(Unavailable):
+                await self.uses.write()
+        return use
 
     async def issue_session(
         self,
@@ -156,11 +151,11 @@ class Tokens:
         self, caller: Caller, *, kind: Kind | None = None, after: UUID | None, limit: int
     ) -> LiveTokens:
         """Newest first, with the uses that this process knows of, the calling one included. Raises InvalidToken."""
-        await self._note_uses_now()
+        with_uses = self.uses.unwritten()
         found = await self.lists.ask(ListRequest(caller.account.id, caller.token.id, kind, after, limit))
         if found is None:
             raise InvalidToken
-        return found
+        return found.with_each(with_uses)
 
     async def live_of(
         self, connection: Connection, account_id: UUID, *, after: UUID | None, limit: int

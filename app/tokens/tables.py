@@ -118,22 +118,27 @@ def _tuple_of(texts: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if texts is None else tuple(texts)
 
 
-def token_of(row: Row[*tuple[Any, ...]] | Record) -> Token:
+def token_of(row: Row[*tuple[Any, ...]] | Record, first: int = 0) -> Token:
+    """The token whose COLUMNS stand in this row, behind `first` others."""
+    (
+        id, kind, description, amr, authenticated_at, created_at, expires_at, last_used_at, last_used_ip, user_agent,
+        max_age_seconds, extend_when_used, scopes, ip_allowlist, last_used_user_agent, ends_at,
+    ) = row[first : first + len(COLUMNS)]  # fmt: skip
     return Token(
-        id=row.token_id,
-        kind=Kind(row.token_kind),
-        description=row.token_description,
-        amr=tuple(row.token_amr),
-        authenticated_at=row.token_authenticated_at,
-        created_at=row.token_created_at,
-        expires_at=row.token_expires_at,
-        ends_at=row.token_ends_at,
-        last_used_at=row.token_last_used_at,
-        last_used_ip=row.token_last_used_ip,
-        user_agent=row.token_user_agent,
-        max_age_seconds=row.token_max_age_seconds,
-        extend_when_used=row.token_extend_when_used,
-        scopes=_tuple_of(row.token_scopes),
-        ip_allowlist=_tuple_of(row.token_ip_allowlist),
-        last_used_user_agent=row.token_last_used_user_agent,
+        id=id,
+        kind=Kind(kind),
+        description=description,
+        amr=tuple(amr),
+        authenticated_at=authenticated_at,
+        created_at=created_at,
+        expires_at=expires_at,
+        ends_at=ends_at,
+        last_used_at=last_used_at,
+        last_used_ip=last_used_ip,
+        user_agent=user_agent,
+        max_age_seconds=max_age_seconds,
+        extend_when_used=extend_when_used,
+        scopes=_tuple_of(scopes),
+        ip_allowlist=_tuple_of(ip_allowlist),
+        last_used_user_agent=last_used_user_agent,
     )

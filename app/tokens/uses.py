@@ -1,13 +1,13 @@
 """Uses of tokens on their way into the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from app.database.batcher import Batcher
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
-from app.tokens.domain import LifeRules
-from app.tokens.repository import TokenRows, Use
+from app.tokens.domain import LifeRules, Token, Use
+from app.tokens.repository import TokenRows
 
 
 class TokenUses:
@@ -15,6 +15,7 @@ class TokenUses:
 
     def __init__(self, database: Database, clock: Clock, rules: LifeRules) -> None:
         self.noted: dict[UUID, Use] = {}
+        self._in_flight: Mapping[UUID, Use] = {}
         self._clock = clock
         self._rules = rules
         # One at a time: what is on its way is written as well when the next one is.
@@ -26,6 +27,18 @@ class TokenUses:
     def forget(self, token_id: UUID) -> None:
         self.noted.pop(token_id, None)
 
+    def unwritten(self) -> Callable[[Token], Token]:
+        """Adds to a token what was not in the database when this was called, whenever it is written."""
+        known = self._in_flight, self.noted
+
+        def with_uses(token: Token) -> Token:
+            for uses in known:
+                if use := uses.get(token.id):
+                    token = token.used(use, self._rules.idle)
+            return token
+
+        return with_uses
+
     async def write(self) -> None:
         """All that are noted now, with those of everybody who waits for the same. On a fault they stay noted.
 
@@ -35,12 +48,12 @@ class TokenUses:
             await self._writes.ask(None)
 
     async def _write(self, connection: Connection, _: Sequence[None]) -> Mapping[None, None]:
-        taken = dict(self.noted)
-        self.noted.clear()
+        # Never emptied: `unwritten` may still read them.
+        self._in_flight, self.noted = self.noted, {}
         try:
-            await TokenRows(connection, self._rules).note_uses(taken, self._clock.now())
+            await TokenRows(connection, self._rules).note_uses(self._in_flight, self._clock.now())
         except BaseException:
-            for id, use in taken.items():
+            for id, use in self._in_flight.items():
                 self.noted[id] = self.noted[id].after(use) if id in self.noted else use
             raise
         return {}

@@ -132,7 +132,7 @@ class WebhookDelivery:
         swept = claim.event is None and claim.type != TEST
         return swept or self.clock.now() - claim.created_at > _GIVEN_UP_AFTER
 
-    async def _attempt(self, claim: Claim, log: structlog.stdlib.BoundLogger) -> None:
+    async def _attempt(self, claim: Claim, log: structlog.typing.FilteringBoundLogger) -> None:
         try:
             status = await self._send(claim)
         except (NotSent, SealBroken) as error:

@@ -25,6 +25,7 @@ from tests.support.processes import SteppedClock, replica
 from tests.support.service import Process, over
 
 _WRITTEN_WITHIN = PATIENCE
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,13 @@ class Pair:
     def let_uses_be_written(self, tokens: Mapping[str, str], since: datetime) -> None:
         """Returns once each of these live tokens (id and secret) was used at `since` or later, as the database says.
 
-        Uses are noted in the memory of a process and written a moment later. A list writes them at once; where the
-        other process wrote the same row at that moment, a use is passed over and made once more.
+        Uses are noted in the memory of a process and written within a second. Where the other process writes the same
+        row at that moment, a use is passed over and made once more.
         """
         deadline = time.monotonic() + _WRITTEN_WITHIN
-        unwritten = list(tokens)
+        unwritten = self.portal.call(self._unwritten, list(tokens), since)
         while unwritten:
+            time.sleep(_LOOK_SECONDS)
             for process in range(len(self._running)):
                 self.call(process, "GET", "/v1/me/tokens?limit=1", token=tokens[unwritten[0]])
             unwritten = self.portal.call(self._unwritten, unwritten, since)

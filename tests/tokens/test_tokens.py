@@ -10,7 +10,7 @@ import pytest
 from app.clients.domain import Role
 from app.kernel.refusal import Unavailable
 from app.services import Services
-from app.tokens.repository import Use
+from app.tokens.domain import Use
 from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
