@@ -24,7 +24,7 @@ from app.webhooks.delivery import WebhookDelivery
 
 _NOTE_USES_SECONDS = 1.0
 _MAIL_SECONDS = 1.0
-_WEBHOOK_SECONDS = 1.0
+_WEBHOOK_SECONDS = 0.5
 _REMIND_SECONDS = 1.0
 _ANNOUNCE_SECONDS = 60.0
 _SWEEP_SECONDS = 60.0

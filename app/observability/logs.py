@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -10,14 +11,17 @@ _QUIET = ("uvicorn.access", "alembic", "asyncio", "httpx", "httpcore", "aiosmtpl
 
 
 class _Lines:
-    """Where our own loggers write. Past `logging`, which took as long as a check of a token for each line."""
+    """Where our own loggers write. Past `logging`, which takes three times as long for a line."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
 
     def write(self, line: str) -> None:
-        # One call, so that no other thread's line falls in between.
-        sys.stderr.write(line + "\n")
+        # On a full disk, or where nobody reads any more, the line is lost and its request is not.
+        with suppress(OSError, ValueError):
+            # One call, so that no other thread's line falls in between.
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
     debug = info = warning = error = critical = write
 

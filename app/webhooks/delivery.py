@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -18,18 +18,20 @@ from app.kernel.refusal import Unavailable
 from app.kernel.request_context import RequestContext
 from app.observability.metrics import Counter
 from app.security.secret_box import SealBroken, SecretBox
-from app.webhooks.domain import TEST, Claim, DeliveryStatus, body_of, headers_of, wait_after, wants
+from app.webhooks.domain import TEST, Claim, DeliveryStatus, Outcome, body_of, headers_of, wait_after, wants
 from app.webhooks.repository import DeliveryRows, QueueRows, WebhookRows
 from app.webhooks.sender import NotSent, Sender
 
-_TOLD_AT_ONCE = 200
-_CLAIMED_AT_ONCE = 4
-_MOST_IN_FLIGHT = 8
+_TOLD_AT_ONCE = 1000
+# To each webhook. A slow receiver fills its own part and no other's.
+_MOST_IN_FLIGHT = 64
 # Longer than an attempt takes. The process that made a claim may die; then another one goes on when it has lapsed.
 _CLAIM_LASTS = timedelta(seconds=30)
 # What has waited so long for a receiver that is away is given up, lest it wait for ever.
 _GIVEN_UP_AFTER = timedelta(days=30)
-_LOOKED_UP_SECONDS = 1.0
+_LOOKED_UP_SECONDS = 0.5
+# So long after the first attempt of a round has ended, those that ended with it are noted together.
+_GATHERED_SECONDS = 0.01
 _GONE = 410
 
 _log = structlog.get_logger("twokeys.webhooks")
@@ -43,7 +45,7 @@ class WebhookDelivery:
     secret_box: SecretBox
     sender: Sender
     audit_log: AuditLog
-    _in_flight: dict[asyncio.Task[None], UUID] = field(default_factory=dict)
+    _in_flight: dict[asyncio.Task[Outcome], UUID] = field(default_factory=dict)
     """What is with a receiver, and of which webhook it is."""
 
     async def deliver_due(self) -> int:
@@ -57,20 +59,27 @@ class WebhookDelivery:
             self._in_flight[asyncio.create_task(self._deliver(claim))] = claim.webhook_id
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=_LOOKED_UP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        done = [task for task in self._in_flight if task.done()]
-        for task in done:
-            del self._in_flight[task]
+            await asyncio.sleep(_GATHERED_SECONDS)
+        done = self._take_done()
+        await self._settle([task.result() for task in done if not task.exception()])
         for fault in filter(None, [task.exception() for task in done]):
             raise fault
         return told + len(claims) + len(done)
 
+    def _take_done(self) -> Sequence[asyncio.Task[Outcome]]:
+        done = [task for task in self._in_flight if task.done()]
+        for task in done:
+            del self._in_flight[task]
+        return done
+
     async def stop(self) -> None:
         """Cuts off what is with a receiver; it goes out again when its claim has lapsed."""
+        done = self._take_done()
         for task in self._in_flight:
             task.cancel()
         await asyncio.gather(*self._in_flight, return_exceptions=True)
         self._in_flight.clear()
-        await self.sender.close()
+        await self._settle([task.result() for task in done if not task.exception()])
 
     async def _tell(self) -> int:
         """Queues for each webhook what it has not been told of. Returns how many events were looked at."""
@@ -108,31 +117,24 @@ class WebhookDelivery:
         return len(news)
 
     async def _claim(self) -> Sequence[Claim]:
-        in_flight = Tally(self._in_flight.values())
-        busy = [webhook_id for webhook_id, count in in_flight.items() if count >= _MOST_IN_FLIGHT]
         at = self.clock.now()
         async with self.database.autocommit() as connection:
             return await DeliveryRows(connection).claim_due(
-                at, until=at + _CLAIM_LASTS, each=_CLAIMED_AT_ONCE, busy=busy
+                at, until=at + _CLAIM_LASTS, most=_MOST_IN_FLIGHT, in_flight=Tally(self._in_flight.values())
             )
 
-    async def _deliver(self, claim: Claim) -> None:
+    async def _deliver(self, claim: Claim) -> Outcome:
         log = _log.bind(webhook_id=str(claim.webhook_id), delivery_id=str(claim.delivery_id), type=claim.type)
-        try:
-            if self._is_out_of_date(claim):
-                log.warning("webhook_given_up", reason="too old")
-                await self._settle(claim, DeliveryStatus.FAILED)
-                return
-            await self._attempt(claim, log)
-        except Unavailable:
-            # The claim lapses, and it is sent again then, even if it has arrived.
-            log.warning("webhook_outcome_not_noted")
+        if self._is_out_of_date(claim):
+            log.warning("webhook_given_up", reason="too old")
+            return Outcome(claim, DeliveryStatus.FAILED)
+        return await self._attempt(claim, log)
 
     def _is_out_of_date(self, claim: Claim) -> bool:
         swept = claim.event is None and claim.type != TEST
         return swept or self.clock.now() - claim.created_at > _GIVEN_UP_AFTER
 
-    async def _attempt(self, claim: Claim, log: structlog.typing.FilteringBoundLogger) -> None:
+    async def _attempt(self, claim: Claim, log: structlog.typing.FilteringBoundLogger) -> Outcome:
         try:
             status = await self._send(claim)
         except (NotSent, SealBroken) as error:
@@ -142,15 +144,13 @@ class WebhookDelivery:
         if 200 <= status < 300:  # noqa: PLR2004 - a success, and nothing else (RFC 9110 §15.3)
             _attempts.labels("delivered").inc()
             log.info("webhook_delivered", attempts=claim.attempts + 1)
-            await self._settle(claim, DeliveryStatus.DELIVERED)
-            return
+            return Outcome(claim, DeliveryStatus.DELIVERED)
         _attempts.labels("refused" if status else "unreachable").inc()
-        wait = wait_after(claim.attempts + 1)
+        wait = None if status == _GONE else wait_after(claim.attempts + 1)
         if status == _GONE:
             await self._disable(claim)
-            wait = None
         log.warning("webhook_deferred" if wait else "webhook_given_up", reason=reason, attempts=claim.attempts + 1)
-        await self._settle(claim, DeliveryStatus.PENDING if wait else DeliveryStatus.FAILED, wait)
+        return Outcome(claim, DeliveryStatus.PENDING if wait else DeliveryStatus.FAILED, wait)
 
     async def _send(self, claim: Claim) -> int:
         """Raises NotSent, SealBroken."""
@@ -171,12 +171,16 @@ class WebhookDelivery:
                     reason="gone",
                 )
 
-    async def _settle(self, claim: Claim, status: DeliveryStatus, wait: timedelta | None = None) -> None:
-        at: datetime = self.clock.now()
-        async with self.database.transaction() as connection:
-            rows = DeliveryRows(connection)
-            if not await rows.release(claim, due_at=at + wait if wait else at):
-                return
-            await rows.note_attempt(claim, status, at)
-            if status is not DeliveryStatus.PENDING:
-                await rows.close_lane(claim)
+    async def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Where the database is away, the claims lapse: what was sent is sent again then, even if it has arrived."""
+        if not outcomes:
+            return
+        try:
+            at = self.clock.now()
+            async with self.database.transaction() as connection:
+                rows = DeliveryRows(connection)
+                mine = await rows.lock_claimed(outcomes)
+                await rows.note_attempts(mine, at)
+                await rows.release(mine, at)
+        except Unavailable:
+            _log.warning("webhook_outcomes_not_noted", count=len(outcomes))

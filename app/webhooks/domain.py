@@ -108,6 +108,15 @@ class Claim:
     external_id: str | None
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt. `wait` is how long until the next, where there is one."""
+
+    claim: Claim
+    status: DeliveryStatus
+    wait: timedelta | None = None
+
+
 def read_types(types: Sequence[str]) -> tuple[str, ...]:
     """Raises FieldError for one that no event has."""
     known = {each.value for each in EventType} | {TEST}

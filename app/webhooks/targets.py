@@ -88,8 +88,9 @@ class TargetRules:
         except FieldError as error:
             # The settings may have changed since the webhook was made.
             raise TargetRefused("no target by the settings") from error
-        parts = urlsplit(url)
-        found = await _in_a_thread(self.look_up, parts.hostname or "")
+        host = urlsplit(url).hostname or ""
+        literal = _literal(host)
+        found = [literal] if literal else await _in_a_thread(self.look_up, host)
         allowed = [str(address) for address in found if self._may_go_to(address)]
         if not allowed:
             raise TargetRefused("in a private network" if found else "unknown host")

@@ -14,6 +14,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from app.audit.domain import EventType
 from app.services import Services
 from app.webhooks.delivery import WebhookDelivery
+from app.webhooks.domain import DeliveryStatus, Outcome
 from app.webhooks.repository import DeliveryRows
 from app.webhooks.sender import Sender
 from tests.conftest import SetClock
@@ -342,11 +343,11 @@ async def test_an_older_claim_settles_nothing(
             await mine._tell()
     async with services.database.autocommit() as connection:
         rows, later = DeliveryRows(connection), clock.now() + LEASE
-        [old] = await rows.claim_due(clock.now(), until=later, each=4, busy=[])
-        assert await rows.claim_due(clock.now(), until=later, each=4, busy=[]) == []
-        [new] = await rows.claim_due(later, until=later + LEASE, each=4, busy=[])
-        assert not await rows.release(old, due_at=later)
-        assert await rows.release(new, due_at=later)
+        [old] = await rows.claim_due(clock.now(), until=later, most=4, in_flight={})
+        assert await rows.claim_due(clock.now(), until=later, most=4, in_flight={}) == []
+        [new] = await rows.claim_due(later, until=later + LEASE, most=4, in_flight={})
+        outcomes = [Outcome(claim, DeliveryStatus.DELIVERED) for claim in (old, new)]
+        assert await rows.lock_claimed(outcomes) == outcomes[1:]
     [delivery] = await listed(made)
     assert (delivery["status"], delivery["attempts"]) == ("pending", 0)
 

@@ -1,47 +1,41 @@
-"""The statements of deliveries: queueing what happened, claiming lanes, noting attempts."""
+"""The statements of deliveries: claiming lanes, noting attempts, and how it went."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    DateTime,
     Row,
     Select,
-    bindparam,
     case,
     delete,
-    exists,
-    func,
-    insert,
-    not_,
     select,
-    text,
-    tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.audit.tables import SETTLED, TURNS_EPOCH, events
-from app.database.engine import Connection
+from app.database.compiled import CompiledStatement
+from app.database.engine import Connection, Record
 from app.kernel.page import PageOf, cut_page
-from app.webhooks.domain import Claim, Delivery, DeliveryStatus, LoggedEvent
-from app.webhooks.tables import PENDING, webhook_deliveries, webhook_lanes, webhooks
+from app.webhooks.domain import Claim, Delivery, DeliveryStatus, LoggedEvent, Outcome
+from app.webhooks.repository.queue import QueueRows
+from app.webhooks.tables import PENDING, webhook_deliveries, webhook_lanes
 
 _SWEPT_AT_ONCE = 1000
 
 # A claim takes the lanes that are due, some of each webhook, so that none of them waits behind another's crowd; and of
 # each lane the delivery that is first. Nobody else sends it before the claim ends.
-_CLAIM = text("""
+_CLAIM = CompiledStatement("""
     WITH due AS (
         SELECT lanes.webhook_id, lanes.lane
-        FROM webhooks AS w CROSS JOIN LATERAL (
+        FROM webhooks AS w
+        LEFT JOIN unnest(CAST(:busy AS uuid[]), CAST(:counts AS integer[])) AS busy (id, count) ON busy.id = w.id
+        CROSS JOIN LATERAL (
             SELECT webhook_id, lane FROM webhook_lanes
             WHERE webhook_id = w.id AND due_at <= :at AND (claimed_until IS NULL OR claimed_until <= :at)
-            ORDER BY due_at LIMIT :each FOR UPDATE SKIP LOCKED) AS lanes
-        WHERE w.enabled AND w.id <> ALL (CAST(:busy AS uuid[]))
+            ORDER BY due_at LIMIT greatest(0, :most - coalesce(busy.count, 0)) FOR UPDATE SKIP LOCKED) AS lanes
+        WHERE w.enabled
     ), claimed AS (
         UPDATE webhook_lanes AS l SET claimed_until = :until, claims = l.claims + 1
         FROM due WHERE l.webhook_id = due.webhook_id AND l.lane = due.lane
@@ -61,30 +55,39 @@ _CLAIM = text("""
         ORDER BY position LIMIT 1) AS d
     LEFT JOIN events AS e ON e.id = d.logged_event_id
     LEFT JOIN accounts AS a ON a.id = e.account_id
-""").bindparams(bindparam("at", type_=DateTime(timezone=True)), bindparam("until", type_=DateTime(timezone=True)))
+""")
+# A webhook that is being removed comes before its lanes, as it does for whoever removes it.
+_LOCK_WEBHOOKS = CompiledStatement("""
+    SELECT id FROM webhooks WHERE id = ANY (CAST(:webhook_ids AS uuid[])) ORDER BY id FOR KEY SHARE
+""")
+_LOCK_LANES = CompiledStatement("""
+    SELECT l.webhook_id, l.lane, l.claims
+    FROM unnest(CAST(:webhook_ids AS uuid[]), CAST(:lanes AS uuid[])) AS claimed (webhook_id, lane)
+    JOIN webhook_lanes AS l ON l.webhook_id = claimed.webhook_id AND l.lane = claimed.lane
+    ORDER BY l.webhook_id, l.lane FOR UPDATE OF l
+""")
+_NOTE_ATTEMPTS = CompiledStatement("""
+    UPDATE webhook_deliveries AS d SET status = tried.status, attempts = tried.attempts, last_attempt_at = :at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:attempts AS integer[]))
+        AS tried (id, status, attempts)
+    WHERE d.id = tried.id AND d.status = 'pending'
+""")
+_RELEASE = CompiledStatement("""
+    UPDATE webhook_lanes AS l SET claimed_until = NULL, due_at = claimed.due_at
+    FROM unnest(CAST(:webhook_ids AS uuid[]), CAST(:lanes AS uuid[]), CAST(:due_ats AS timestamptz[]))
+        AS claimed (webhook_id, lane, due_at)
+    WHERE l.webhook_id = claimed.webhook_id AND l.lane = claimed.lane
+""")
+_CLOSE = CompiledStatement("""
+    DELETE FROM webhook_lanes AS l
+    USING unnest(CAST(:webhook_ids AS uuid[]), CAST(:lanes AS uuid[])) AS claimed (webhook_id, lane)
+    WHERE l.webhook_id = claimed.webhook_id AND l.lane = claimed.lane AND NOT EXISTS (
+        SELECT FROM webhook_deliveries AS d
+        WHERE d.webhook_id = l.webhook_id AND d.lane = l.lane AND d.status = 'pending')
+""")
 
 
-@dataclass(frozen=True)
-class Telling:
-    """A webhook that nobody else queues for, and the position up to which it has been told."""
-
-    types: Sequence[str]
-    position: tuple[int, UUID]
-
-
-@dataclass(frozen=True)
-class News:
-    """What stands at the next place of the log; it is wanted only where the webhook was enabled by then."""
-
-    id: UUID
-    type: str
-    account_id: UUID | None
-    turns_epoch: bool
-    after_enabling: bool
-    position: tuple[int, UUID]
-
-
-def _claim_of(row: Row[Any]) -> Claim:
+def _claim_of(row: Record) -> Claim:
     event = None
     if row.logged_id is not None:
         event = LoggedEvent(row.logged_id, row.logged_type, row.account_id, row.occurred_at, row.client_id, row.details)
@@ -104,94 +107,49 @@ def _claim_of(row: Row[Any]) -> Claim:
     )
 
 
-@dataclass(frozen=True)
-class QueueRows:
-    """From the log into the lanes of one webhook."""
-
-    connection: Connection
-
-    async def behind(self) -> Sequence[UUID]:
-        """The webhooks that have not been told of everything that is settled."""
-        told = tuple_(webhooks.c.told_transaction, webhooks.c.told_event_id)
-        news = exists().where(tuple_(events.c.written_in, events.c.id) > told, SETTLED)
-        return list(await self.connection.scalars(select(webhooks.c.id).where(webhooks.c.enabled, news)))
-
-    async def lock(self, webhook_id: UUID) -> Telling | None:
-        """None where another process is at it, and where the webhook is disabled or gone."""
-        query = (
-            select(webhooks.c.types, webhooks.c.told_transaction, webhooks.c.told_event_id)
-            .where(webhooks.c.id == webhook_id, webhooks.c.enabled)
-            .with_for_update(skip_locked=True)
-        )
-        row = (await self.connection.execute(query)).first()
-        return Telling(row.types, (row.told_transaction, row.told_event_id)) if row else None
-
-    async def news(self, webhook_id: UUID, after: tuple[int, UUID], *, limit: int) -> Sequence[News]:
-        told = tuple_(
-            bindparam("transaction", after[0], type_=events.c.written_in.type),
-            bindparam("event_id", after[1], type_=events.c.id.type),
-        )
-        seen = func.pg_visible_in_snapshot(events.c.written_in, webhooks.c.enabled_in)
-        query = (
-            select(events.c.id, events.c.type, events.c.account_id, TURNS_EPOCH, not_(seen), events.c.written_in)
-            .join(webhooks, webhooks.c.id == webhook_id)
-            .where(tuple_(events.c.written_in, events.c.id) > told, SETTLED)
-            .order_by(events.c.written_in, events.c.id)
-            .limit(limit)
-        )
-        return [News(*row[:5], (row[5], row[0])) for row in await self.connection.execute(query)]
-
-    async def add(self, webhook_id: UUID, rows: Sequence[Mapping[str, Any]], at: datetime) -> None:
-        """In this order. Each has `id`, `lane`, `event_id`, `logged_event_id` and `type`."""
-        common = {"webhook_id": webhook_id, "status": DeliveryStatus.PENDING, "created_at": at}
-        if rows:
-            await self.connection.execute(insert(webhook_deliveries), [{**row, **common} for row in rows])
-            await self.open_lanes(webhook_id, {row["lane"] for row in rows}, at)
-
-    async def open_lanes(self, webhook_id: UUID, lanes: Collection[UUID], at: datetime) -> None:
-        """Locks them, so that nobody closes one meanwhile. A lane that is open keeps its time."""
-        opened = upsert(webhook_lanes).values(
-            [{"webhook_id": webhook_id, "lane": lane, "due_at": at} for lane in sorted(lanes)]
-        )
-        key = [webhook_lanes.c.webhook_id, webhook_lanes.c.lane]
-        await self.connection.execute(
-            opened.on_conflict_do_update(index_elements=key, set_={"due_at": webhook_lanes.c.due_at})
-        )
-
-    async def note_told(self, webhook_id: UUID, position: tuple[int, UUID]) -> None:
-        told = {"told_transaction": position[0], "told_event_id": position[1]}
-        await self.connection.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(told))
+def _lanes_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    return {
+        "webhook_ids": [each.claim.webhook_id for each in outcomes],
+        "lanes": [each.claim.lane for each in outcomes],
+    }
 
 
 @dataclass(frozen=True)
 class DeliveryRows:
     connection: Connection
 
-    async def claim_due(self, at: datetime, *, until: datetime, each: int, busy: Collection[UUID]) -> Sequence[Claim]:
-        """Up to `each` lanes of every enabled webhook that is not among the busy ones."""
-        params = {"at": at, "until": until, "each": each, "busy": list(busy)}
-        return [_claim_of(row) for row in await self.connection.execute(_CLAIM, params)]
+    async def claim_due(
+        self, at: datetime, *, until: datetime, most: int, in_flight: Mapping[UUID, int]
+    ) -> Sequence[Claim]:
+        """Lanes of every enabled webhook, up to `most` with those of it that are in flight."""
+        busy = {"busy": list(in_flight), "counts": list(in_flight.values())}
+        rows = await _CLAIM.all(self.connection, {"at": at, "until": until, "most": most, **busy})
+        return [_claim_of(row) for row in rows]
 
-    async def release(self, claim: Claim, *, due_at: datetime) -> bool:
-        """Locks the lane; False, and nothing done, where the claim has lapsed and somebody else has made one."""
-        mine = (
-            (webhook_lanes.c.webhook_id == claim.webhook_id)
-            & (webhook_lanes.c.lane == claim.lane)
-            & (webhook_lanes.c.claims == claim.number)
-        )
-        released = update(webhook_lanes).where(mine).values(claimed_until=None, due_at=due_at)
-        return (await self.connection.execute(released)).rowcount == 1
+    async def lock_claimed(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Locks their lanes; those whose claim has lapsed and somebody else has made one are left out."""
+        params = _lanes_of(outcomes)
+        await _LOCK_WEBHOOKS.all(self.connection, params)
+        rows = await _LOCK_LANES.all(self.connection, params)
+        newest = {(row.webhook_id, row.lane): row.claims for row in rows}
+        claims = [(each, each.claim) for each in outcomes]
+        return [each for each, claim in claims if newest.get((claim.webhook_id, claim.lane)) == claim.number]
 
-    async def note_attempt(self, claim: Claim, status: DeliveryStatus, at: datetime) -> None:
-        attempted = update(webhook_deliveries).where(webhook_deliveries.c.id == claim.delivery_id, PENDING)
-        values = {"status": status, "attempts": claim.attempts + 1, "last_attempt_at": at}
-        await self.connection.execute(attempted.values(values))
+    async def note_attempts(self, outcomes: Sequence[Outcome], at: datetime) -> None:
+        params = {
+            "at": at,
+            "ids": [each.claim.delivery_id for each in outcomes],
+            "statuses": [each.status for each in outcomes],
+            "attempts": [each.claim.attempts + 1 for each in outcomes],
+        }
+        await _NOTE_ATTEMPTS.all(self.connection, params)
 
-    async def close_lane(self, claim: Claim) -> None:
-        """Where nothing is pending any more. `release` has locked the lane, so nothing is being queued in it."""
-        of_lane = (webhook_deliveries.c.webhook_id == claim.webhook_id) & (webhook_deliveries.c.lane == claim.lane)
-        lane = (webhook_lanes.c.webhook_id == claim.webhook_id) & (webhook_lanes.c.lane == claim.lane)
-        await self.connection.execute(delete(webhook_lanes).where(lane, ~exists().where(of_lane, PENDING)))
+    async def release(self, outcomes: Sequence[Outcome], at: datetime) -> None:
+        """Closes the lanes that have nothing pending any more. They are locked, so nothing is being queued in them."""
+        params = _lanes_of(outcomes)
+        due_ats = [at + each.wait if each.wait else at for each in outcomes]
+        await _CLOSE.all(self.connection, params)
+        await _RELEASE.all(self.connection, params | {"due_ats": due_ats})
 
     async def lane_of(self, webhook_id: UUID, id: UUID) -> UUID | None:
         mine = (webhook_deliveries.c.id == id) & (webhook_deliveries.c.webhook_id == webhook_id)
