@@ -292,6 +292,30 @@ async def test_mail_that_is_turned_off_is_not_logged_as_sent(delivery: Delivery,
     assert [line["event"] for line in result] == ["mail_dropped"]
 
 
+async def test_requests_go_between_the_mails_of_one_claim(delivery: Delivery, post: Post) -> None:
+    turn = 0
+    sent_in: list[int] = []
+    loop = asyncio.get_running_loop()
+
+    def next_turn() -> None:
+        nonlocal turn
+        turn += 1
+        if len(sent_in) < 5:
+            loop.call_soon(next_turn)
+
+    class Mailbox:
+        async def send(self, message: EmailMessage) -> None:
+            sent_in.append(turn)
+
+    for _ in range(5):
+        await post()
+    next_turn()
+    await replace(delivery, mailer=Mailbox()).deliver_due()
+
+    assert len(sent_in) == 5
+    assert len(set(sent_in)) == 5, "several were written in one turn of the event loop"
+
+
 async def test_one_unwilling_recipient_holds_up_nobody(
     delivery: Delivery, post: Post, sink: MailSink, database: Database, clock: SteppedClock
 ) -> None:
