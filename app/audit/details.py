@@ -47,7 +47,8 @@ MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "was_enabled": _FLAG | {"description": "Whether two-factor authentication was on."},
 }
 
-# What these types give as a reason is a word of ours. An operator may have typed that of any other type.
+# What these types give as a reason is always a word of ours. That of any other type is one as well, unless an operator
+# acted, who may have typed it.
 OUR_REASONS = frozenset(
     {
         EventType.LOGIN_FAILED,
@@ -116,10 +117,12 @@ DETAILS: Mapping[EventType, tuple[str, ...]] = {
 """All of them may be missing: the events of a deleted account keep none."""
 
 
-def without_people(type: str, details: Mapping[str, object]) -> Mapping[str, object]:
+def without_people(type: str, details: Mapping[str, object], client_id: str | None) -> Mapping[str, object]:
     """What may leave for another system: ids and words of ours, and nothing that somebody typed or that a person is.
 
     What only a newer release records is left out as well, since this one can't tell what it is.
     """
-    sent = MEMBERS.keys() - _OF_PEOPLE - (set() if type in OUR_REASONS else {"reason"})
+    by_operator = client_id is not None or "operator" in details
+    typed = {"reason"} if by_operator and type not in OUR_REASONS else set()
+    sent = MEMBERS.keys() - _OF_PEOPLE - typed
     return {name: value for name, value in details.items() if name in sent}

@@ -147,7 +147,7 @@ def write_secret(key: bytes) -> str:
 def body_of(claim: Claim) -> bytes:
     """Ids only: no address, IP, user agent or typed reason, and of a deleted account not even details."""
     event = claim.event
-    details = without_people(claim.type, event.details) if event else {}
+    details = without_people(claim.type, event.details, event.client_id) if event else {}
     if event and claim.type == EventType.ACCOUNT_EPOCH_TURNED:
         details = turn_details(event.account_id, details, reason=event.type)
     data = {

@@ -90,8 +90,13 @@ async def test_nothing_that_an_operator_types_or_that_a_person_is_leaves(
     granted(await api.post(f"{path}/tokens/revoke", json=why, auth=operator))
     granted(await api.post(f"{path}/2fa/reset", json=why, auth=operator))
     granted(await api.patch(path, json={"two_factor_policy": "exempt", **why}, auth=operator))
-    granted(await api.patch("/v1/me", json={"locale": "de-CH"}, headers=bearer(await a_session(api))))
-    arrived = {each.event["type"]: each.event["data"]["details"] for each in await deliver(services, receiver, 9)}
+    own = bearer(await a_session(api))
+    granted(await api.patch("/v1/me", json={"locale": "de-CH"}, headers=own))
+    granted(await api.post("/v1/me/tokens/revoke-all", headers=own))
+    told = [(each.event["type"], each.event["data"]["details"]) for each in await deliver(services, receiver, 10)]
+    arrived = dict(told)
+    # Of the same type the one reason was typed, the other is a word of ours.
+    assert ["reason" in details for type, details in told if type == "tokens.revoked"] == [False, True]
     assert arrived["account.unlocked"] == arrived["account.updated"] == {}
     assert arrived["account.policy_changed"] == {"policy": "exempt", "was": "inherit"}
     assert arrived["two_factor.reset"].keys() == {"was_enabled", "revoked", "epoch"}
