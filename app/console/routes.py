@@ -1,6 +1,7 @@
 """`/console/`: the files of `static/`, and `/` that leads there."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -9,7 +10,8 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
-from app.console.pages import content_security_policy, page_headers, pages_under
+from app.console.bundle import BUNDLE, bundle
+from app.console.pages import Page, content_security_policy, page_headers, pages_under
 from app.console.shells import INDEX, NOT_FOUND, Shells
 
 _STATIC = Path(__file__).parent / "static"
@@ -41,8 +43,14 @@ class DevelopmentNotice:
         )
 
 
-def mount_console(app: FastAPI, public_url: str, notice: DevelopmentNotice | None = None) -> None:
+def files_of_console() -> Mapping[str, Page]:
+    """All of them as they stand, for whoever reads them, and the modules in one, for the browser."""
     files = pages_under(_STATIC)
+    return {**files, BUNDLE: bundle(files)}
+
+
+def mount_console(app: FastAPI, public_url: str, notice: DevelopmentNotice | None = None) -> None:
+    files = files_of_console()
     headers = page_headers(content_security_policy())
     shells = Shells(_STATIC, files, headers, notice.as_html() if notice else "")
 

@@ -18,7 +18,6 @@ _SHELLS = (INDEX, NOT_FOUND)
 _FALLBACK = "en"
 _WORDS = "words/"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_PRELOADS_MARK = "<!-- module preloads -->"
 _NOTICE_MARK = "<!-- development notice -->"
 _OWN_FILE = re.compile(r'="/console/(?=[a-z])')
 
@@ -51,7 +50,6 @@ class Shells:
 
     def _page(self, files: Mapping[str, Page], name: str, texts: Mapping[str, str], notice: str) -> Page:
         text = _PLACEHOLDER.sub(lambda found: escape(texts[found[1]]), files[name].content.decode())
-        text = text.replace(_PRELOADS_MARK, _preloads(files, texts["language"]))
         text = _OWN_FILE.sub(f'="/console/v-{self.version}/', text)
         return Page(text.replace(_NOTICE_MARK, notice).encode(), files[name].media_type)
 
@@ -62,11 +60,3 @@ def _version_of(files: Mapping[str, Page]) -> str:
     for name, page in files.items():
         digest.update(f"{name}\0{page.etag}\0".encode())
     return digest.hexdigest()[:16]
-
-
-def _preloads(files: Mapping[str, Page], language: str) -> str:
-    """Every module is named, so that a browser fetches them all at once; of the languages the one that it reads."""
-    modules = [name for name in files if name.endswith(".js") and not name.startswith(_WORDS)]
-    return "\n    ".join(
-        f'<link rel="modulepreload" href="/console/{name}">' for name in sorted([*modules, f"{_WORDS}{language}.js"])
-    )

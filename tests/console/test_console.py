@@ -9,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.console import DevelopmentNotice, mount_console
-from app.console.pages import pages_under
+from app.console.bundle import BUNDLE, bundle
+from app.console.pages import Page, pages_under
+from app.console.routes import files_of_console
 from app.development.mailbox import mount_mailbox
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -53,8 +55,8 @@ async def test_the_root_leads_to_the_console(path: str) -> None:
     ("path", "media_type"),
     [
         ("", "text/html; charset=utf-8"),
-        ("main.js", "text/javascript; charset=utf-8"),
-        ("views/log-in.js", "text/javascript; charset=utf-8"),
+        ("console.js", "text/javascript; charset=utf-8"),
+        ("words/en.js", "text/javascript; charset=utf-8"),
         ("console.css", "text/css; charset=utf-8"),
         ("key.svg", "image/svg+xml"),
     ],
@@ -103,10 +105,6 @@ async def test_a_versioned_file_is_kept_for_good_and_the_page_is_asked_about_eac
     again = await client.get("/console/", headers={"If-None-Match": page.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     addresses = re.findall(r'="(/console/v-[0-9a-f]{16}/[^"]+)"', page.text)
-    modules = {name.relative_to(_CONSOLE / "static").as_posix() for name in (_CONSOLE / "static").rglob("*.js")}
-    assert modules - {"words/de.js"} == {
-        address.split("/", 3)[3] for address in addresses if address.endswith(".js")
-    }, "asked for all at once"
     for address in addresses:
         answer = await client.get(address)
         assert answer.status_code == 200
@@ -131,9 +129,9 @@ async def test_what_is_said_before_a_script_runs_is_in_the_browsers_language(
 
 async def test_a_file_travels_compressed_where_the_browser_takes_that() -> None:
     client = _console()
-    plain = await client.get("/console/main.js", headers={"Accept-Encoding": "identity"})
+    plain = await client.get("/console/console.js", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
-    packed = await client.get("/console/main.js", headers={"Accept-Encoding": "br, gzip"})
+    packed = await client.get("/console/console.js", headers={"Accept-Encoding": "br, gzip"})
     assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
     assert packed.content == plain.content
     assert int(packed.headers["content-length"]) < len(plain.content)
@@ -142,12 +140,27 @@ async def test_a_file_travels_compressed_where_the_browser_takes_that() -> None:
 
 def test_the_whole_console_travels_in_120_kib() -> None:
     """In all of its languages."""
-    files = [page.compressed for page in pages_under(_CONSOLE / "static").values()]
-    assert sum(map(len, files)) < 120 * 1024
+    files = files_of_console()
+    together = {name for name in files if name.endswith(".js") and not name.startswith("words/")} - {BUNDLE}
+    assert sum(len(files[name].compressed) for name in files.keys() - together) < 120 * 1024
+
+
+def test_every_module_is_in_the_one_file_behind_what_it_imports() -> None:
+    modules = [name for name in pages_under(_CONSOLE / "static") if name.endswith(".js") and "words/" not in name]
+    text = files_of_console()[BUNDLE].content.decode()
+    assert sorted(re.findall(r"^// (\S+\.js)$", text, re.MULTILINE)) == sorted(modules)
+    places = {name: number for number, name in enumerate(re.findall(r"^const (module\d+) = ", text, re.MULTILINE))}
+    for number, part in enumerate(re.split(r"^const module\d+ = ", text, flags=re.MULTILINE)[1:]):
+        assert all(places[name] < number for name in re.findall(r"= (module\d+);", part))
+
+
+def test_an_export_that_would_change_later_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"main\.js: export let"):
+        bundle({"main.js": Page(b"export let config;\n", "text/javascript")})
 
 
 async def test_the_page_of_another_release_gets_files_that_it_does_not_keep() -> None:
-    answer = await _console().get(f"/console/v-{'0' * 16}/main.js")
+    answer = await _console().get(f"/console/v-{'0' * 16}/console.js")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
 

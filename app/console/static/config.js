@@ -5,11 +5,11 @@ import { accents } from "./accent.js";
 import { api } from "./api.js";
 
 /** @type {import("./types.js").Config} */
-export let config;
+export const config = /** @type {any} */ ({});
 
 /** Everything else on the page waits for this. */
 export async function loadConfig() {
-  config = await api.config();
+  Object.assign(config, await api.config());
   const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", paint);
   paint();

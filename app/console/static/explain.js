@@ -1,7 +1,7 @@
 // @ts-check
 // A refusal of the API as a sentence: what happened, and what to do next.
 
-import { language, words } from "./words.js";
+import { spoken, words } from "./words.js";
 
 /** @typedef {import("./types.js").Problem} Problem */
 
@@ -27,7 +27,7 @@ export function explain(problem, as = problem.code) {
 /** What the server says, as a sentence; "" where the page speaks another language than the server.
  * @param {string} text */
 function asTold(text) {
-  if (!text || language !== "en") return "";
+  if (!text || spoken.language !== "en") return "";
   const capital = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }

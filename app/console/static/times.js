@@ -1,7 +1,7 @@
 // @ts-check
 // Dates, times and waits, in the language of the page: never in one that the sentence around them is not in.
 
-import { locale, words } from "./words.js";
+import { spoken, words } from "./words.js";
 
 /** @type {[Intl.RelativeTimeFormatUnit & string, number][]} */
 const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
@@ -15,7 +15,7 @@ export const timeOf = (text) => written(text, { timeStyle: "short" });
 
 /** @param {string} text @param {Intl.DateTimeFormatOptions} style */
 function written(text, style) {
-  return new Intl.DateTimeFormat(locale, style).format(new Date(text));
+  return new Intl.DateTimeFormat(spoken.locale, style).format(new Date(text));
 }
 
 /** "3 minutes ago", "in 12 days" @param {string} text */
@@ -24,13 +24,13 @@ export function fromNow(text, now = Date.now()) {
   const size = Math.abs(seconds);
   if (size < 45) return seconds <= 0 ? words.justNow : words.inAMoment;
   const [unit, length] = UNITS.find(([, span]) => size >= span) ?? ["minute", 60];
-  return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(Math.round(seconds / length), unit);
+  return new Intl.RelativeTimeFormat(spoken.locale, { numeric: "auto" }).format(Math.round(seconds / length), unit);
 }
 
 /** "30 minutes", "1 day": the largest unit that divides it. @param {number} seconds */
 export function durationOf(seconds) {
   const [unit, length] = UNITS.slice(2).find(([, span]) => seconds % span === 0) ?? ["second", 1];
-  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(seconds / length);
+  return new Intl.NumberFormat(spoken.locale, { style: "unit", unit, unitDisplay: "long" }).format(seconds / length);
 }
 
 /** "14:05" for a wait: minutes and seconds. @param {number} seconds */

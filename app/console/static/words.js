@@ -16,10 +16,8 @@ const FALLBACK = "en";
 /** The sentences. A section stays the same object whatever the language, so a module may keep the one that it is about.
  * @type {Words} */
 export const words = /** @type {any} */ ({});
-/** Of the page, as a tag. */
-export let language = "";
-/** The same with a region, for dates and numbers. */
-export let locale = "";
+/** The language of the page as a tag, and the same with a region, for dates and numbers. */
+export const spoken = { language: "", locale: "" };
 
 await speak(session.locale);
 
@@ -29,9 +27,9 @@ export async function speak(preferred) {
   const chosen = choose([preferred ?? "", ...globalThis.navigator?.languages ?? []]);
   const { sentences } = await (LANGUAGES[chosen.language] ?? LANGUAGES[FALLBACK])?.() ?? {};
   for (const [name, section] of Object.entries(sentences ?? {})) take(name, section);
-  language = chosen.language;
-  locale = chosen.region ?? words.region;
-  if (globalThis.document) document.documentElement.lang = language;
+  spoken.language = chosen.language;
+  spoken.locale = chosen.region ?? words.region;
+  if (globalThis.document) document.documentElement.lang = spoken.language;
 }
 
 /** Speaks the language of the person who is logged in. @param {{ locale: string | null }} account */
