@@ -105,6 +105,10 @@ class Console:
         self.page.get_by_label(self.here(label), exact=True).fill(text)
         return self
 
+    def choose(self, label: str, option: str) -> Self:
+        self.page.get_by_label(self.here(label), exact=True).select_option(self.here(option))
+        return self
+
     def log_in(self, person: Person) -> Self:
         """As far as the password leads."""
         self.open().fill("Email address", person.email).click("Next")
@@ -112,9 +116,12 @@ class Console:
 
     def log_in_with(self, person: Person, device: Device) -> Self:
         self.log_in(person)
-        self.fill("Code from your app", device.code()).click("Log in")
-        self.shows("User information")
+        self.enter_code(device.code()).shows("User information")
         return self
+
+    def enter_code(self, code: str) -> Self:
+        """Its last digit sends it, where a log-in waits for it."""
+        return self.fill("Code from your app", code)
 
     def log_out(self) -> Self:
         self.click("Log out")

@@ -2,12 +2,13 @@
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import Dialog, expect
 
 from tests.browser.console import UNKNOWN_LINK, Console, Device, Person
 from tests.browser.service import Service
-from tests.support.people import NEW_PASSWORD
+from tests.support.people import NEW_PASSWORD, bearer
 
 pytestmark = pytest.mark.browser
 
@@ -155,15 +156,23 @@ def test_a_changed_password_keeps_one_logged_in(console: Console, person: Person
     console.log_out().log_in(Person(person.email, NEW_PASSWORD)).shows("User information")
 
 
-def test_a_personal_token_is_shown_once_and_revoked(console: Console, person: Person) -> None:
+def test_a_personal_token_is_shown_once_renamed_and_revoked(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
     console.click("Create personal token").fill("Description", "Nightly backup").click("Create")
-    console.says(re.compile("^tkp_")).click("Done")
+    shown = console.says(re.compile("^tkp_")).page.locator(".new-token").inner_text()
+    console.click("Done")
     expect(console.page.get_by_text("tkp_")).to_have_count(0)
-    console.page.get_by_role("button", name="Revoke Nightly backup").click()
+    used = httpx.get(f"{console.address}/v1/me", headers=bearer(shown) | {"User-Agent": "curl/8"})
+    assert used.status_code == httpx.codes.OK
+    console.go_to("User information").go_to("Authentication tokens").says(re.compile("from 127.0.0.1 with curl"))
+    console.click("Rename Nightly backup").fill("Description", " ").click("Save").says("Enter a description.")
+    console.click("Cancel").click("Rename Nightly backup").fill("Description", "Weekly backup").click("Save")
+    console.says("It is called “Weekly backup” now.")
+    expect(console.page.get_by_role("button", name="Rename Weekly backup")).to_be_focused()
+    console.page.get_by_role("button", name="Revoke Weekly backup").click()
     console.page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
-    console.says("“Nightly backup” is revoked.")
-    expect(console.page.get_by_role("button", name="Revoke Nightly backup")).to_have_count(0)
+    console.says("“Weekly backup” is revoked.")
+    expect(console.page.get_by_role("button", name="Revoke Weekly backup")).to_have_count(0)
 
 
 def test_a_personal_token_is_limited_and_says_so(console: Console, person: Person) -> None:
@@ -192,6 +201,9 @@ def test_activity_tells_what_happened_in_words(console: Console, person: Person)
     console.go_to("Activity")
     for words in ("Two-factor authentication turned on", "Logged in with password", "Account created"):
         console.says(words)
+    console.choose("Show", "Refused").says("Nothing of this kind.")
+    console.choose("Show", "Log-ins").says("Logged in with password")
+    expect(console.page.get_by_text("Account created")).to_have_count(0)
 
 
 def test_a_reload_keeps_one_logged_in_and_a_new_window_does_not(console: Console, person: Person) -> None:

@@ -239,6 +239,8 @@ export const api = {
   tokens: (kind, cursor = null) => call("GET", `/me/tokens${query({ kind, cursor })}`),
   /** @param {import("./types.js").CreateToken} wanted @returns {Promise<import("./types.js").CreatedToken>} */
   createToken: (wanted) => call("POST", "/me/tokens", { body: wanted }),
+  /** @param {string} id @param {string} description @returns {Promise<import("./types.js").Token>} */
+  renameToken: (id, description) => call("PATCH", `/me/tokens/${encodeURIComponent(id)}`, { body: { description } }),
   /** @param {string} id */
   revokeToken: (id) => call("DELETE", `/me/tokens/${encodeURIComponent(id)}`),
   /** @param {boolean} keepCurrent @returns {Promise<import("./types.js").RevokedAll>} */

@@ -40,7 +40,7 @@ export function setUpApp(context, {
 
   /** @param {number} number @param {Children[]} content */
   function step(number, ...content) {
-    steps.replaceChildren(...labels.map((label, index) => stepOf(label, index + 1, number)));
+    steps.replaceChildren(...labels.map((label, index) => stepOf(label, index + 1, number, labels.length)));
     card.replaceChildren(element("div", { class: "flow" }, ...content));
     const first = card.querySelector("[data-first]") ?? card.querySelector("h2");
     if (first instanceof HTMLElement) first.focus();
@@ -94,11 +94,13 @@ export function setUpApp(context, {
   }
 }
 
-/** @param {string} label @param {number} number @param {number} current */
-function stepOf(label, number, current) {
+/** Where the screen is small, of all steps the current one is shown, with its number among them.
+ * @param {string} label @param {number} number @param {number} current @param {number} all */
+function stepOf(label, number, current, all) {
   const done = number < current;
   return element("li", { class: done && "done", "aria-current": number === current && "step" },
-    element("span", { class: "step-number" }, done ? icon("check") : String(number)), label);
+    element("span", { class: "step-number" }, done ? icon("check") : String(number)),
+    element("span", { class: "step-of" }, TEXT.stepOf(number, all)), label);
 }
 
 /** @param {Enrollment} enrollment */

@@ -49,6 +49,18 @@ const LOOKS = {
   "account.deleted": ["stop", "odd"],
 };
 
+const LOG_INS = new Set(["login.succeeded", "recovery_code.used"]);
+const REFUSED = new Set([
+  "login.failed", "two_factor.code_refused", "two_factor.credential_refused", "authenticator.clone_suspected",
+  "password.refused",
+]);
+
+/** What somebody looks for among many. @param {Event} event @returns {"logIns" | "refused" | "changes"} */
+export function kindOfEvent({ type, details }) {
+  if (REFUSED.has(type)) return "refused";
+  return LOG_INS.has(type) || details.reason === "logout" ? "logIns" : "changes";
+}
+
 /** Changes that replace the session that makes them: it is counted among what they ended, and nobody was logged out. */
 const REPLACING = new Set([
   "two_factor.enabled", "two_factor.disabled", "authenticator.replaced", "authenticator.removed", "password.changed",

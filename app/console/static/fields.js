@@ -96,18 +96,22 @@ export const nameField = (more = {}) => field({
 });
 
 /**
- * Six digits, however they were grouped when pasted. `otherwise` is called with a recovery code that was pasted here,
- * which as a wrong code would cost an attempt.
- * @param {FieldParts & { otherwise?: (code: string) => void }} [more]
+ * Six digits, however they were grouped when pasted. `complete` is called with the sixth, but never for the same code
+ * twice in a row; `otherwise` with a recovery code that was pasted here, which as a wrong code would cost an attempt.
+ * @param {FieldParts & { complete?: () => void, otherwise?: (code: string) => void }} [more]
  */
-export function codeField({ otherwise, ...more } = {}) {
+export function codeField({ complete, otherwise, ...more } = {}) {
   const made = field({
     name: "code", label: words.form.code, wanted: words.form.codeWanted, autocomplete: "one-time-code",
     inputmode: "numeric", class: "code", spellcheck: "false", sent: plainCode,
     check: (value) => (isAppCode(value) ? null : words.form.codeMalformed), ...more,
   });
+  let before = "";
   made.input.addEventListener("input", () => {
     const value = plainCode(made.input.value);
+    const same = value === before;
+    before = value;
+    if (isAppCode(value) && !same) complete?.();
     if (otherwise && isRecoveryCode(value)) otherwise(value);
     else if (/^[0-9]*$/.test(value) && made.input.value !== value.slice(0, 6)) made.input.value = value.slice(0, 6);
   });

@@ -51,14 +51,18 @@ export function askForSecondFactor({
   /** @param {Way} way @param {string} value */
   function withCode(way, value) {
     const code = way === "totp"
-      ? codeField({ hint: TEXT.codeHint(config.issuer), otherwise: (pasted) => ask("recovery_code", pasted) })
+      ? codeField({
+        hint: TEXT.codeHint(config.issuer), complete: () => void made.send(),
+        otherwise: (pasted) => ask("recovery_code", pasted),
+      })
       : recoveryCodeField({ hint: TEXT.recoveryHint, value });
-    return form({
+    const made = form({
       fields: [code], before: before(), submit, act: () => byCode(code.value), refused, secondary: secondary(),
       reason: (problem) => {
         if (problem.code === "too_many_attempts") return "too_many_codes";
         return problem.code === "invalid_code" && isRecoveryCode(code.value) ? "invalid_recovery_code" : problem.code;
       },
     });
+    return made;
   }
 }

@@ -37,10 +37,7 @@ export function tokenMaker({ hold, created, started }) {
   function open() {
     if (panel.querySelector(".new-token")) return panel.querySelector("h3")?.focus();
     started();
-    const description = field({
-      name: "description", label: TEXT.description, hint: TEXT.descriptionHint, wanted: TEXT.descriptionWanted,
-      maxlength: "100", autocomplete: "off", sent: (value) => value.trim(),
-    });
+    const description = descriptionField({ hint: TEXT.descriptionHint });
     const scopes = field({
       name: "scopes", label: TEXT.scopes, hint: TEXT.scopesHint, autocomplete: "off", autocapitalize: "none",
       spellcheck: "false", check: (value) => (wordsOf(value).every(isScope) ? null : TEXT.scopesMalformed),
@@ -89,6 +86,12 @@ export function tokenMaker({ hold, created, started }) {
     announce(TEXT.tokenCreated);
   }
 }
+
+/** What a personal token is called. @param {Parameters<typeof field>[0]} [more] */
+export const descriptionField = (more = {}) => field({
+  name: "description", label: TEXT.description, wanted: TEXT.descriptionWanted, maxlength: "100", autocomplete: "off",
+  sent: (value) => value.trim(), ...more,
+});
 
 /** @param {number | null} seconds @param {boolean} extend */
 const withLifetime = (seconds, extend) =>

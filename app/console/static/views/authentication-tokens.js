@@ -2,16 +2,14 @@
 // Authentication tokens: the sessions and personal tokens that have access to one's account right now.
 
 import { api } from "../api.js";
-import { deviceOf, isPhone } from "../devices.js";
 import { confirmed } from "../dialog.js";
-import { announce, badge, element, freshId, notice } from "../dom.js";
+import { announce, element, freshId, notice } from "../dom.js";
 import { explain } from "../explain.js";
-import { icon } from "../icons.js";
 import { listing } from "../listing.js";
 import { Problem } from "../problem.js";
 import { session } from "../session.js";
-import { fromNow, momentOf } from "../times.js";
 import { tokenMaker } from "../token-maker.js";
+import { tokenRow } from "../token-row.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Token} Token */
@@ -52,22 +50,10 @@ export function show({ main, go, hold, logOut }) {
 
   /** @param {Token} token @param {(row: HTMLElement) => void} gone */
   function row(token, gone) {
-    const isSession = token.kind === "session";
-    const name = isSession ? deviceOf(token.user_agent) : token.description ?? "";
-    const since = sinceWhen(token);
-    const item = element("li", { class: "token" },
-      element("span", { class: "method-picture" }, icon(isSession ? pictureOf(token) : "key")),
-      element("div", { class: "token-words" },
-        element("p", { class: "token-name", title: token.user_agent }, name,
-          token.current && badge("good", TEXT.thisSession)),
-        element("p", { class: "hint" }, `${use(token)}.`),
-        element("p", { class: "hint" }, `${since}${isSession ? "" : `; ${end(token)}`}.`),
-        limits(token).map((limit) => element("p", { class: "hint" }, limit))),
-      element("button", {
-        type: "button", class: "secondary small",
-        "aria-label": token.current ? TEXT.logOutHere : TEXT.revokeNamed(name, since),
-        onclick: () => (token.current ? logOutHere() : revokeOne(token, name, () => gone(item))),
-      }, token.current ? words.logOut : TEXT.revoke));
+    const item = tokenRow(token, {
+      renamed: (name) => say("success", TEXT.renamed(name)),
+      act: (name) => (token.current ? logOutHere() : revokeOne(token, name, () => gone(item))),
+    });
     return item;
   }
 
@@ -174,32 +160,4 @@ function tokenList({ kind, heading, hint, empty, count, row, tool }) {
     total.textContent = String(number);
     total.hidden = number === 0;
   }
-}
-
-/** @param {Token} token */
-const pictureOf = ({ user_agent }) => (isPhone(user_agent) ? "phone" : "device");
-
-/** @param {Token} token */
-function sinceWhen({ kind, created_at, amr }) {
-  const moment = momentOf(created_at);
-  return kind === "session" ? TEXT.loggedIn(moment, amr) : TEXT.created(moment);
-}
-
-/** @param {Token} token */
-function use({ kind, last_used_at, last_used_ip, last_used_user_agent }) {
-  if (!last_used_at) return kind === "session" ? TEXT.notUsedYet : TEXT.neverUsed;
-  const device = kind === "personal" && last_used_user_agent ? deviceOf(last_used_user_agent) : null;
-  return TEXT.lastUsed(fromNow(last_used_at), last_used_ip, device);
-}
-
-/** @param {Token} token */
-const limits = ({ scopes, ip_allowlist }) => [
-  scopes?.length ? TEXT.hasScopes(scopes) : null, ip_allowlist && TEXT.worksFrom(ip_allowlist),
-].filter((limit) => limit !== null);
-
-/** @param {Token} token */
-function end({ expires_at, extend_when_used }) {
-  if (!expires_at) return TEXT.noEnd;
-  const moment = momentOf(expires_at);
-  return extend_when_used ? TEXT.endsUnused(moment) : TEXT.ends(moment);
 }

@@ -23,12 +23,15 @@ export function show(context) {
   if (leadsBack(context, true)) return;
   // Where the operator wants a proof, a code comes along; somebody with a key proves it in a dialog, by either.
   const byCode = config.disable_requires_code && !account.two_factor.methods.includes("webauthn");
+  const howMany = element("p");
+  void count();
   const made = form({
     fields: [passwordAgain(), ...(byCode ? [anyCodeField()] : [])],
     submit: TEXT.act, tone: "danger",
     before: usernameFor(account.email),
     after: notice("warning",
       element("p", {}, element("strong", {}, TEXT.revoked), TEXT.revokedRest),
+      howMany,
       element("p", {}, TEXT.codes)),
     act: async (values) => {
       const { revoked } = await turnOff(values.password ?? "", values.code);
@@ -39,6 +42,12 @@ export function show(context) {
     secondary: cancelLink(),
   });
   main.append(element("div", { class: "card flow" }, made.node));
+
+  /** The warning holds without the numbers as well. */
+  async function count() {
+    const { counts } = await api.tokens("session").catch(() => ({ counts: undefined }));
+    howMany.textContent = TEXT.rightNow(words.whatEnded(others(counts)));
+  }
 
   /** @param {string} password @param {string} [code] */
   async function turnOff(password, code) {

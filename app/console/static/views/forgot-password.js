@@ -3,7 +3,7 @@
 
 import { api } from "../api.js";
 import { config } from "../config.js";
-import { element } from "../dom.js";
+import { announce, element, notice } from "../dom.js";
 import { emailField } from "../fields.js";
 import { form } from "../form.js";
 import { icon } from "../icons.js";
@@ -47,9 +47,23 @@ export function show({ main, retitle }) {
       element("div", { class: "big-picture" }, icon("mail")),
       element("p", {}, TEXT.sent(element("strong", {}, address), durationOf(config.password_reset_seconds))),
       element("p", { class: "hint" }, TEXT.nothingThere),
+      sendingAgain(address),
       element("div", { class: "actions" },
         element("a", { href: "#/login", class: "button secondary" }, words.backToLogIn),
         element("button", { type: "button", class: "link aside-link", onclick: ask }, TEXT.otherAddress)));
     main.querySelector("h1")?.focus();
+  }
+
+  /** Once: a third link would help nobody whose spam folder has two. @param {string} address */
+  function sendingAgain(address) {
+    const made = form({
+      fields: [], submit: TEXT.sendAgain, tone: "link",
+      act: async () => {
+        await api.requestPasswordReset(address);
+        made.node.replaceChildren(notice("success", element("p", {}, TEXT.sentAgain)));
+        announce(TEXT.sentAgain);
+      },
+    });
+    return made.node;
   }
 }

@@ -5,7 +5,7 @@ import { api } from "../api.js";
 import { badge, element, notice } from "../dom.js";
 import { form } from "../form.js";
 import { languagePicker } from "../language-picker.js";
-import { dateOf } from "../times.js";
+import { dateOf, fromNow } from "../times.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Children} Children */
@@ -18,25 +18,45 @@ export const fresh = true;
 
 /** @param {import("../types.js").Context} context */
 export function show({ main, account, go }) {
-  const { enabled_at: since, recovery_codes_remaining: codes, status } = account.two_factor;
+  const { recovery_codes_remaining: codes, status } = account.two_factor;
   const on = status === "enabled";
   main.append(
     element("section", { class: "card", "aria-label": TEXT.account },
       element("dl", { class: "facts" },
-        fact(words.form.email, account.email, " ",
-          element("a", { href: "#/user-information/email" }, TEXT.change)),
+        fact(words.form.email, account.email, act(TEXT.change, "#/user-information/email")),
         account.pending_email && pending(account.pending_email, go),
         fact(TEXT.memberSince, dateOf(account.created_at)),
         fact(TEXT.language, languagePicker(account,
           () => go("/user-information", notice("success", element("p", {}, TEXT.languageSaved)), { replace: true }))),
-        fact(TEXT.status, account.status === "active" ? badge("good", TEXT.active) : badge("bad", TEXT.disabled)),
-        fact(TEXT.twoFactor, on ? badge("good", TEXT.on) : badge("plain", TEXT.off),
-          on && since && element("span", { class: "hint" }, TEXT.since(dateOf(since)))),
-        on && fact(TEXT.recoveryCodes, TEXT.codesLeft(codes)),
-        fact(TEXT.id, element("code", {}, account.id)))));
+        fact(TEXT.id, element("code", {}, account.id)))),
+    element("section", { class: "card flow" },
+      element("h2", {}, TEXT.security),
+      element("dl", { class: "facts" }, twoFactor(account.two_factor), on && recoveryCodes(codes), access())));
   const next = nextStep(on, codes);
   if (next) main.append(next);
 }
+
+/** @param {import("../types.js").TwoFactor} state */
+function twoFactor({ status, enabled_at: since, last_used_at: used }) {
+  if (status !== "enabled") return fact(TEXT.twoFactor, badge("plain", TEXT.off));
+  return fact(TEXT.twoFactor, badge("good", TEXT.on),
+    since && element("span", { class: "hint" }, TEXT.since(dateOf(since), used && fromNow(used))),
+    act(TEXT.manage, "#/authentication-methods"));
+}
+
+/** @param {number} codes */
+const recoveryCodes = (codes) =>
+  fact(TEXT.recoveryCodes, TEXT.codesLeft(codes), act(TEXT.renew, "#/authentication-methods/recovery-codes"));
+
+/** How many have access right now; the number comes a moment later, or not at all. */
+function access() {
+  const number = element("span");
+  void api.tokens("session").then(({ counts }) => { number.textContent = words.whatEnded(counts); }, () => {});
+  return fact(TEXT.access, number, act(TEXT.see, "#/authentication-tokens"));
+}
+
+/** @param {string} label @param {string} href */
+const act = (label, href) => element("a", { class: "fact-act", href }, label);
 
 /** An address that waits for its mailbox. @param {string} address @param {import("../types.js").Context["go"]} go */
 function pending(address, go) {

@@ -276,6 +276,8 @@ export const sentences = {
     nothingThere: "Nothing there after a few minutes? Check your spam folder, and check that this is the address of"
       + " your account.",
     otherAddress: "Use another address",
+    sendAgain: "Send it again",
+    sentAgain: "Requested again. Either link works, until one of them is used.",
   },
 
   resetView: {
@@ -397,15 +399,17 @@ export const sentences = {
     language: "Language",
     languageHint: "Of emails, and of these pages if there is a translation.",
     languageSaved: "Your language is saved.",
-    status: "Status",
-    active: "Active",
-    disabled: "Disabled",
     id: "Account ID",
+    security: "Security",
+    access: "Has access now",
+    manage: "Manage",
+    renew: "New codes",
+    see: "Show them",
     twoFactor: "Two-factor authentication",
     on: "On",
     off: "Off",
-    /** @param {string} date */
-    since: (date) => `since ${date}`,
+    /** @param {string} date @param {string | null} used */
+    since: (date, used) => `since ${date}${used ? `, last used ${used}` : ""}`,
     recoveryCodes: "Recovery codes",
     /** @param {number} number */
     codesLeft: (number) => `${number} of 10 left`,
@@ -547,6 +551,8 @@ export const sentences = {
     codesTitle: "Save your recovery codes",
     steps: "Steps",
     step: ["Your password", "Your app", "Recovery codes"],
+    /** @param {number} number @param {number} all */
+    stepOf: (number, all) => `Step ${number} of ${all}:`,
     enable: "Turn on",
     /** @param {Link} key @param {Link} passkey */
     orAKey: (key, passkey) => ["No app? Use a ", key("security key"), " or a ", passkey("passkey"), " instead."],
@@ -575,6 +581,8 @@ export const sentences = {
     revoked: "All authentication tokens will be revoked.",
     revokedRest: " Every session and every personal token of this account ends, on all devices. You stay logged in"
       + " here.",
+    /** @param {string} others */
+    rightNow: (others) => (others ? `Besides this session, that is ${others} right now.` : ""),
     codes: "Your recovery codes stop working, and logging in asks for your password alone.",
     done: "Two-factor authentication is off.",
     doneRest: " You are still logged in.",
@@ -627,6 +635,12 @@ export const sentences = {
     logOutHere: "Log out of this session",
     /** @param {string} name @param {string} since */
     revokeNamed: (name, since) => `Revoke ${name}, ${since}`,
+    rename: "Rename",
+    /** @param {string} name */
+    renameNamed: (name) => `Rename ${name}`,
+    saveName: "Save",
+    /** @param {string} name */
+    renamed: (name) => `It is called “${name}” now.`,
     /** @param {string} moment @param {string | null} ip @param {string | null} device */
     lastUsed: (moment, ip, device) => ["Last used", moment, ip && `from ${ip}`, device && `with ${device}`]
       .filter(Boolean).join(" "),
@@ -687,8 +701,11 @@ export const sentences = {
     title: "Activity",
     /** @param {Link} link */
     lead: (link) => ["What happened to your account. Something you don't recognize? ",
-      link("Change your password"), "."],
+      link("Change your password"), "; that logs out everybody else as well."],
     empty: "Nothing has happened yet.",
+    show: "Show",
+    kinds: { all: "Everything", logIns: "Log-ins", changes: "Changes", refused: "Refused" },
+    noneOfThem: "Nothing of this kind.",
     /** @param {Revoked} revoked */
     ended: (revoked) => `${ended(revoked)} ended`,
   },
