@@ -102,7 +102,7 @@ class Settings(BaseModel):
 
     # Name and look
     issuer: str = Field(default="Twokeys", min_length=1, max_length=64)
-    """The name that an authenticator app shows, and the name of the sender of mails."""
+    """The name of the service: in authenticator apps, in mails and as their sender, and in the console."""
     support_url: str | None = Field(default=None, max_length=2000)
     """Where people get help: an http, https or mailto address."""
     privacy_url: str | None = Field(default=None, max_length=2000)

@@ -1,24 +1,20 @@
 """`twokeys accounts`: an operator's acts on one account, found by its address."""
 
 import asyncio
-import getpass
-import sys
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from pydantic import SecretStr
 
 from app.accounts.domain import Status
 from app.admin.domain import AccountFilter, KnownAccount
 from app.admin.schemas import show_account
 from app.authentication.domain import TwoFactorStatus
 from app.cli.context import open_services, operator
+from app.cli.input import read_language, read_password
 from app.cli.moving import moving
 from app.cli.output import AsJson, print_many, print_one
-from app.kernel.locale import read_locale
 from app.kernel.page import PageOf
-from app.kernel.refusal import FieldError
 from app.services import Services
 from app.settings import Mail, SettingsRefused
 from app.tokens.domain import Token
@@ -55,8 +51,8 @@ def create(
     json: AsJson = False,
 ) -> None:
     """Create an account. Without a password the person gets a mail to set one."""
-    language = _read_locale(locale) if locale is not None else None
-    password = _read_password() if password_stdin else None
+    language = read_language(locale) if locale is not None else None
+    password = read_password() if password_stdin else None
 
     async def run() -> KnownAccount:
         async with open_services(seals=True) as services:
@@ -68,24 +64,6 @@ def create(
     _print_account(asyncio.run(run()), as_json=json)
     if password is None:
         typer.echo("An invitation to set a password is on its way, once a worker runs.", err=True)
-
-
-def _read_locale(text: str) -> str:
-    try:
-        return read_locale(text)
-    except ValueError as error:
-        raise FieldError("/locale", str(error)) from None
-
-
-def _read_password() -> SecretStr:
-    if sys.stdin.isatty():
-        return SecretStr(getpass.getpass("Password: "))
-    try:
-        # Some editors and shells write a byte order mark in front.
-        line = sys.stdin.buffer.readline().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FieldError("/password", "Must be UTF-8.") from None
-    return SecretStr(line.rstrip("\r\n"))
 
 
 @accounts.command()
@@ -121,6 +99,38 @@ def enable(email: Email, *, json: AsJson = False) -> None:
             return await services.admin.enable(known.account.id, operator())
 
     _print_account(asyncio.run(run()), as_json=json)
+
+
+@accounts.command("send-reset")
+def send_reset(email: Email) -> None:
+    """Mail a person a link to choose a password; an invitation that got lost is sent anew by this."""
+
+    async def run() -> None:
+        async with open_services(seals=True) as services:
+            services.settings.require_mail_settings()
+            if services.settings.mail is Mail.OFF:
+                raise SettingsRefused("TWOKEYS_MAIL=off, so no link would arrive.")
+            known = await _find(services, email)
+            await services.admin.send_password_reset(known.account.id, operator())
+
+    asyncio.run(run())
+    typer.echo("A link to choose a password is on its way, once a worker runs.", err=True)
+
+
+@accounts.command()
+def delete(
+    email: Email, *, yes: Annotated[bool, typer.Option("--yes", help="Don't ask whether that is meant.")] = False
+) -> None:
+    """Delete an account for good; the events keep its id and nothing personal."""
+    if not yes:
+        typer.confirm(f"Delete {email} for good?", abort=True, err=True)
+
+    async def run() -> None:
+        async with open_services(seals=False) as services:
+            known = await _find(services, email)
+            await services.admin.delete(known.account.id, operator())
+
+    asyncio.run(run())
 
 
 @accounts.command("list")
@@ -228,3 +238,5 @@ def revoke_tokens(
             return revoked.as_details()
 
     print_one(asyncio.run(run()), as_json=json)
+    if all:
+        typer.echo("Everybody has to log in again.", err=True)

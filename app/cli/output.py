@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+_WIDE = 1000
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -35,6 +36,8 @@ def print_many(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         for row in cells:
             table.add_row(*row)
         _out().print(table, markup=False)
+    else:
+        typer.echo("There are none.", err=True)
 
 
 def _plain(value: Any) -> str:
@@ -44,7 +47,8 @@ def _plain(value: Any) -> str:
 
 
 def _out() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    # What goes into a file or another command is cut off nowhere.
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def _print_json(data: Any) -> None:

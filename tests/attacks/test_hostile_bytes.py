@@ -113,6 +113,37 @@ async def test_no_text_breaks_a_field(processes: Processes, path: str) -> None:
             bounded(answer)
 
 
+async def test_no_text_breaks_a_limit_of_a_token_or_what_an_operator_types(processes: Processes) -> None:
+    person, admin = await processes.someone(), await processes.client(Role.ADMIN)
+    made = await processes.post("/v1/me/tokens", {"description": "x"}, token=person.token)
+    token, account = f"/v1/me/tokens/{made.json()['token']['id']}", f"/v1/admin/accounts/{person.id}"
+    webhook = {"url": "https://example.com/", "types": ["token.*"], "enabled": False}
+    own, operators = {"token": person.token}, {"auth": admin}
+    bodies: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+        call
+        for text in TEXTS.values()
+        for call in (
+            ("POST", "/v1/me/tokens", {"description": "x", "scopes": [text]}, own),
+            ("POST", "/v1/me/tokens", {"description": "x", "ip_allowlist": [text]}, own),
+            ("PATCH", token, {"description": text}, own),
+            ("POST", "/v1/not-me", {"token": text}, {}),
+            ("POST", "/v1/password-strength", {"password": text, "email": text}, {}),
+            ("POST", f"{account}/unlock", {"reason": text}, operators),
+            ("POST", "/v1/admin/webhooks", {**webhook, "url": text}, operators),
+            ("POST", "/v1/admin/webhooks", {**webhook, "types": [text]}, operators),
+            ("POST", "/v1/admin/webhooks", {**webhook, "description": text}, operators),
+        )
+    ]
+    calls = [
+        processes.call(method, path, content=json.dumps(body).encode(), headers=JSON, **who)
+        for method, path, body, who in bodies
+    ]
+    for answer, (_, path, body, _) in zip(await processes.race(calls), bodies, strict=True):
+        assert answer.status_code != 500, (path, body)
+        if not answer.is_success and answer.status_code != 503:
+            bounded(answer)
+
+
 @pytest.mark.parametrize("path", BODIES)
 async def test_no_value_of_another_type_is_taken(processes: Processes, path: str) -> None:
     person = await processes.someone()

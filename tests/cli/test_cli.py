@@ -90,6 +90,8 @@ async def newest_event(database: Database) -> tuple[str, Any, Any]:
         ("accounts", "show"),
         ("accounts", "disable"),
         ("accounts", "enable"),
+        ("accounts", "send-reset"),
+        ("accounts", "delete"),
         ("accounts", "reset-2fa"),
         ("accounts", "revoke-tokens"),
         ("clients",),
@@ -148,6 +150,21 @@ async def test_an_account_without_a_password_is_invited(command_line: CommandLin
     await command_line.data("accounts", "create", EMAIL, TWOKEYS_MAIL="on", TWOKEYS_SMTP_URL="")
     async with database.autocommit() as connection:
         assert await connection.scalar(text("SELECT letter FROM outbox")) == "invitation"
+
+
+async def test_a_lost_invitation_is_sent_anew_and_an_account_deleted(
+    command_line: CommandLine, database: Database
+) -> None:
+    mail = {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": ""}
+    await command_line.data("accounts", "create", EMAIL, **mail)
+    assert "TWOKEYS_MAIL=off" in await command_line.refusal("accounts", "send-reset", EMAIL)
+    sent = await command_line.run("accounts", "send-reset", EMAIL, **mail)
+    assert sent.returncode == 0, sent.stderr
+    async with database.autocommit() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM outbox")) == 2
+    assert (await command_line.run("accounts", "delete", EMAIL)).returncode == 1, "nobody said yes"
+    assert (await command_line.run("accounts", "delete", EMAIL, "--yes")).returncode == 0
+    assert await command_line.refusal("accounts", "show", EMAIL) == "There is no account with this address."
 
 
 async def test_a_byte_order_mark_is_no_part_of_a_password(command_line: CommandLine, api: httpx.AsyncClient) -> None:

@@ -1,11 +1,12 @@
 // What the console says, by its pure modules alone: no browser, no server.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { accents, contrast } from "../../app/console/static/accent.js";
 import { isAppCode, isRecoveryCode, plainCode } from "../../app/console/static/codes.js";
 import { deviceOf, isPhone } from "../../app/console/static/devices.js";
-import { eventInWords, others } from "../../app/console/static/events.js";
+import { eventInWords, kindOfEvent, others } from "../../app/console/static/events.js";
 import { explain } from "../../app/console/static/explain.js";
 import { readLink } from "../../app/console/static/links.js";
 import { problemFrom } from "../../app/console/static/problem.js";
@@ -101,6 +102,22 @@ test("a change does not count the session that made it among those it ended", ()
   assert.equal(eventInWords({ type: "two_factor.disabled", details: { revoked } }).ended, "2 personal tokens ended");
   const byReset = { revoked: { sessions: 1, personal_tokens: 0 }, reason: "password_reset" };
   assert.equal(eventInWords({ type: "two_factor.disabled", details: byReset }).ended, "1 session ended");
+});
+
+test("every event of an account has a sentence and a picture of its own", () => {
+  const schema = JSON.parse(readFileSync(new URL("../../openapi/events.schema.json", import.meta.url), "utf8"));
+  for (const type of Object.keys(schema.$defs)) {
+    if (type.startsWith("webhook.") || type === "account.epoch_turned") continue; // No person's log has these.
+    const { words, picture } = eventInWords({ type, details: {} });
+    assert.ok(words !== type && picture !== "info", type);
+  }
+});
+
+test("what somebody looks for among many events is found by its kind", () => {
+  const kinds = ["login.failed", "login.succeeded", "password.changed"].map((type) =>
+    kindOfEvent({ type, details: {} }));
+  assert.deepEqual(kinds, ["refused", "logIns", "changes"]);
+  assert.equal(kindOfEvent({ type: "token.revoked", details: { reason: "logout" } }), "logIns");
 });
 
 test("an event that this page does not know is named as it is", () => {
