@@ -12,6 +12,9 @@ WHOLE := app/kernel/*,app/accounts/*,app/audit/*,app/mail/*,app/admin/*,app/clie
 # The folders of tests/ that mirror app/, less those that start other processes.
 MODULE_TESTS := $(addprefix tests/,accounts admin audit authentication cli clients console database email_change http kernel key_rotation login mail password_reset profile security tokens two_factor webhooks test_worker.py)
 
+# The tests start hundreds of Pythons; each would compile anew what the first one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The targets are verbs, not files; and two of them at once in one clone are kept in order by the scripts.
 .PHONY: help env run test test-long test-faults check lock fast-argon2 openapi clients reference docs format bench coverage mutants removals image-check clean
 .DEFAULT_GOAL := help
