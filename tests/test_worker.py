@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app.accounts.attempts.repository import BEGINNING, SWEEP_STREAKS, Position
 from app.services import Services
 from tests.conftest import SetClock
-from tests.support.address_change import NEW, move, request
+from tests.email_change.address_change import NEW, move, request
 from tests.support.answers import granted, refused
 from tests.support.people import EMAIL, PASSWORD, a_session, an_account, bearer, begin, enroll, log_in, totp_code
 

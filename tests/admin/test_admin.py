@@ -17,7 +17,7 @@ from app.kernel.refusal import NotFound
 from app.services import Services
 from app.tables import metadata
 from tests.conftest import SetClock
-from tests.support.overtaking import overtaken
+from tests.support.answers import must_not_hold
 from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
@@ -31,7 +31,7 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
-from tests.support.searching import must_not_hold
+from tests.support.postgres import overtaken
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from app.clients.domain import Role
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.events import SCHEMA
+from tests.support.documented import SCHEMA
 from tests.support.marks import given_settings
 from tests.support.people import NEW_PASSWORD, PASSWORD, a_client, a_session, an_account, an_operator, bearer, enroll
 

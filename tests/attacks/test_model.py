@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.attacks.conftest import LONG
-from tests.support.model import ABSENT, Challenge, Enrollment, Expected, Limits, Link, NewCodes, Reference, Token
-from tests.support.pair import Pair, pair
+from tests.attacks.model import ABSENT, Challenge, Enrollment, Expected, Limits, Link, NewCodes, Reference, Token
+from tests.attacks.pair import Pair, pair
 from tests.support.people import NEW_PASSWORD, PASSWORD, totp_code
 from tests.support.postgres import Server
 

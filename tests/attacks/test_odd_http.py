@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.edge_forms import FORMS, NEXT
-from tests.support.wire_in_memory import exchange
+from tests.attacks.edge_forms import FORMS, NEXT
+from tests.attacks.wire_in_memory import exchange
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.listening import Recorded, answer_on, recording
 from tests.support.marks import PATIENCE
-from tests.support.recorder import Recorded, answer_on, recording
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,6 @@ from app.tokens.domain import Caller, PersonalTokenRequest
 from app.two_factor.refusals import WrongCode
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.overtaking import overtaken
 from tests.support.people import (
     NEW_PASSWORD,
     PASSWORD,
@@ -32,6 +31,7 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
+from tests.support.postgres import overtaken
 
 pytestmark = pytest.mark.anyio
 

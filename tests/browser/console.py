@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
 
 from tests.browser.german import translated
-from tests.support.authenticator import Authenticator
 from tests.support.people import totp_code
+from tests.two_factor.authenticator import Authenticator
 
 # A reset link has the form of ours; that this one is nobody's only the server can know.
 UNKNOWN_LINK = f"#/password-reset/tkr_{'a' * 43}"

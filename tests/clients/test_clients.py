@@ -14,8 +14,8 @@ from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.overtaking import end_connections, holding, overtaken
 from tests.support.people import EMAIL, a_client, a_session, an_account, bearer, enroll, log_in
+from tests.support.postgres import end_connections, holding, overtaken
 
 pytestmark = pytest.mark.anyio
 

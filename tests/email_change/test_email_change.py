@@ -8,7 +8,19 @@ from sqlalchemy import func, select, text
 
 from app.services import Services
 from tests.conftest import SetClock
-from tests.support.address_change import NEW, THIRD, confirm, email_events, link_to, me, move, request, reset, undo
+from tests.email_change.address_change import (
+    NEW,
+    THIRD,
+    confirm,
+    email_events,
+    link_to,
+    me,
+    move,
+    posted,
+    request,
+    reset,
+    undo,
+)
 from tests.support.answers import granted, moment, refused
 from tests.support.people import (
     EMAIL,
@@ -22,7 +34,6 @@ from tests.support.people import (
     enrolled_account,
     log_in,
 )
-from tests.support.posted import posted
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.clients.domain import Role
 from app.services import Services
-from tests.support.address_change import NEW, THIRD, confirm, link_to, me, request, undo
+from tests.email_change.address_change import NEW, THIRD, confirm, link_to, me, posted, request, undo
 from tests.support.answers import granted, refused
 from tests.support.people import (
     EMAIL,
@@ -16,7 +16,6 @@ from tests.support.people import (
     an_account,
     bearer,
 )
-from tests.support.posted import posted
 
 pytestmark = pytest.mark.anyio
 

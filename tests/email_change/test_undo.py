@@ -11,7 +11,7 @@ from app.clients.domain import Role
 from app.services import Services
 from app.settings import PasswordResetPolicy
 from tests.conftest import SetClock
-from tests.support.address_change import NEW, THIRD, email_events, me, move, reset, undo
+from tests.email_change.address_change import NEW, THIRD, email_events, me, move, posted, reset, undo
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
 from tests.support.people import (
@@ -29,7 +29,6 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
-from tests.support.posted import posted
 
 pytestmark = pytest.mark.anyio
 

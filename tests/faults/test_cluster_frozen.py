@@ -13,9 +13,9 @@ import pytest
 
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
-from tests.support.cluster import SUPERUSER, Node, migrated_node
-from tests.support.cutting_proxy import CuttingProxy
-from tests.support.ledger import at_work, check, recovered
+from tests.faults.cluster import SUPERUSER, Node, migrated_node
+from tests.faults.cutting_proxy import CuttingProxy
+from tests.faults.ledger import at_work, check, recovered
 from tests.support.marks import PATIENCE, only_long, within
 from tests.support.people import an_account, bearer, log_in, quick_settings
 from tests.support.service import Process, free_port, output_of, over, running, wait_until_ready

@@ -16,7 +16,7 @@ from app.database.migrations import newest_revision
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.support.ledger import at_work, check
+from tests.faults.ledger import at_work, check
 from tests.support.marks import PATIENCE, only_long
 from tests.support.service import free_port, over, running, twokeys, wait_until_ready
 

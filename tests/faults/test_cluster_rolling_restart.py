@@ -16,10 +16,9 @@ from app.clients.domain import Role
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.support.fleet import DEPLOY, Endpoints, Replica, haproxy, haproxy_by_name, nginx
-from tests.support.ledger import Ledger, Worker, at_work, check
+from tests.faults.fleet import DEPLOY, Endpoints, NameServer, Replica, haproxy, haproxy_by_name, nginx
+from tests.faults.ledger import Ledger, Worker, at_work, check
 from tests.support.marks import PATIENCE, needs, only_long
-from tests.support.name_server import NameServer
 from tests.support.people import PASSWORD
 from tests.support.service import free_port, over
 

@@ -15,11 +15,10 @@ import httpx
 import pytest
 
 from app.database.migrations import migrate
-from tests.support.keys import a_key
+from tests.support.keys import SoftwareKey, a_key
 from tests.support.people import PASSWORD, bearer, totp_code
 from tests.support.postgres import Server
 from tests.support.service import free_port, output_of, over, running, twokeys, wait_until_ready
-from tests.support.software_key import SoftwareKey
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

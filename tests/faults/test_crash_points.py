@@ -16,17 +16,16 @@ import pytest
 
 from app.mail.domain import NOTICE_WINDOW
 from app.services import build_services
-from tests.support.account_state import Changes, account_state, changes, is_at_work, unexplained
-from tests.support.acts import ACTS, Act, Scene
+from tests.faults.account_state import Changes, account_state, changes, is_at_work, unexplained
+from tests.faults.acts import ACTS, Act, Scene
+from tests.faults.following import LOCAL, LOCAL_ENVIRONMENT
+from tests.faults.killable import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS, WEBHOOK_ROUND
 from tests.support.documented import must_be_documented
-from tests.support.following import LOCAL, LOCAL_ENVIRONMENT
-from tests.support.killable import COMMITTING, DIES_AT, MAIL_ROUND, PROCESS, STEPS, WEBHOOK_ROUND
-from tests.support.mail_sink import MailSink
 from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, an_operator, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import Person, Processes, SteppedClock
-from tests.support.receiver import Receiver
+from tests.support.receiving import MailSink, Receiver
 from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -87,7 +86,7 @@ async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -
             limits=httpx.Limits(max_keepalive_connections=0),
             event_hooks={"response": [must_be_documented]},
         )
-        command, module = (str(port), str(folder / "clock")), "tests.support.killable"
+        command, module = (str(port), str(folder / "clock")), "tests.faults.killable"
         with running(*command, env=env, cwd=folder, module=module) as process:
             await asyncio.to_thread(wait_until_ready, address, process, folder)
             async with client:

@@ -20,10 +20,11 @@ from app.kernel.clock import SystemClock
 from app.observability.metrics import FILE_BYTES
 from app.services import Services, build_services
 from app.settings import Settings
+from tests.faults.cluster import SUPERUSER, Node, nodes
+from tests.faults.ledger import at_work, check, recovered
+from tests.faults.small_disk import SmallDisk, small_disk, why_not
 from tests.imports.lines import ndjson
 from tests.imports.moving import BATCH, Moving
-from tests.support.cluster import SUPERUSER, Node, nodes
-from tests.support.ledger import at_work, check, recovered
 from tests.support.marks import PATIENCE
 from tests.support.people import KEY, a_session, an_account, bearer, log_in
 from tests.support.service import (
@@ -37,7 +38,6 @@ from tests.support.service import (
     wait_until_ready,
     workers_of,
 )
-from tests.support.small_disk import SmallDisk, small_disk, why_not
 
 FULL = bool(os.environ.get("TWOKEYS_TEST_FAULTS"))
 _WITHIN = PATIENCE

@@ -17,10 +17,10 @@ import pytest
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.support.cluster import SUPERUSER, Node, nodes
-from tests.support.cutting_proxy import CuttingProxy
-from tests.support.following import LOCAL, LOCAL_ENVIRONMENT, following
-from tests.support.ledger import at_work, check, somewhere
+from tests.faults.cluster import SUPERUSER, Node, nodes
+from tests.faults.cutting_proxy import CuttingProxy
+from tests.faults.following import LOCAL, LOCAL_ENVIRONMENT, following
+from tests.faults.ledger import at_work, check, somewhere
 from tests.support.marks import PATIENCE, needs
 from tests.support.people import PASSWORD, a_session, an_account, bearer, enroll
 from tests.support.service import Process, free_port, over, running, twokeys, wait_until_ready

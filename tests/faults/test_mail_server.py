@@ -16,10 +16,10 @@ from app.main import create_app
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.conftest import SetClock
-from tests.support.faltering_smtp import STEPS, FalteringSmtp
-from tests.support.mail_sink import MailSink
+from tests.faults.faltering_smtp import STEPS, FalteringSmtp
 from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, an_account
+from tests.support.receiving import MailSink
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 # A worker that sends gives up after so long; in production it is 10 s.

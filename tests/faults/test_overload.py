@@ -21,7 +21,7 @@ from app.clients.domain import Role
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.support.ledger import somewhere
+from tests.faults.ledger import somewhere
 from tests.support.marks import PATIENCE, within
 from tests.support.people import EMAIL, PASSWORD, an_account
 from tests.support.service import free_port, output_of, over, running, wait_until_ready
@@ -49,7 +49,7 @@ async def flood(port: int, log_ins: int, connections: int) -> Flooded:
     """From a process of its own, so that what is watched here meanwhile waits for the service alone."""
     arguments = (str(port), str(log_ins), str(connections))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.flood", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.faults.flood", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     assert process.returncode == 0

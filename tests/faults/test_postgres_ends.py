@@ -15,9 +15,9 @@ import pytest
 from app.database.migrations import migrate
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
-from tests.support.cluster import SUPERUSER, Node, migrated_node, nodes
-from tests.support.following import LOCAL, LOCAL_ENVIRONMENT, following
-from tests.support.ledger import at_work, check, recovered, somewhere
+from tests.faults.cluster import SUPERUSER, Node, migrated_node, nodes
+from tests.faults.following import LOCAL, LOCAL_ENVIRONMENT, following
+from tests.faults.ledger import at_work, check, recovered, somewhere
 from tests.support.marks import within
 from tests.support.people import PASSWORD, an_account, bearer, log_in, quick_settings
 from tests.support.service import free_port, over, running, wait_until_ready

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.database.engine import Database
 from app.kernel.refusal import Unavailable
-from tests.support.cluster import SUPERUSER, Node, nodes
+from tests.faults.cluster import SUPERUSER, Node, nodes
 from tests.support.marks import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]

@@ -10,7 +10,6 @@ from app.clients.domain import Role
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.overtaking import WAITING
 from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
@@ -27,6 +26,7 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
+from tests.support.postgres import WAITING
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,7 @@ from tests.imports.firebase import parameters
 from tests.imports.lines import a_line, ndjson
 from tests.imports.moving import Moving
 from tests.support.marks import LONG
-from tests.support.overtaking import end_connections, holding
-from tests.support.postgres import Server
+from tests.support.postgres import Server, end_connections, holding
 
 PEOPLE = 1000 if LONG else 48
 ADD_ACCOUNT = """

@@ -22,10 +22,10 @@ from app.services import Services, build_services
 from app.settings import Settings
 from scripts.clients import MISSING
 from tests.integrations.clients import Known, a_client
-from tests.support.mail_sink import MailSink
 from tests.support.marks import PATIENCE
 from tests.support.people import KEY
 from tests.support.postgres import Server
+from tests.support.receiving import MailSink
 from tests.support.service import free_port, over, running, wait_until_ready
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,9 +17,9 @@ import pytest
 from tests.integrations.conftest import Service
 from tests.integrations.pages import marked
 from tests.support.answers import granted
+from tests.support.keys import SoftwareKey, b64
 from tests.support.marks import missing
 from tests.support.people import bearer
-from tests.support.software_key import SoftwareKey, b64
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "openapi" / "openapi.json"

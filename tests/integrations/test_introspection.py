@@ -12,10 +12,9 @@ import pytest
 from app.clients.domain import Role
 from app.services import Services
 from app.settings import Settings
-from tests.conftest import SetClock
+from tests.conftest import SetClock, running_application
 from tests.integrations.clients import Known, a_client, introspect
 from tests.support.answers import granted, has_common_headers, refused
-from tests.support.application import running_application
 from tests.support.people import (
     EMAIL,
     PASSWORD,

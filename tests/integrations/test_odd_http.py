@@ -10,9 +10,9 @@ from string import ascii_letters
 
 import pytest
 
+from tests.attacks.edge_forms import FORMS, TRAILER, Form
 from tests.integrations.proxies import PROXIES, started
-from tests.support.edge_forms import FORMS, TRAILER, Form
-from tests.support.recorder import Recorder, answer_on, recording
+from tests.support.listening import Recorder, answer_on, recording
 from tests.support.service import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]

@@ -15,9 +15,9 @@ from openapi_spec_validator import validate
 from app.http.openapi import VERSION
 from app.main import create_app
 from app.settings import Settings
+from tests.integrations.wire_changes import breaking_changes
 from tests.support.answers import refused
 from tests.support.documented import must_be_documented
-from tests.support.wire_changes import breaking_changes
 
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi"
 DOCUMENT: dict[str, Any] = json.loads((OPENAPI / "openapi.json").read_text(encoding="utf-8"))

@@ -13,8 +13,8 @@ import pytest
 
 from tests.attacks.test_smuggling import OFFERS, SMUGGLED, post
 from tests.integrations.proxies import PROXIES, started
+from tests.support.listening import Recorded, Recorder, answer_on, recording
 from tests.support.marks import PATIENCE
-from tests.support.recorder import Recorded, Recorder, answer_on, recording
 from tests.support.service import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]

@@ -20,12 +20,12 @@ from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
+from tests.integrations.toy import Toy, toy
 from tests.support.marks import PATIENCE
 from tests.support.people import a_session, an_account, an_operator, bearer, quick_settings
 from tests.support.postgres import Server
 from tests.support.processes import SteppedClock, replica
 from tests.support.service import over
-from tests.support.toys import Toy, toy
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
 TOYS = Path(__file__).resolve().parent / "toys"

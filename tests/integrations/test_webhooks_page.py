@@ -26,7 +26,7 @@ from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
 from tests.support.marks import PATIENCE, missing
 from tests.support.people import PASSWORD, a_session, an_account, an_operator, bearer
-from tests.support.receiver import Received, Receiver
+from tests.support.receiving import Received, Receiver
 from tests.support.service import free_port
 
 pytestmark = pytest.mark.anyio

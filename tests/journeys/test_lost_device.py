@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import SetClock
-from tests.support.mail_sink import MailSink
 from tests.support.people import EMAIL, NEW_PASSWORD, a_session, an_account, bearer, enroll, log_in
+from tests.support.receiving import MailSink
 
 pytestmark = pytest.mark.anyio
 

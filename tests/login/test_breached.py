@@ -13,7 +13,7 @@ from app.services import Services
 from app.settings import BreachedAtLogin, Settings
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.breaches import breaches
+from tests.support.listening import breaches
 from tests.support.people import PASSWORD, Enrolled, a_session, an_account, answer_challenge, enroll, log_in
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,12 @@ from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.keys import (
+    EDDSA,
+    ES256,
+    RS256,
+    SoftwareKey,
     a_key,
+    b64,
     challenge,
     log_in_with_key,
     log_in_with_passkey,
@@ -33,7 +38,6 @@ from tests.support.people import (
     enrolled_account,
     totp_code,
 )
-from tests.support.software_key import EDDSA, ES256, RS256, SoftwareKey, b64
 
 pytestmark = pytest.mark.anyio
 

@@ -25,9 +25,9 @@ from app.mail.repository import OutboxRows
 from app.mail.service import Outbox
 from app.mail.tables import outbox
 from app.security.secret_box import SecretBox
-from tests.support.mail_sink import MailSink
 from tests.support.marks import PATIENCE
-from tests.support.overtaking import end_connections
+from tests.support.postgres import end_connections
+from tests.support.receiving import MailSink
 
 BROWSER = Requester("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
 TEMPLATES = MailTemplates(issuer="Twokeys", mail_from="no-reply@example.com", public_url="https://id.example.com")

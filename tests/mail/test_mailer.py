@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from app.kernel.mail import SmtpServer, check_mail_from, check_smtp_url
 from app.mail.mailer import FolderMailer, MailDeferred, MailRefused, MailServerRefusesUs, SmtpMailer
-from tests.support.certificates import self_signed
-from tests.support.mail_sink import MailSink
+from tests.support.listening import self_signed
+from tests.support.receiving import MailSink
 
 
 def a_message(subject: str = "Hello") -> EmailMessage:

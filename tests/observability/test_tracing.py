@@ -14,10 +14,10 @@ import pytest
 
 from app.kernel.clock import SystemClock
 from app.services import build_services
-from tests.support.collector import Collector, SpanSeen
-from tests.support.mail_sink import MailSink
+from tests.observability.collector import Collector, SpanSeen
 from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, KEY, PASSWORD, an_account, bearer, enroll, log_in, quick_settings
+from tests.support.receiving import MailSink
 from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,6 @@ from app.settings import PasswordResetPolicy
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.marks import given_settings
-from tests.support.overtaking import overtaken
 from tests.support.people import (
     EMAIL,
     NEW_PASSWORD,
@@ -28,6 +27,7 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
+from tests.support.postgres import overtaken
 
 pytestmark = pytest.mark.anyio
 

@@ -13,6 +13,7 @@ from app.tokens.domain import Caller
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
 from tests.support.keys import (
+    SoftwareKey,
     a_key,
     passkey_options,
     reauthenticate,
@@ -32,7 +33,6 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
-from tests.support.software_key import SoftwareKey
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.answers import can_appear_by_chance
 from tests.support.parallel import SLOW
-from tests.support.searching import can_appear_by_chance
 
 TESTS = Path(__file__).resolve().parents[1]
 _CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns"}

@@ -15,7 +15,7 @@ from app.security.hasher import LONGEST_PASSWORD, Hasher
 from app.security.password_rules import PasswordRules
 from app.services import Services
 from tests.support.answers import granted, refused
-from tests.support.breaches import breaches
+from tests.support.listening import breaches
 from tests.support.marks import given_settings
 from tests.support.people import EMAIL, PASSWORD, an_account, an_operator, log_in
 

@@ -6,8 +6,8 @@ from contextlib import closing, suppress
 import pytest
 
 from app.server.protocol import BoundedProtocol
+from tests.support.listening import Recorded, answer_on, recording
 from tests.support.marks import PATIENCE
-from tests.support.recorder import Recorded, answer_on, recording
 
 pytestmark = pytest.mark.anyio
 

@@ -141,7 +141,7 @@ def _imported() -> str:
 
 def _serve(address: str) -> None:
     # So that no program has to.
-    for module in ("tests.support.killable", "app.cli.main", "app.server.start", "app.development.start", "app.worker"):
+    for module in ("tests.faults.killable", "app.cli.main", "app.server.start", "app.development.start", "app.worker"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
@@ -191,7 +191,7 @@ def _become(request: Mapping[str, Any], files: Sequence[int]) -> None:
     sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate(("r", "w", "w")))  # noqa: PTH123, SIM115
     sys.argv = [request["module"], *request["arguments"]]
     if step := os.environ.pop(DIES_AT, ""):
-        importlib.import_module("tests.support.killable").end_at(int(step))
+        importlib.import_module("tests.faults.killable").end_at(int(step))
     code = 1
     try:
         runpy.run_module(request["module"], run_name="__main__", alter_sys=True)

@@ -21,10 +21,9 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.support.documented import must_be_documented
 from tests.support.marks import PATIENCE
-from tests.support.overtaking import WAITING
 from tests.support.people import PASSWORD, an_account, bearer, totp_code
-from tests.support.replica import FileClock
-from tests.support.service import Process, free_port, over, running, wait_until_ready
+from tests.support.postgres import WAITING
+from tests.support.service import FileClock, Process, free_port, over, running, wait_until_ready
 
 STEP = timedelta(seconds=30)
 BEGIN = datetime(2026, 3, 14, 15, 9, 30, tzinfo=UTC)
@@ -281,7 +280,7 @@ def replica(number: int, clock_file: Path, env: Mapping[str, str], logs: Path) -
     port = free_port()
     folder = logs / str(number)
     folder.mkdir()
-    with running(str(port), str(clock_file), env=env, cwd=folder, module="tests.support.replica") as process:
+    with running(str(port), str(clock_file), env=env, cwd=folder, module="tests.support.service") as process:
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", process, folder)
             yield f"http://127.0.0.1:{port}", process

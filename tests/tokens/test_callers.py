@@ -9,8 +9,8 @@ import pytest
 
 from app.services import Services
 from tests.support.answers import granted, refused
-from tests.support.overtaking import end_connections, holding
 from tests.support.people import a_session, an_account, bearer
+from tests.support.postgres import end_connections, holding
 
 pytestmark = pytest.mark.anyio
 

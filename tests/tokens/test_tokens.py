@@ -14,7 +14,6 @@ from app.tokens.domain import Use
 from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
-from tests.support.overtaking import end_connections
 from tests.support.people import (
     PASSWORD,
     a_client,
@@ -26,6 +25,7 @@ from tests.support.people import (
     log_in,
     until_use_is_written,
 )
+from tests.support.postgres import end_connections
 
 pytestmark = pytest.mark.anyio
 SOMEBODY_ELSES = UUID("01a20e42-a02a-76c1-b7f9-1e124c914aa0")

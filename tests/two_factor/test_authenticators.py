@@ -12,7 +12,17 @@ from app.clients.domain import Role
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.keys import Held, a_key, authenticators, log_in_with_key, register, registration
+from tests.support.keys import (
+    Held,
+    SoftwareKey,
+    a_key,
+    authenticators,
+    b64,
+    log_in_with_key,
+    register,
+    registration,
+    unb64,
+)
 from tests.support.people import (
     PASSWORD,
     STEP,
@@ -27,7 +37,6 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
-from tests.support.software_key import SoftwareKey, b64, unb64
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from app.services import Services, build_services
 from app.settings import PasswordResetPolicy, Settings
 from tests.conftest import SetClock
 from tests.support.answers import granted, refused
-from tests.support.keys import a_key, log_in_with_passkey
+from tests.support.keys import SoftwareKey, a_key, log_in_with_passkey
 from tests.support.marks import given_settings
 from tests.support.people import (
     EMAIL,
@@ -34,7 +34,6 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
-from tests.support.software_key import SoftwareKey
 
 LATER = PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER
 WAIT, PAUSE = timedelta(days=3), timedelta(days=7)

@@ -8,7 +8,7 @@ import zxingcpp
 from PIL import Image
 
 from app.two_factor import qr, totp
-from tests.support.authenticator import Authenticator
+from tests.two_factor.authenticator import Authenticator
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 _CONSOLE_PIXELS = 208

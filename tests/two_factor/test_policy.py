@@ -14,11 +14,10 @@ from app.kernel.secret import SecretKind, new_secret
 from app.services import Services
 from app.settings import Settings, TwoFactorPolicy
 from app.tokens.domain import Assurance
-from tests.conftest import SetClock
+from tests.conftest import SetClock, as_local, running_application
 from tests.password_reset.test_password_reset import ask
 from tests.support.answers import granted, moment, refused
-from tests.support.application import as_local, running_application
-from tests.support.keys import a_key, log_in_with_passkey
+from tests.support.keys import SoftwareKey, a_key, log_in_with_passkey
 from tests.support.marks import given_settings
 from tests.support.people import (
     EMAIL,
@@ -35,7 +34,6 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
-from tests.support.software_key import SoftwareKey
 
 pytestmark = pytest.mark.anyio
 DAY = timedelta(days=1)

@@ -12,6 +12,7 @@ from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted
 from tests.support.keys import (
+    SoftwareKey,
     a_key,
     authenticators,
     challenge,
@@ -33,7 +34,6 @@ from tests.support.people import (
     log_in,
     totp_code,
 )
-from tests.support.software_key import SoftwareKey
 
 pytestmark = pytest.mark.anyio
 

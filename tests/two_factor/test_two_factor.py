@@ -12,7 +12,6 @@ from app.database.engine import metadata
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
-from tests.support.authenticator import Authenticator, read_png, read_svg
 from tests.support.marks import given_settings
 from tests.support.people import (
     EMAIL,
@@ -28,6 +27,7 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
+from tests.two_factor.authenticator import Authenticator, read_png, read_svg
 
 WRONG = "a wrong one entirely"
 NO_CODE = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.two_factor import webauthn
 from app.two_factor.webauthn import CredentialRefused, KnownCredential, Registered, RelyingParty
-from tests.support.software_key import (
+from tests.support.keys import (
     EDDSA,
     ES256,
     ORIGIN,

@@ -15,7 +15,7 @@ from tests.conftest import SetClock
 from tests.support.answers import granted
 from tests.support.marks import PATIENCE
 from tests.support.people import a_client
-from tests.support.receiver import Received, Receiver
+from tests.support.receiving import Received, Receiver
 
 
 @pytest.fixture

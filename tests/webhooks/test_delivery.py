@@ -21,7 +21,7 @@ from tests.conftest import SetClock
 from tests.support.answers import granted
 from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, NEW_PASSWORD, PASSWORD, a_request, a_session, an_account, an_operator, bearer
-from tests.support.receiver import Received, Receiver
+from tests.support.receiving import Received, Receiver
 from tests.webhooks.conftest import Subscribe, deliver, idle, verified
 
 pytestmark = pytest.mark.anyio

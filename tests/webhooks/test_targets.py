@@ -7,8 +7,8 @@ import pytest
 from app.kernel.refusal import FieldError
 from app.webhooks.sender import NotSent, Sender
 from app.webhooks.targets import TargetRefused, TargetRules
-from tests.support.certificates import self_signed_and_trusted
-from tests.support.receiver import Receiver
+from tests.support.listening import self_signed_and_trusted
+from tests.support.receiving import Receiver
 
 pytestmark = pytest.mark.anyio
 PUBLIC = TargetRules(insecure=True, private_networks=False)

@@ -12,7 +12,7 @@ from app.security.secret_box import SecretBox
 from app.services import Services
 from tests.support.answers import granted, refused
 from tests.support.people import a_client
-from tests.support.receiver import Receiver
+from tests.support.receiving import Receiver
 from tests.webhooks.conftest import Subscribe, deliver, verified
 
 pytestmark = pytest.mark.anyio

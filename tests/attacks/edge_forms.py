@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.support.recorder import Recorded
+from tests.support.listening import Recorded
 
 SMUGGLED = b"GET /ID/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 TRAILER = (b"x-forwarded-for", b"192.0.2.1")

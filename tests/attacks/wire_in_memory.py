@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from app.server.protocol import BoundedProtocol
-from tests.support.recorder import Recorded, Recorder
+from tests.support.listening import Recorded, Recorder
 
 # More than any message here takes from its last byte to its last answer, since nothing waits for anything outside.
 _TURNS = 12

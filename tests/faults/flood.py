@@ -1,4 +1,4 @@
-"""A flood of log-ins as a process of its own: `python -m tests.support.flood PORT LOG_INS CONNECTIONS`.
+"""A flood of log-ins as a process of its own: `python -m tests.faults.flood PORT LOG_INS CONNECTIONS`.
 
 Prints what came of it as JSON, with seconds as the flooding client sees them.
 """

@@ -17,7 +17,7 @@ from app.webhooks.delivery import WebhookDelivery
 from tests.conftest import SetClock
 from tests.support.marks import PATIENCE
 from tests.support.people import an_operator
-from tests.support.receiver import Receiver
+from tests.support.receiving import Receiver
 
 _TOLD_OF = "token.revoked"
 _LAPSED = timedelta(seconds=31)

@@ -1,4 +1,4 @@
-"""A service that dies where a request tells it to: `python -m tests.support.killable PORT CLOCK_FILE`.
+"""A service that dies where a request tells it to: `python -m tests.faults.killable PORT CLOCK_FILE`.
 
 The steps of a request are found from outside, by listening to SQLAlchemy, to what goes past it and to the answer: the
 service that runs in production holds no failpoint. `X-Dies-At: 3` kills the process, as `kill -9` does, at the third
@@ -31,7 +31,7 @@ from app.main import create_app
 from app.observability.logs import configure_logs
 from app.server.server import listen, run
 from app.settings import load_settings
-from tests.support.replica import FileClock
+from tests.support.service import FileClock
 
 DIES_AT, STEPS, PROCESS = "x-dies-at", "x-steps", "x-process"
 MAIL_ROUND, WEBHOOK_ROUND = "/mail-round", "/webhook-round"
