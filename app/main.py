@@ -101,7 +101,7 @@ def _routers(services: Services) -> list[APIRouter]:
     return [
         client_routes(services.clients),
         forward_auth_routes(services.clients, guard),
-        login_routes(services.login),
+        login_routes(services.login, services.credential_login),
         ticket_routes(services.tickets),
         profile_routes(services.profile, services.two_factor, services.tokens, guard),
         two_factor_routes(services.two_factor, guard),

@@ -22,7 +22,9 @@ from app.imports.export import Export
 from app.imports.service import Imports
 from app.imports.writer import LineWriter
 from app.kernel.clock import Clock
+from app.login.by_credential import CredentialLogin
 from app.login.service import Login
+from app.login.sign_in import SignIn
 from app.mail.catalog import BrokenTemplate
 from app.mail.delivery import Delivery
 from app.mail.mailer import FolderMailer, Mailer, NoMailer, SmtpMailer
@@ -91,6 +93,7 @@ class Services:
     tickets: TicketService
     reauthentication: Reauthentication
     login: Login
+    credential_login: CredentialLogin
     password_reset: PasswordReset
     email_change: EmailChange
     not_me: NotMe
@@ -162,7 +165,7 @@ def open_traces(settings: Settings) -> "Traces | None":
     return Traces()
 
 
-def build_services(
+def build_services(  # noqa: PLR0915 - a list without a decision, in the order in which services need each other
     settings: Settings, clock: Clock, *, database: Database | None = None, mail_folder: Path | None = None
 ) -> Services:
     """Raises SettingsRefused. Opens no connection yet."""
@@ -343,21 +346,28 @@ def build_services(
         two_factor=two_factor,
         links=reset_links,
     )
+    sign_in = SignIn(new_sign_in_mail=settings.new_sign_in_mail, accounts=accounts, audit_log=audit_log, outbox=outbox)
     login = Login(
         database=database,
         challenge_seconds=settings.challenge_seconds,
         breached_passwords=settings.breached_passwords_at_login,
-        passkey_login=settings.passkey_login,
-        new_sign_in_mail=settings.new_sign_in_mail,
         accounts=accounts,
         passwords=passwords,
         tokens=tokens,
         two_factor=two_factor,
         tickets=tickets,
-        credentials=credentials,
+        sign_in=sign_in,
         audit_log=audit_log,
-        outbox=outbox,
         send_reset_link=reset_links.send_requested_link,
+    )
+    credential_login = CredentialLogin(
+        database=database,
+        passkey_login=settings.passkey_login,
+        attempts=attempts,
+        tokens=tokens,
+        two_factor=two_factor,
+        credentials=credentials,
+        sign_in=sign_in,
     )
     email_change = EmailChange(
         database=database,
@@ -483,6 +493,7 @@ def build_services(
         tickets=tickets,
         reauthentication=reauthentication,
         login=login,
+        credential_login=credential_login,
         password_reset=password_reset,
         email_change=email_change,
         not_me=not_me,

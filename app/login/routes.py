@@ -11,6 +11,7 @@ from app.http.problems import refuses
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded, RateLimited, TooManyAttempts
+from app.login.by_credential import CredentialLogin
 from app.login.domain import InvalidCredentials, PasswordResetRequired
 from app.login.schemas import (
     EnrollmentRequired,
@@ -30,7 +31,7 @@ from app.two_factor.tickets.domain import TicketIssued
 LoginAnswer = Annotated[Grant | TwoFactorRequired | EnrollmentRequired, Field(discriminator="status")]
 
 
-def login_routes(login: Login) -> APIRouter:
+def login_routes(login: Login, by_credential: CredentialLogin) -> APIRouter:
     router = APIRouter(prefix="/v1/login", tags=["Log in"], route_class=StrictRoute)
 
     @router.post(
@@ -62,7 +63,7 @@ def login_routes(login: Login) -> APIRouter:
         if body.code is not None:
             return Grant.of(await login.by_code(body.challenge, body.code, context))
         assert body.credential is not None  # noqa: S101 - held by the schema
-        return Grant.of(await login.by_credential(body.challenge, body.credential, context))
+        return Grant.of(await by_credential.second_step(body.challenge, body.credential, context))
 
     @router.post(
         "/two-factor/options",
@@ -71,12 +72,12 @@ def login_routes(login: Login) -> APIRouter:
     )
     async def request_second_step(body: SecondStepOptions, context: FromRequest) -> RequestOptions:
         """Each answer needs options of its own."""
-        return RequestOptions(public_key=await login.second_step_options(body.challenge, context))
+        return RequestOptions(public_key=await by_credential.second_step_options(body.challenge, context))
 
     @router.post("/passkey/options", summary="Ask for a passkey, to log in", responses=refuses(NotFound, RateLimited))
     async def request_passkey(_: NoMembers, context: FromRequest) -> AssertionRequest:
         """The same for everybody; any passkey of this service may answer."""
-        return AssertionRequest.of(await login.passkey_options(context))
+        return AssertionRequest.of(await by_credential.passkey_options(context))
 
     @router.post(
         "/passkey",
@@ -85,6 +86,6 @@ def login_routes(login: Login) -> APIRouter:
     )
     async def log_in_by_passkey(body: LogInByPasskey, context: FromRequest) -> Grant:
         """A passkey that verified its user is both factors."""
-        return Grant.of(await login.by_passkey(body.challenge, body.credential, context))
+        return Grant.of(await by_credential.by_passkey(body.challenge, body.credential, context))
 
     return router

@@ -1,13 +1,12 @@
-"""Logging in, in one step or two."""
+"""Logging in by password, in one step or two; the second by a code."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import SecretStr
 
-from app.accounts.attempts.domain import Attempt, attempt_at
+from app.accounts.attempts.domain import Attempt
 from app.accounts.domain import Account, Address
 from app.accounts.passwords import Passwords, Verification
 from app.accounts.service import Accounts
@@ -15,26 +14,19 @@ from app.audit.domain import EventType
 from app.audit.service import AuditLog
 from app.authentication.domain import Grant
 from app.database.engine import Connection, Database
-from app.kernel.refusal import NotFound
 from app.kernel.request_context import RequestContext
 from app.kernel.secret import SecretKind, digest_if
 from app.login.domain import ChallengeIssued, InvalidCredentials, PasswordResetRequired
-from app.mail.domain import MailKind
-from app.mail.service import Outbox
-from app.observability.metrics import Counter
+from app.login.sign_in import LOGINS, SignIn
 from app.settings import BreachedAtLogin
-from app.tokens.domain import BY_PASSKEY, BY_PASSWORD, BY_PASSWORD_AND_CREDENTIAL, AccountChanged, IssuedToken
+from app.tokens.domain import BY_PASSWORD, AccountChanged
 from app.tokens.service import Tokens
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
-from app.two_factor.credentials import AssertionRequest, CredentialVerifier, PasskeyRefused
-from app.two_factor.domain import Proof, ProofByCredential, SecondFactor
-from app.two_factor.refusals import InvalidCredential, InvalidCredentialAtLogin, WrongCode
+from app.two_factor.domain import Proof, SecondFactor
+from app.two_factor.refusals import WrongCode
 from app.two_factor.service import TwoFactor
 from app.two_factor.tickets.domain import TicketIssued
 from app.two_factor.tickets.service import TicketService
-
-_PASSKEY = "log-in by passkey"
-_logins = Counter("twokeys_logins", "Log-ins, by outcome and factor.", ("outcome", "factor"))
 
 
 @dataclass(frozen=True)
@@ -42,16 +34,13 @@ class Login:
     database: Database
     challenge_seconds: int
     breached_passwords: BreachedAtLogin
-    passkey_login: bool
-    new_sign_in_mail: bool
     accounts: Accounts
     passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
     tickets: TicketService
-    credentials: CredentialVerifier
+    sign_in: SignIn
     audit_log: AuditLog
-    outbox: Outbox
     send_reset_link: Callable[[Connection, Account, RequestContext], Awaitable[bool]]
 
     async def by_password(
@@ -104,7 +93,7 @@ class Login:
             proof = await self.two_factor.verifier.verify(account, factor, code, context)
             return replace(await self._grant_by_code(account, proof, None, context), password_breached=breached)
         except WrongCode as wrong:
-            _logins.labels("refused", "code").inc()
+            LOGINS.labels("refused", "code").inc()
             raise wrong.at_login(attempts_remaining=wrong.attempts_remaining) from None
 
     async def _grant_by_password(
@@ -119,12 +108,12 @@ class Login:
             account, was_known, is_overdue = noted
             if is_overdue:
                 ticket = await self.tickets.issue(connection, account, context.at)
-                _logins.labels("enrollment_asked", "password").inc()
+                LOGINS.labels("enrollment_asked", "password").inc()
                 return ticket
-            await self._tell_of_sign_in(connection, before, context, was_known=was_known)
+            await self.sign_in.tell(connection, before, context, was_known=was_known)
             issued = await self.tokens.issue_session(connection, account, BY_PASSWORD, context.at, context)
-            await self._record_success(connection, account, issued, context)
-        _logins.labels("granted", "password").inc()
+            await self.sign_in.record(connection, account, issued, context)
+        LOGINS.labels("granted", "password").inc()
         return Grant(issued, account, self.two_factor.state_of(account, factor, context.at))
 
     async def by_code(self, challenge_secret: str, code: str, context: RequestContext) -> Grant:
@@ -145,7 +134,7 @@ class Login:
             raise ChallengeExpired from None
         except WrongCode as wrong:
             left = self.two_factor.verifier.wrong_per_challenge - challenge.wrong_codes
-            _logins.labels("refused", "code").inc()
+            LOGINS.labels("refused", "code").inc()
             if left <= 0:
                 raise ChallengeExpired from None
             raise wrong.at_login(attempts_remaining=min(left, wrong.attempts_remaining)) from None
@@ -170,7 +159,7 @@ class Login:
             ends_at = at + timedelta(seconds=self.challenge_seconds)
             secret = await self.two_factor.challenge(connection, account, at, ends_at, password_breached=breached)
             await self.accounts.attempts.forgive(connection, attempt)
-        _logins.labels("second_factor_asked", "password").inc()
+        LOGINS.labels("second_factor_asked", "password").inc()
         methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else []))
         return ChallengeIssued(secret, at, self.challenge_seconds, methods, factor.clears_at)
 
@@ -183,116 +172,15 @@ class Login:
             self.two_factor.verifier.refusing_reuse(account, proof, context),
             self.database.transaction() as connection,
         ):
-            account = await self._note(connection, account, context)
+            account = await self.sign_in.note(connection, account, context)
             # The challenge goes before the code: whoever loses the race for it burns no recovery code.
             if challenge is not None:
                 await self.two_factor.spend_challenge(connection, challenge, context.at)
             factor = await self.two_factor.verifier.spend(connection, account, proof, context)
             issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, context)
-            await self._record_success(connection, account, issued, context)
-        _logins.labels("granted", proof.amr[1]).inc()
+            await self.sign_in.record(connection, account, issued, context)
+        LOGINS.labels("granted", proof.amr[1]).inc()
         return Grant(issued, account, self.two_factor.state_of(account, factor, context.at))
-
-    async def _note(self, connection: Connection, account: Account, context: RequestContext) -> Account:
-        """Locks the account before all else of the log-in. Raises AccountChanged."""
-        attempt = attempt_at(account.folded_address, context)
-        noted = await self.accounts.note_login(connection, account, attempt, context)
-        if noted is None:
-            raise AccountChanged
-        current, was_known = noted
-        await self._tell_of_sign_in(connection, account, context, was_known=was_known)
-        return current
-
-    async def _tell_of_sign_in(
-        self, connection: Connection, account: Account, context: RequestContext, *, was_known: bool
-    ) -> None:
-        """From an address that is new, as that of an account's first log-in is by nature; `account` as it was read."""
-        if was_known or account.last_login_at is None or not self.new_sign_in_mail:
-            return
-        kind = MailKind.NEW_SIGN_IN
-        await self.outbox.queue(
-            connection, kind, context, account_id=account.id, to=account.address, locale=account.locale
-        )
-
-    async def second_step_options(self, challenge_secret: str, context: RequestContext) -> Mapping[str, Any]:
-        """Raises ChallengeExpired, MethodNotAvailable, RateLimited."""
-        await self.accounts.attempts.take_request(context)
-        return await self.credentials.options_at_login(challenge_secret, context.at)
-
-    async def by_credential(self, challenge_secret: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
-        """The second step by a security key. Raises ChallengeExpired, InvalidCredentialAtLogin, RateLimited."""
-        await self.accounts.attempts.take_request(context)
-        challenge, webauthn_challenge = await self.credentials.count_at_login(challenge_secret, context.at)
-        account = challenge.account
-        try:
-            async with self.credentials.refusing(account, context):
-                async with self.database.autocommit() as connection:
-                    proof = await self.credentials.verify(
-                        connection, account, answer, webauthn_challenge, BY_PASSWORD_AND_CREDENTIAL
-                    )
-                async with self.database.transaction() as connection:
-                    account = await self._note(connection, account, context)
-                    await self.two_factor.spend_challenge(connection, challenge, context.at)
-                    grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, context)
-                return replace(grant, password_breached=challenge.password_breached)
-        except AccountChanged:
-            raise ChallengeExpired from None
-        except InvalidCredential:
-            pass
-        _logins.labels("refused", "credential").inc()
-        left = self.credentials.wrong_per_challenge - challenge.wrong_codes
-        if left <= 0:
-            raise ChallengeExpired
-        raise InvalidCredentialAtLogin(attempts_remaining=left)
-
-    async def passkey_options(self, context: RequestContext) -> AssertionRequest:
-        """The same for everybody. Raises NotFound where the operator wants no passkeys; RateLimited."""
-        if not self.passkey_login:
-            raise NotFound
-        await self.accounts.attempts.take_request(context)
-        return self.credentials.request_any(_PASSKEY, context.at)
-
-    async def by_passkey(self, challenge: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
-        """Both factors by one passkey. Raises NotFound, InvalidCredentialAtLogin, RateLimited."""
-        if not self.passkey_login:
-            raise NotFound
-        await self.accounts.attempts.take_request(context)
-        async with self.database.autocommit() as connection:
-            webauthn_challenge = await self.credentials.spend_challenge(connection, challenge, _PASSKEY, context.at)
-        try:
-            account, proof = await self.credentials.verify_passkey(answer, webauthn_challenge, BY_PASSKEY)
-            async with self.credentials.refusing(account, context), self.database.transaction() as connection:
-                account = await self._note(connection, account, context)
-                return await self._grant_by_credential(connection, account, proof, context.at, context)
-        except PasskeyRefused as refused:
-            if refused.account is not None:
-                await self.credentials.record_refusal(refused.account, refused.reason, context)
-        except (InvalidCredential, AccountChanged):
-            pass
-        _logins.labels("refused", "passkey").inc()
-        raise InvalidCredentialAtLogin
-
-    async def _grant_by_credential(
-        self,
-        connection: Connection,
-        account: Account,
-        proof: ProofByCredential,
-        proved_at: datetime,
-        context: RequestContext,
-    ) -> Grant:
-        """Raises AccountChanged, CounterStalled."""
-        issued = await self.tokens.issue_session(connection, account, proof.amr, proved_at, context)
-        factor = await self.credentials.spend(connection, account, proof, context)
-        await self._record_success(connection, account, issued, context)
-        _logins.labels("granted", "passkey" if proof.amr == BY_PASSKEY else "credential").inc()
-        return Grant(issued, account, self.two_factor.state_of(account, factor, context.at))
-
-    async def _record_success(
-        self, connection: Connection, account: Account, issued: IssuedToken, context: RequestContext
-    ) -> None:
-        await self.audit_log.record(
-            connection, EventType.LOGIN_SUCCEEDED, context, account_id=account.id, amr=list(issued.token.amr)
-        )
 
     async def _require_reset(
         self, account: Account, attempt: Attempt, context: RequestContext
@@ -303,7 +191,7 @@ class Login:
             await self.accounts.attempts.forgive(connection, attempt)
             about, id = EventType.LOGIN_FAILED, account.id
             await self.audit_log.record(connection, about, context, account_id=id, reason="password_breached")
-        _logins.labels("refused", "password").inc()
+        LOGINS.labels("refused", "password").inc()
         return PasswordResetRequired()
 
     async def _refuse(self, account: Account | None, context: RequestContext) -> InvalidCredentials:
@@ -313,5 +201,5 @@ class Login:
             account_id = await self.accounts.lock_existence(connection, account.id if account else None)
             event = EventType.LOGIN_FAILED
             await self.audit_log.record(connection, event, context, account_id=account_id, reason=reason)
-        _logins.labels("refused", "password").inc()
+        LOGINS.labels("refused", "password").inc()
         return InvalidCredentials()
