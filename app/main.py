@@ -6,7 +6,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from app.admin.routes import admin_routes
+from app.admin.access.routes import access_routes
+from app.admin.routes import account_routes, event_routes
 from app.clients.routes import client_routes, forward_auth_routes
 from app.console import DevelopmentNotice, mount_console, mount_docs
 from app.database.engine import Database
@@ -112,7 +113,9 @@ def _routers(services: Services) -> list[APIRouter]:
         email_change_routes(services.email_change, guard),
         not_me_routes(services.not_me),
         token_routes(services.tokens, services.personal_tokens, guard),
-        admin_routes(services.admin, services.clients),
+        account_routes(services.admin, services.clients),
+        access_routes(services.access, services.clients),
+        event_routes(services.admin, services.clients),
         webhook_routes(services.webhooks, services.clients),
         import_routes(services.imports, services.clients),
         frontend_config_routes(services.settings, services.passwords, languages),

@@ -11,6 +11,8 @@ from app.accounts.domain import EnrollmentPolicy
 from app.accounts.foreign.service import AccountTransfer, ForeignPasswords
 from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
+from app.admin.access.service import Access
+from app.admin.known import KnownAccounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
 from app.authentication.change import CredentialChange
@@ -100,6 +102,7 @@ class Services:
     profile: Profile
     clients: Clients
     admin: Admin
+    access: Access
     imports: Imports
     export: Export
     delivery: Delivery
@@ -398,20 +401,31 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
     )
     batcher = batch_introspections(database, clock, life)
     clients = Clients(database=database, clock=clock, tokens=tokens, batcher=batcher)
+    known = KnownAccounts(clock, accounts, two_factor)
     admin = Admin(
         database=database,
         clock=clock,
+        known=known,
         accounts=accounts,
         passwords=passwords,
-        tokens=tokens,
         changes=changes,
         two_factor=two_factor,
-        authenticators=authenticators,
         password_reset=password_reset,
         reset_links=reset_links,
         email_change=email_change,
         audit_log=audit_log,
         outbox=outbox,
+    )
+    access = Access(
+        database=database,
+        known=known,
+        accounts=accounts,
+        tokens=tokens,
+        changes=changes,
+        two_factor=two_factor,
+        authenticators=authenticators,
+        reset_links=reset_links,
+        audit_log=audit_log,
     )
     transfer, account_transfer = AuthenticatorTransfer(secret_box), AccountTransfer()
     imports = Imports(
@@ -500,6 +514,7 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
         profile=profile,
         clients=clients,
         admin=admin,
+        access=access,
         imports=imports,
         export=Export(database=database, foreign=foreign, authenticators=transfer, issuer=settings.issuer),
         delivery=delivery,

@@ -15,20 +15,13 @@ from app.admin.schemas import (
     AnyAccount,
     AnyEvent,
     ChangeAccount,
-    ClearingCancelled,
     Coverage,
     CreateAccount,
-    PasswordResetSent,
-    ResetTwoFactor,
-    TokensRevoked,
-    TwoFactorReset,
-    WithReason,
     show_account,
 )
 from app.admin.service import Admin
 from app.audit.domain import Event, EventFilter, EventType
 from app.authentication.domain import TwoFactorStatus
-from app.authentication.schemas import TwoFactor
 from app.clients.domain import Client, InsufficientRole, InvalidClient, Role
 from app.clients.guard import client_with
 from app.clients.service import Clients
@@ -39,13 +32,9 @@ from app.http.schemas import AddressIn, FromRequest, IdIn, TimestampIn
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import NotFound, Overloaded
 from app.kernel.request_context import RequestContext
-from app.password_reset.domain import AccountDisabled, TooManyResetMails
-from app.tokens.schemas import AccountTokens, Revoked
-from app.two_factor.clearing.domain import NothingToCancel
-from app.two_factor.refusals import LastAuthenticator
 
 _Dependency = Callable[..., Awaitable[RequestContext]]
-_CLIENT = (InvalidClient, InsufficientRole)
+CLIENT = (InvalidClient, InsufficientRole)
 
 
 def operator_with(clients: Clients, role: Role) -> _Dependency:
@@ -58,34 +47,23 @@ def operator_with(clients: Clients, role: Role) -> _Dependency:
     return operator
 
 
-def admin_routes(admin: Admin, clients: Clients) -> APIRouter:
-    reader, writer, auditor = (
-        operator_with(clients, role) for role in (Role.ACCOUNTS_READ, Role.ACCOUNTS_WRITE, Role.EVENTS_READ)
-    )
-    router = APIRouter()
-    router.include_router(_account_routes(admin, reader, writer))
-    router.include_router(_act_routes(admin, writer))
-    router.include_router(_event_routes(admin, auditor))
-    return router
-
-
-def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> APIRouter:
+def account_routes(admin: Admin, clients: Clients) -> APIRouter:
     """Accounts as things: make, list, see, change, delete."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    Reader = Annotated[RequestContext, Depends(reader)]  # noqa: N806 - a type
-    By = Annotated[RequestContext, Depends(writer)]  # noqa: N806 - a type
+    Reader = Annotated[RequestContext, Depends(operator_with(clients, Role.ACCOUNTS_READ))]  # noqa: N806 - a type
+    By = Annotated[RequestContext, Depends(operator_with(clients, Role.ACCOUNTS_WRITE))]  # noqa: N806 - a type
 
     @router.post(
         "/accounts",
         status_code=201,
         summary="Create an account",
-        responses=refuses(*_CLIENT, AddressTaken, WeakPassword, Overloaded),
+        responses=refuses(*CLIENT, AddressTaken, WeakPassword, Overloaded),
     )
     async def create_account(by: By, body: CreateAccount) -> AnyAccount:
         """Without a password the person gets a mail with a link to set one."""
         return show_account(await admin.create(body.email, body.password, by, locale=body.locale))
 
-    @router.get("/accounts", summary="List accounts", responses=refuses(*_CLIENT))
+    @router.get("/accounts", summary="List accounts", responses=refuses(*CLIENT))
     async def list_accounts(
         _: Reader,
         page: PageParams,
@@ -118,21 +96,16 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         found = await admin.page(wanted, after=page.after, limit=page.limit)
         return Page[AnyAccount].of(found, show_account)
 
-    @router.get("/two-factor/coverage", summary="Count who has two-factor authentication", responses=refuses(*_CLIENT))
+    @router.get("/two-factor/coverage", summary="Count who has two-factor authentication", responses=refuses(*CLIENT))
     async def get_coverage(_: Reader) -> Coverage:
         """Of active accounts."""
         return Coverage.of(await admin.coverage())
 
-    @router.get("/accounts/{id}", summary="See an account", responses=refuses(*_CLIENT, NotFound))
+    @router.get("/accounts/{id}", summary="See an account", responses=refuses(*CLIENT, NotFound))
     async def get_account(_: Reader, id: UUID) -> AnyAccount:
         return show_account(await admin.account(id))
 
-    @router.get("/accounts/{id}/tokens", summary="List a person's live tokens", responses=refuses(*_CLIENT, NotFound))
-    async def list_tokens_of_account(_: Reader, id: UUID, page: PageParams) -> AccountTokens:
-        """Newest first."""
-        return AccountTokens.showing(await admin.tokens_of(id, after=page.after, limit=page.limit))
-
-    @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*_CLIENT, NotFound, AddressTaken))
+    @router.patch("/accounts/{id}", summary="Change an account", responses=refuses(*CLIENT, NotFound, AddressTaken))
     async def change_account(by: By, id: UUID, body: ChangeAccount) -> AnyAccount:
         """Disabling ends everything that the account had, and so does another address, of which both mailboxes hear.
 
@@ -143,9 +116,7 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
         """
         return show_account(await admin.change(id, body.wanted(), by))
 
-    @router.delete(
-        "/accounts/{id}", status_code=204, summary="Delete an account", responses=refuses(*_CLIENT, NotFound)
-    )
+    @router.delete("/accounts/{id}", status_code=204, summary="Delete an account", responses=refuses(*CLIENT, NotFound))
     async def delete_account(by: By, id: UUID) -> None:
         """Everything about the person is gone; its events keep the id and nothing personal."""
         await admin.delete(id, by)
@@ -153,79 +124,16 @@ def _account_routes(admin: Admin, reader: _Dependency, writer: _Dependency) -> A
     return router
 
 
-def _act_routes(admin: Admin, writer: _Dependency) -> APIRouter:
-    """What is done to an account."""
-    router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    By = Annotated[RequestContext, Depends(writer)]  # noqa: N806 - a type
-
-    @router.post(
-        "/accounts/{id}/2fa/reset",
-        summary="Turn off a person's two-factor authentication",
-        responses=refuses(*_CLIENT, NotFound, LastAuthenticator),
-    )
-    async def reset_two_factor(by: By, id: UUID, body: ResetTwoFactor) -> TwoFactorReset:
-        """Also ends a lock by wrong codes, and everything that the account had. The person is mailed.
-
-        With `authenticator_id` that one alone is removed, unless it is the last.
-        """
-        if body.authenticator_id is None:
-            return TwoFactorReset.of(await admin.reset_two_factor(id, body.reason, by))
-        return TwoFactorReset.of(await admin.remove_authenticator(id, body.authenticator_id, body.reason, by))
-
-    @router.post(
-        "/accounts/{id}/2fa/clearing/cancel",
-        summary="Keep a person's two-factor authentication on",
-        responses=refuses(*_CLIENT, NotFound, NothingToCancel),
-    )
-    async def cancel_clearing_of_account(by: By, id: UUID, body: WithReason) -> ClearingCancelled:
-        """Ends the wait that a password reset began. The new password stays; the person is mailed."""
-        state = await admin.cancel_clearing(id, body.reason, by)
-        return ClearingCancelled(two_factor=TwoFactor.of(state))
-
-    @router.post(
-        "/accounts/{id}/tokens/revoke", summary="Revoke a person's tokens", responses=refuses(*_CLIENT, NotFound)
-    )
-    async def revoke_tokens_of_account(by: By, id: UUID, body: WithReason) -> TokensRevoked:
-        return TokensRevoked(revoked=Revoked.of(await admin.revoke_tokens(id, body.reason, by)))
-
-    @router.delete(
-        "/accounts/{id}/tokens/{token_id}",
-        status_code=204,
-        summary="Revoke one token of a person",
-        responses=refuses(*_CLIENT, NotFound),
-    )
-    async def revoke_token_of_account(by: By, id: UUID, token_id: UUID) -> None:
-        await admin.revoke_token(id, token_id, by)
-
-    @router.post("/accounts/{id}/unlock", summary="End a person's locks", responses=refuses(*_CLIENT, NotFound))
-    async def unlock_account(by: By, id: UUID, body: WithReason) -> AnyAccount:
-        """Those by wrong codes and by wrong passwords, and nothing else."""
-        return show_account(await admin.unlock(id, body.reason, by))
-
-    @router.post(
-        "/accounts/{id}/password-reset",
-        status_code=202,
-        summary="Mail a person a reset link",
-        responses=refuses(*_CLIENT, NotFound, AccountDisabled, TooManyResetMails),
-    )
-    async def send_password_reset(by: By, id: UUID) -> PasswordResetSent:
-        """An operator never chooses the password. Five an hour, beside those that the person asks for."""
-        await admin.send_password_reset(id, by)
-        return PasswordResetSent()
-
-    return router
-
-
-def _event_routes(admin: Admin, auditor: _Dependency) -> APIRouter:
+def event_routes(admin: Admin, clients: Clients) -> APIRouter:
     """What happened."""
     router = APIRouter(prefix="/v1/admin", tags=["Administration"], route_class=StrictRoute)
-    Auditor = Annotated[RequestContext, Depends(auditor)]  # noqa: N806 - a type
+    Auditor = Annotated[RequestContext, Depends(operator_with(clients, Role.EVENTS_READ))]  # noqa: N806 - a type
 
     @router.get(
         "/events",
         summary="List what happened",
         response_model=Page[AnyEvent],
-        responses=EVENT_LINES | refuses(*_CLIENT),
+        responses=EVENT_LINES | refuses(*CLIENT),
     )
     async def list_all_events(
         _: Auditor,

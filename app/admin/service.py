@@ -1,4 +1,4 @@
-"""The verbs of operators. Each act records one event that says who, and why; the one rule of token life holds."""
+"""The verbs of operators about accounts, and what happened. Each act records one event that says who, and why."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from app.accounts.domain import Account, AccountPolicy, Status
+from app.accounts.domain import AccountPolicy, Status
 from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.admin.domain import (
@@ -15,29 +15,24 @@ from app.admin.domain import (
     AccountFilter,
     Coverage,
     KnownAccount,
-    TwoFactorReset,
     read_reason,
 )
+from app.admin.known import KnownAccounts
 from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventFilter, EventType
 from app.audit.service import AuditLog
 from app.authentication.change import CredentialChange, Record
-from app.authentication.domain import TwoFactorState
-from app.database.engine import Connection, Database
+from app.database.engine import Database
 from app.email_change.service import EmailChange
 from app.kernel.clock import Clock
 from app.kernel.page import PageOf
 from app.kernel.refusal import NotFound
 from app.kernel.request_context import RequestContext
 from app.kernel.requester import NO_REQUESTER
-from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.observability.metrics import Gauge
 from app.password_reset.sender import ResetLinkSender
 from app.password_reset.service import PasswordReset
-from app.tokens.domain import Revoked, Token
-from app.tokens.service import Tokens
-from app.two_factor.authenticators.service import AuthenticatorService
 from app.two_factor.service import TwoFactor
 
 _accounts = Gauge(
@@ -60,12 +55,11 @@ def _why(reason: str | None) -> dict[str, str]:
 class Admin:
     database: Database
     clock: Clock
+    known: KnownAccounts
     accounts: Accounts
     passwords: Passwords
-    tokens: Tokens
     changes: CredentialChange
     two_factor: TwoFactor
-    authenticators: AuthenticatorService
     password_reset: PasswordReset
     reset_links: ResetLinkSender
     email_change: EmailChange
@@ -87,7 +81,7 @@ class Admin:
             if invited:
                 await self.reset_links.invite(connection, account, context)
             await self.accounts.grant_deadlines(connection, [account.id], context.at)
-            return await self._with_id(connection, account.id)
+            return await self.known.with_id(connection, account.id)
 
     async def page(self, wanted: AccountFilter, *, after: UUID | None, limit: int) -> PageOf[KnownAccount]:
         """Newest first. Raises FieldError for an address that is none."""
@@ -97,13 +91,13 @@ class Admin:
             found = await AccountPages(connection, self.accounts.policy).page(
                 wanted, self.clock.now(), after=after, limit=limit
             )
-            known = await self._known(connection, *found.items)
+            known = await self.known.of(connection, *found.items)
         return PageOf(known, found.next_after)
 
     async def account(self, id: UUID) -> KnownAccount:
         """Raises NotFound."""
         async with self.database.autocommit() as connection:
-            return await self._with_id(connection, id)
+            return await self.known.with_id(connection, id)
 
     async def account_with_address(self, email: str) -> KnownAccount:
         """Raises FieldError, NotFound."""
@@ -111,7 +105,7 @@ class Admin:
             account = await self.accounts.with_address(connection, self.accounts.read_address(email).folded)
             if account is None:
                 raise NotFound("There is no account with this address.")
-            return (await self._known(connection, account))[0]
+            return (await self.known.of(connection, account))[0]
 
     async def change(self, id: UUID, wanted: AccountChange, context: RequestContext) -> KnownAccount:
         """Each change is an act of its own, with its own event. Raises FieldError, NotFound, AddressTaken."""
@@ -154,7 +148,7 @@ class Admin:
         An exemption brings back to life what was suspended. Raises NotFound.
         """
         async with self.database.transaction() as connection:
-            account = await self._lock(connection, id)
+            account = await self.known.lock(connection, id)
             if await self.accounts.set_policy(connection, id, policy):
                 was, event = account.two_factor_policy.value, EventType.ACCOUNT_POLICY_CHANGED
                 details = {"policy": policy.value, "was": was}
@@ -169,7 +163,7 @@ class Admin:
                 if not await self.accounts.set_status(change.connection, id, Status.DISABLED):
                     raise _SoAlready
                 await change.end(Record(EventType.ACCOUNT_DISABLED, details=_why(reason)))
-                return await self._with_id(change.connection, id)
+                return await self.known.with_id(change.connection, id)
         return await self.account(id)
 
     async def enable(self, id: UUID, context: RequestContext, reason: str | None = None) -> KnownAccount:
@@ -179,7 +173,7 @@ class Admin:
                 await self.audit_log.record(
                     connection, EventType.ACCOUNT_ENABLED, context, account_id=id, **_why(reason)
                 )
-            return await self._with_id(connection, id)
+            return await self.known.with_id(connection, id)
 
     async def coverage(self) -> Coverage:
         """Of active accounts, how many have a second factor, and how many must."""
@@ -209,89 +203,6 @@ class Admin:
             nowhere = replace(context, requester=NO_REQUESTER)
             await self.audit_log.record(connection, EventType.ACCOUNT_DELETED, nowhere, account_id=id)
 
-    async def remove_authenticator(
-        self, id: UUID, authenticator_id: UUID, reason: str, context: RequestContext
-    ) -> TwoFactorReset:
-        """One alone; everything that the account had dies as well. Raises FieldError, NotFound, LastAuthenticator."""
-        reason = read_reason(reason)
-        async with self.changes.unconditionally(id, context) as change:
-            revoked = await self.authenticators.remove_for_operator(change, authenticator_id, reason)
-            known = await self._with_id(change.connection, id)
-        return TwoFactorReset(known.two_factor, revoked)
-
-    async def reset_two_factor(self, id: UUID, reason: str, context: RequestContext) -> TwoFactorReset:
-        """Also ends a lock by wrong codes, and everything that the account had. Raises FieldError, NotFound."""
-        reason = read_reason(reason)
-        async with self.changes.unconditionally(id, context) as change:
-            was_enabled = await self.two_factor.remove(change.connection, id, change.context.at)
-            details = {"reason": reason, "was_enabled": was_enabled}
-            revoked = await change.end(Record(EventType.TWO_FACTOR_RESET, MailKind.TWO_FACTOR_RESET_BY_ADMIN, details))
-            known = await self._with_id(change.connection, id)
-        return TwoFactorReset(known.two_factor, revoked)
-
-    async def cancel_clearing(self, id: UUID, reason: str, context: RequestContext) -> TwoFactorState:
-        """2FA stays on, and so does the new password. Raises FieldError, NotFound, NothingToCancel."""
-        reason = read_reason(reason)
-        async with self.database.transaction() as connection:
-            account = await self._lock(connection, id)
-            await self.two_factor.clearing.cancel_by_operator(connection, account, context, reason)
-            return (await self._with_id(connection, id)).two_factor
-
-    async def revoke_tokens(self, id: UUID, reason: str, context: RequestContext) -> Revoked:
-        """Raises FieldError, NotFound."""
-        details = {"reason": read_reason(reason)}
-        async with self.changes.unconditionally(id, context) as change:
-            return await change.end(Record(EventType.TOKENS_REVOKED, details=details))
-
-    async def tokens_of(self, id: UUID, *, after: UUID | None, limit: int) -> PageOf[Token]:
-        """Live ones, newest first. Raises NotFound."""
-        async with self.database.autocommit() as connection:
-            if await self.accounts.with_id(connection, id) is None:
-                raise NotFound
-            return await self.tokens.live_of(connection, id, after=after, limit=limit)
-
-    async def revoke_token(self, id: UUID, token_id: UUID, context: RequestContext) -> None:
-        """One live token of this account. Raises NotFound."""
-        async with self.database.transaction() as connection:
-            account = await self._lock(connection, id)
-            await self.tokens.revoke_one(connection, account, token_id, context, reason="revoked_by_operator")
-
-    async def unlock(self, id: UUID, reason: str, context: RequestContext) -> KnownAccount:
-        """Ends locks by wrong codes and by wrong passwords, and nothing else. Raises FieldError, NotFound."""
-        reason = read_reason(reason)
-        async with self.database.transaction() as connection:
-            account = await self._lock(connection, id)
-            await self.two_factor.verifier.forgive(connection, id)
-            await self.accounts.unlock(connection, account)
-            await self.audit_log.record(connection, EventType.ACCOUNT_UNLOCKED, context, account_id=id, reason=reason)
-            return (await self._known(connection, account))[0]
-
-    async def _lock(self, connection: Connection, id: UUID) -> Account:
-        """Locks the account against deletion, before anything else of it. Raises NotFound."""
-        await self.accounts.lock_existence(connection, id)
-        account = await self.accounts.with_id(connection, id)
-        if account is None:
-            raise NotFound
-        return account
-
-    async def revoke_every_token(self, reason: str, context: RequestContext) -> int:
-        """For a database that was restored, where revoked tokens live again: how many accounts there are.
-
-        Raises FieldError.
-        """
-        return await self.changes.of_every_account(context, reason=read_reason(reason))
-
-    async def send_password_reset(self, id: UUID, context: RequestContext) -> None:
-        """The mail that the person could have asked for, with a budget of its own.
-
-        Raises NotFound, AccountDisabled, TooManyResetMails.
-        """
-        async with self.database.transaction() as connection:
-            account = await self.accounts.with_id(connection, id)
-            if account is None:
-                raise NotFound
-            await self.reset_links.send_operators_link(connection, account, context)
-
     async def events(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
         """Newest first."""
         async with self.database.autocommit() as connection:
@@ -300,14 +211,3 @@ class Admin:
     def stream_events(self, wanted: EventFilter) -> AsyncIterator[Sequence[Event]]:
         """All of them in batches, oldest first."""
         return self.audit_log.stream(self.database, wanted)
-
-    async def _with_id(self, connection: Connection, id: UUID) -> KnownAccount:
-        account = await self.accounts.with_id(connection, id)
-        if account is None:
-            raise NotFound
-        return (await self._known(connection, account))[0]
-
-    async def _known(self, connection: Connection, *accounts: Account) -> list[KnownAccount]:
-        at = self.clock.now()
-        states = await self.two_factor.states_of(connection, accounts, at)
-        return [KnownAccount(account.as_of(at), state) for account, state in zip(accounts, states, strict=True)]

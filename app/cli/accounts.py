@@ -111,7 +111,7 @@ def send_reset(email: Email) -> None:
             if services.settings.mail is Mail.OFF:
                 raise SettingsRefused("TWOKEYS_MAIL=off, so no link would arrive.")
             known = await _find(services, email)
-            await services.admin.send_password_reset(known.account.id, operator())
+            await services.access.send_password_reset(known.account.id, operator())
 
     asyncio.run(run())
     typer.echo("A link to choose a password is on its way, once a worker runs.", err=True)
@@ -167,7 +167,7 @@ def tokens(email: Email, *, json: AsJson = False) -> None:
     async def run() -> PageOf[Token]:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            return await services.admin.tokens_of(known.account.id, after=None, limit=200)
+            return await services.access.tokens_of(known.account.id, after=None, limit=200)
 
     rows = [TokenOut.of(token, current=None).model_dump(mode="json") for token in asyncio.run(run()).items]
     columns = ("id", "kind", "description", "created_at", "last_used_at", "last_used_ip", "last_used_user_agent")
@@ -183,7 +183,7 @@ def revoke_token(
     async def run() -> None:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            await services.admin.revoke_token(known.account.id, token_id, operator())
+            await services.access.revoke_token(known.account.id, token_id, operator())
 
     asyncio.run(run())
 
@@ -195,7 +195,7 @@ def unlock(email: Email, *, reason: Why, json: AsJson = False) -> None:
     async def run() -> KnownAccount:
         async with open_services(seals=False) as services:
             known = await _find(services, email)
-            return await services.admin.unlock(known.account.id, reason, operator())
+            return await services.access.unlock(known.account.id, reason, operator())
 
     _print_account(asyncio.run(run()), as_json=json)
 
@@ -208,7 +208,7 @@ def reset_two_factor(email: Email, *, reason: Why, json: AsJson = False) -> None
         async with open_services(seals=True) as services:
             services.settings.require_mail_settings()
             known = await _find(services, email)
-            reset = await services.admin.reset_two_factor(known.account.id, reason, operator())
+            reset = await services.access.reset_two_factor(known.account.id, reason, operator())
             return {"two_factor": reset.two_factor.status.value, "revoked": reset.revoked.as_details()}
 
     done = asyncio.run(run())
@@ -232,9 +232,9 @@ def revoke_tokens(
     async def run() -> dict[str, int]:
         async with open_services(seals=False) as services:
             if email is None:
-                return {"accounts": await services.admin.revoke_every_token(reason, operator())}
+                return {"accounts": await services.access.revoke_every_token(reason, operator())}
             known = await _find(services, email)
-            revoked = await services.admin.revoke_tokens(known.account.id, reason, operator())
+            revoked = await services.access.revoke_tokens(known.account.id, reason, operator())
             return revoked.as_details()
 
     print_one(asyncio.run(run()), as_json=json)

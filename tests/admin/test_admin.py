@@ -528,7 +528,7 @@ async def test_after_a_restore_every_token_of_everybody_ends(
     for email in (EMAIL, "grace@example.com"):
         await an_account(services, email)
         tokens.append(await a_session(api, email))
-    assert await services.admin.revoke_every_token("Restored a backup.", an_operator(services)) == 2
+    assert await services.access.revoke_every_token("Restored a backup.", an_operator(services)) == 2
     for token in tokens:
         assert (await api.get("/v1/me", headers=bearer(token))).status_code == 401
     event = (await events(api, operator))[0]

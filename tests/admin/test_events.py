@@ -80,7 +80,7 @@ async def test_from_is_inclusive_and_to_is_exclusive(
 async def test_a_stream_longer_than_a_batch_is_whole(services: Services, lines: Ask) -> None:
     account = await an_account(services)
     for _ in range(510):
-        await services.admin.unlock(account.id, "Counting.", an_operator(services))
+        await services.access.unlock(account.id, "Counting.", an_operator(services))
     ids = [event["id"] for event in await lines()]
     assert len(ids) == len(set(ids)) == 511
 
@@ -125,7 +125,7 @@ async def test_every_turn_of_the_epoch_can_be_read(
 
 async def test_a_turn_of_every_epoch_names_no_account(services: Services, items: Ask) -> None:
     await an_account(services)
-    await services.admin.revoke_every_token("Restored from yesterday.", an_operator(services))
+    await services.access.revoke_every_token("Restored from yesterday.", an_operator(services))
     [turn] = await items(type="account.epoch_turned")
     assert turn["details"] == {"account_id": None, "epoch": None, "reason": "tokens.revoked"}
 

@@ -47,7 +47,7 @@ async def an_overtaken_caller(api: httpx.AsyncClient, services: Services) -> Cal
     """Let in by the guard, and everything that the account had ended before its act began."""
     account = await an_account(services)
     caller = await services.tokens.check(await a_session(api), a_request(services))
-    await services.admin.revoke_tokens(account.id, "Somebody was faster.", an_operator(services))
+    await services.access.revoke_tokens(account.id, "Somebody was faster.", an_operator(services))
     return caller
 
 

@@ -245,7 +245,7 @@ async def test_an_event_arrives_in_its_turn_wherever_the_deliverer_dies(killable
 
         async def rounds(**headers: str) -> list[str]:
             """The steps in which one more event arrives; other databases may hold it back for a moment."""
-            await processes.services.admin.revoke_tokens(person.id, "Asked for it.", an_operator(processes.services))
+            await processes.services.access.revoke_tokens(person.id, "Asked for it.", an_operator(processes.services))
             steps: list[str] = []
             async with asyncio.timeout(_WITHIN):
                 while _RELEASE not in steps:

@@ -141,7 +141,7 @@ async def test_a_revoked_token_is_refused_once_its_event_arrives(world: World) -
     assert await world.let_in(left) == IN
     await world.deliver_until(lambda: refused(world, left))
     assert await world.let_in(other) == IN
-    await world.services.admin.revoke_tokens(account.id, "Asked for it.", an_operator(world.services))
+    await world.services.access.revoke_tokens(account.id, "Asked for it.", an_operator(world.services))
     assert await world.let_in(other) == IN
     await world.deliver_until(lambda: refused(world, other))
     await world.kept_session(email)
@@ -212,7 +212,7 @@ async def test_lost_doubled_and_reordered_events_end_what_they_end(world: World)
     dead = []
     for _ in range(2):
         dead.append(await world.kept_session(email))
-        await world.services.admin.revoke_tokens(account.id, "Asked for it.", an_operator(world.services))
+        await world.services.access.revoke_tokens(account.id, "Asked for it.", an_operator(world.services))
     dead.append(await world.kept_session(email))
     await world.log_out(dead[-1])
     await world.deliver(5)

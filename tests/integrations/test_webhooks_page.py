@@ -192,7 +192,7 @@ async def test_doubled_and_reordered_events_do_no_harm(api: httpx.AsyncClient, s
     for _ in range(2):
         tokens.append(await a_session(api))
         assert await shop.lets_in(tokens[-1])
-        await services.admin.revoke_tokens(account.id, "Asked for it.", an_operator(services))
+        await services.access.revoke_tokens(account.id, "Asked for it.", an_operator(services))
     events = await shop.under_way(4)
     await shop.told(*reversed(events), *events, *events)
     for token in tokens:

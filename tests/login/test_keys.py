@@ -345,7 +345,7 @@ async def test_a_removed_passkey_logs_nobody_in(api: httpx.AsyncClient, services
     """supabase/auth#2564: a credential must not outlive its account or its removal."""
     key = await passkeyholder(api, services)
     account = (await services.admin.account_with_address("ada@example.com")).account
-    await services.admin.reset_two_factor(account.id, "Lost.", an_operator(services))
+    await services.access.reset_two_factor(account.id, "Lost.", an_operator(services))
     refused(await log_in_with_passkey(api, key), 401, "invalid_credential")
 
 

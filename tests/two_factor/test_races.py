@@ -81,7 +81,7 @@ async def test_a_replacement_races_a_reset_by_an_operator(
 ) -> None:
     token, _, _, body = await begun_replacement(api, services, clock)
     account = (await services.admin.account_with_address(EMAIL)).account
-    reset = services.admin.reset_two_factor(account.id, "Lost.", an_operator(services))
+    reset = services.access.reset_two_factor(account.id, "Lost.", an_operator(services))
     answer, _ = await asyncio.gather(confirming(api, token, body), reset)
     assert answer.status_code in {200, 401, 409}
     # Whichever came first, the operator has the last word: nothing of the account is left on.

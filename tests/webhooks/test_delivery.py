@@ -33,7 +33,7 @@ LEASE = timedelta(seconds=31)
 async def revoke(services: Services, account_id: UUID, times: int = 1) -> None:
     """An act that can be repeated, and whose event says by its epoch which one it is."""
     for _ in range(times):
-        await services.admin.revoke_tokens(account_id, "Asked for it.", an_operator(services))
+        await services.access.revoke_tokens(account_id, "Asked for it.", an_operator(services))
 
 
 def epochs(received: Sequence[Received]) -> list[int]:
