@@ -6,15 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    DateTime,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import DateTime, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.domain import Account, AccountPolicy, Address, EnrollmentPolicy, Status

@@ -7,15 +7,7 @@ from uuid import UUID
 
 from app.accounts.attempts.domain import Attempt
 from app.accounts.attempts.service import Attempts
-from app.accounts.domain import (
-    Account,
-    AccountPolicy,
-    Address,
-    AddressTaken,
-    EnrollmentPolicy,
-    Status,
-    read_address,
-)
+from app.accounts.domain import Account, AccountPolicy, Address, AddressTaken, EnrollmentPolicy, Status, read_address
 from app.accounts.repository import AccountRows
 from app.database.engine import Connection, Database
 from app.kernel.locale import preferred_locale

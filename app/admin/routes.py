@@ -10,15 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from app.accounts.domain import AddressTaken, Status, WeakPassword
 from app.admin.domain import AccountFilter
-from app.admin.schemas import (
-    EVENT_LINES,
-    AnyAccount,
-    AnyEvent,
-    ChangeAccount,
-    Coverage,
-    CreateAccount,
-    show_account,
-)
+from app.admin.schemas import EVENT_LINES, AnyAccount, AnyEvent, ChangeAccount, Coverage, CreateAccount, show_account
 from app.admin.service import Admin
 from app.audit.domain import Event, EventFilter, EventType
 from app.authentication.domain import TwoFactorStatus

@@ -10,13 +10,7 @@ from pydantic import SecretStr
 from app.accounts.domain import AccountPolicy, Status
 from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
-from app.admin.domain import (
-    AccountChange,
-    AccountFilter,
-    Coverage,
-    KnownAccount,
-    read_reason,
-)
+from app.admin.domain import AccountChange, AccountFilter, Coverage, KnownAccount, read_reason
 from app.admin.known import KnownAccounts
 from app.admin.repository import AccountPages
 from app.audit.domain import Event, EventFilter, EventType

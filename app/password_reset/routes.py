@@ -8,14 +8,7 @@ from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.refusal import Overloaded, RateLimited, TooManyAttempts
 from app.password_reset.domain import ResetTokenInvalid
-from app.password_reset.schemas import (
-    AskForReset,
-    CheckReset,
-    CompleteReset,
-    ResetAsked,
-    ResetChecked,
-    ResetCompleted,
-)
+from app.password_reset.schemas import AskForReset, CheckReset, CompleteReset, ResetAsked, ResetChecked, ResetCompleted
 from app.password_reset.service import PasswordReset
 from app.two_factor.refusals import SecondFactorRequired, WrongCode
 

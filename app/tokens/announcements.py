@@ -12,7 +12,7 @@ from app.kernel.requester import Requester
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.tokens.domain import LifeRules, Token
-from app.tokens.repository import TokenRows
+from app.tokens.repository import EndRows
 
 _AT_ONCE = 1000
 
@@ -29,7 +29,7 @@ class Announcements:
         """Each end once, however many workers look for them; an end that a use has moved is another one."""
         at = self.clock.now()
         async with self.database.autocommit() as connection:
-            ending = await TokenRows(connection, self.rules).unannounced_ends(at, most=_AT_ONCE)
+            ending = await EndRows(connection, self.rules).unannounced_ends(at, most=_AT_ONCE)
         for id, account_id in ending:
             await self._announce(id, account_id, at)
 
@@ -37,7 +37,7 @@ class Announcements:
         async with self.database.transaction() as connection:
             await self.accounts.lock_existence(connection, account_id)
             account = await self.accounts.with_id(connection, account_id)
-            token = await TokenRows(connection, self.rules).announce_end(id, at)
+            token = await EndRows(connection, self.rules).announce_end(id, at)
             if account is None or token is None or token.expires_at is None:
                 return
             await self.outbox.queue(

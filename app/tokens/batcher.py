@@ -6,7 +6,7 @@ from app.database.batcher import Batcher
 from app.database.engine import Connection, Database, Record
 from app.kernel.clock import Clock
 from app.tokens.domain import Caller, LifeRules, ListRequest, LiveTokens
-from app.tokens.repository import TokenRows, caller_of, list_of
+from app.tokens.repository import TokenLists, TokenRows, caller_of, list_of
 
 CallerBatcher = Batcher[bytes, Record, Caller]
 ListBatcher = Batcher[ListRequest, Sequence[Record], LiveTokens]
@@ -23,6 +23,6 @@ def batch_callers(database: Database, clock: Clock, rules: LifeRules) -> CallerB
 
 def batch_lists(database: Database, clock: Clock, rules: LifeRules) -> ListBatcher:
     async def find(connection: Connection, requests: Sequence[ListRequest]) -> Mapping[ListRequest, Sequence[Record]]:
-        return await TokenRows(connection, rules).lists(requests, clock.now())
+        return await TokenLists(connection, rules).of(requests, clock.now())
 
     return Batcher(database, find, list_of)

@@ -162,7 +162,7 @@ class Tokens:
     ) -> PageOf[Token]:
         """Newest first, of both kinds."""
         at = self.clock.now()
-        return await self.rows(connection).live_of(account_id, at, kind=None, after=after, limit=limit)
+        return await self.rows(connection).live_of(account_id, at, after=after, limit=limit)
 
     async def revoke(self, caller: Caller, id: UUID, context: RequestContext) -> None:
         """One's own token. Raises SessionRequired, InvalidToken; NotFound for a dead one, and another account's."""

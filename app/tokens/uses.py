@@ -7,7 +7,7 @@ from app.database.batcher import Batcher
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.tokens.domain import LifeRules, Token, Use
-from app.tokens.repository import TokenRows
+from app.tokens.repository import UseRows
 
 
 class TokenUses:
@@ -51,7 +51,7 @@ class TokenUses:
         # Never emptied: `unwritten` may still read them.
         self._in_flight, self.noted = self.noted, {}
         try:
-            await TokenRows(connection, self._rules).note_uses(self._in_flight, self._clock.now())
+            await UseRows(connection, self._rules).note_uses(self._in_flight, self._clock.now())
         except BaseException:
             for id, use in self._in_flight.items():
                 self.noted[id] = self.noted[id].after(use) if id in self.noted else use

@@ -11,6 +11,7 @@ from app.clients.domain import Role
 from app.kernel.refusal import Unavailable
 from app.services import Services
 from app.tokens.domain import Use
+from app.tokens.repository import UseRows
 from tests.conftest import SetClock
 from tests.support.answers import granted, moment, refused
 from tests.support.marks import given_settings
@@ -93,7 +94,7 @@ async def test_a_session_that_ended_before_its_use_was_written_stays_dead(
     late = {UUID(session["token"]["id"]): Use(clock.now(), None)}
     clock.advance(timedelta(seconds=30))
     async with services.database.autocommit() as connection:
-        await services.tokens.rows(connection).note_uses(late, clock.now())
+        await UseRows(connection, services.tokens.rules).note_uses(late, clock.now())
     assert not await lives(api, services, session["access_token"])
 
 
@@ -327,7 +328,7 @@ async def test_a_use_that_another_process_writes_late_is_not_lost(
     await services.tokens.uses.write()
     for use in (Use(clock.now(), None), Use(used_at, "198.51.100.9")):
         async with services.database.transaction() as connection:
-            await services.tokens.rows(connection).note_uses({UUID(token["id"]): use}, clock.now())
+            await UseRows(connection, services.tokens.rules).note_uses({UUID(token["id"]): use}, clock.now())
 
     assert await last_use(api, mine) == ("2026-03-14T15:10:26.500Z", "198.51.100.9")
 
@@ -342,6 +343,6 @@ async def test_an_address_of_minutes_ago_does_not_take_the_place_of_a_newer_one(
     clock.advance(timedelta(minutes=1))
     for use in (Use(clock.now(), "203.0.113.7"), Use(old, "198.51.100.9")):
         async with services.database.transaction() as connection:
-            await services.tokens.rows(connection).note_uses({UUID(token["id"]): use}, clock.now())
+            await UseRows(connection, services.tokens.rules).note_uses({UUID(token["id"]): use}, clock.now())
 
     assert await last_use(api, mine) == ("2026-03-14T15:10:26.000Z", "203.0.113.7")

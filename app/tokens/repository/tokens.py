@@ -3,33 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    DateTime,
     Integer,
     LargeBinary,
-    Text,
     Uuid,
     and_,
     any_,
     bindparam,
-    case,
-    column,
     delete,
     exists,
-    false,
     func,
     insert,
-    literal,
-    or_,
     select,
     text,
     true,
-    union_all,
     update,
 )
 
@@ -38,48 +29,9 @@ from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchang
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record
 from app.kernel.page import PageOf, cut_page
-from app.tokens.domain import (
-    ANNOUNCED_BEFORE,
-    LATE_USE,
-    Caller,
-    Kind,
-    LifeRules,
-    ListRequest,
-    LiveTokens,
-    Revoked,
-    Token,
-    Use,
-)
+from app.tokens.domain import Caller, Kind, LifeRules, Revoked, Token
 from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens
 
-# Written in batches, a moment after the use: a token that was revoked meanwhile has no row to come back through, and
-# one that ended meanwhile stays dead. A row that somebody else holds is passed over, so that this never waits in the
-# middle of many rows.
-#
-# Of two processes the one that saw the earlier use may write later (LATE_USE). The user agent goes with its address.
-# `Token.used` says the same of a use that is still to be written.
-_NOTE_USES = text("""
-    UPDATE tokens AS t SET
-        last_used_at = greatest(t.last_used_at, u.at),
-        last_used_ip = coalesce(u.ip, t.last_used_ip),
-        last_used_user_agent = CASE WHEN u.ip IS NULL THEN t.last_used_user_agent ELSE u.user_agent END,
-        expires_at = CASE WHEN t.extend_when_used AND t.max_age_seconds IS NOT NULL
-            THEN greatest(t.last_used_at, u.at) + make_interval(secs => t.max_age_seconds) ELSE t.expires_at END
-    FROM (
-        SELECT noted.id, uses.at, uses.ip, uses.user_agent
-        FROM unnest(
-            CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:ips AS text[]), CAST(:user_agents AS text[])
-        ) AS uses (id, at, ip, user_agent)
-        JOIN tokens AS noted ON noted.id = uses.id
-        WHERE (noted.last_used_at IS NULL OR noted.last_used_at < uses.at
-                OR (uses.ip IS DISTINCT FROM noted.last_used_ip
-                    AND uses.at > noted.last_used_at - CAST(:late AS interval)))
-            AND (noted.expires_at IS NULL OR noted.expires_at > :at)
-            AND (noted.kind <> 'session' OR coalesce(noted.last_used_at, noted.created_at) > :idle_since)
-        FOR UPDATE OF noted SKIP LOCKED
-    ) AS u
-    WHERE t.id = u.id
-""")
 _DELETE_DEAD = text("""
     DELETE FROM tokens WHERE id IN (
         SELECT t.id FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id
@@ -87,18 +39,6 @@ _DELETE_DEAD = text("""
             OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
         LIMIT :most FOR UPDATE OF t SKIP LOCKED)
 """)
-# A token that its use extends is announced where it lies unused, not where it is in steady use.
-_long_enough = case(
-    (tokens.c.extend_when_used, tokens.c.max_age_seconds > 2 * ANNOUNCED_BEFORE.total_seconds()),
-    else_=tokens.c.max_age_seconds > ANNOUNCED_BEFORE.total_seconds(),
-)
-_ENDS_UNANNOUNCED = and_(
-    tokens.c.kind == Kind.PERSONAL,
-    tokens.c.expires_at <= bindparam("soon", type_=DateTime(timezone=True)),
-    tokens.c.end_announced.is_distinct_from(tokens.c.expires_at),
-    _long_enough,
-)
-_BEYOND_EVERY_ID = UUID(int=2**128 - 1)
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _holders = select(*ACCOUNT_COLUMNS, *COLUMNS, tokens.c.digest.label("token_digest")).select_from(_with_account)
 _callers_with = CompiledStatement(
@@ -107,56 +47,6 @@ _callers_with = CompiledStatement(
 _holder_of = CompiledStatement(_holders.where(tokens.c.digest == bindparam("digest", type_=LargeBinary), NOT_ENDED))
 
 
-# One's tokens in pages: for each request the token that asks, and with it those of the page and how many there are.
-_requested = (
-    func.unnest(
-        bindparam("account_ids", type_=ARRAY(Uuid)),
-        bindparam("current_ids", type_=ARRAY(Uuid)),
-        bindparam("kinds", type_=ARRAY(Text)),
-        bindparam("afters", type_=ARRAY(Uuid)),
-        bindparam("limits", type_=ARRAY(Integer)),
-    )
-    .table_valued(
-        column("account_id", Uuid),
-        column("current_id", Uuid),
-        column("kind", Text),
-        column("after", Uuid),
-        column("limit", Integer),
-        name="requested",
-    )
-    .render_derived()
-)
-_REQUESTED = len(_requested.c)
-_theirs = and_(tokens.c.account_id == _requested.c.account_id, LIVES)
-_counts = (
-    select(
-        func.count().filter(tokens.c.kind == Kind.SESSION).label("sessions"),
-        func.count().filter(tokens.c.kind == Kind.PERSONAL).label("personal_tokens"),
-    )
-    .select_from(_with_account)
-    .where(_theirs)
-    .correlate(_requested)
-    .lateral("counts")
-)
-_current = select(*COLUMNS, false().label("is_on_page")).select_from(_with_account).correlate(_requested)
-_page = (
-    select(*COLUMNS, true().label("is_on_page"))
-    .select_from(_with_account)
-    .where(
-        _theirs,
-        or_(_requested.c.kind.is_(None), tokens.c.kind == _requested.c.kind),
-        tokens.c.id < func.coalesce(_requested.c.after, literal(_BEYOND_EVERY_ID)),
-    )
-    .order_by(tokens.c.id.desc())
-    .limit(_requested.c.limit + 1)
-    .correlate(_requested)
-)
-_shown = union_all(_current.where(tokens.c.id == _requested.c.current_id, LIVES), _page).lateral("shown")
-_lists = CompiledStatement(
-    select(*_shown.c, *_counts.c, *(each.label(f"requested_{each.name}") for each in _requested.c)).select_from(
-        _requested.join(_counts, true()).join(_shown, true())
-    )
-)
 _surplus = (
     select(tokens.c.id)
     .join(accounts, accounts.c.id == tokens.c.account_id)
@@ -181,18 +71,6 @@ _lock_unrevoked = CompiledStatement(
 def caller_of(row: Record) -> Caller:
     """From a row that begins with the COLUMNS of the account and those of the token."""
     return Caller(account_of(row), token_of(row, len(ACCOUNT_COLUMNS)))
-
-
-def list_of(rows: Sequence[Record]) -> LiveTokens:
-    """Newest first."""
-    (current,) = (row for row in rows if not row.is_on_page)
-    on_page = (token_of(row) for row in rows if row is not current)
-    newest_first = sorted(on_page, key=lambda token: token.id, reverse=True)
-    return LiveTokens(
-        page=cut_page(newest_first, current.requested_limit, lambda token: token.id),
-        counts=Revoked(current.sessions, current.personal_tokens),
-        current=token_of(current),
-    )
 
 
 def _values(token: Token, account_id: UUID, epoch: int, digest: bytes) -> dict[str, object]:
@@ -259,9 +137,7 @@ class TokenRows:
         """Keeps the token from being revoked until the transaction ends; False where it was."""
         return await _lock_unrevoked.first(self.connection, {"id": id}) is not None
 
-    async def live_of(
-        self, account_id: UUID, at: datetime, *, kind: Kind | None, after: UUID | None, limit: int
-    ) -> PageOf[Token]:
+    async def live_of(self, account_id: UUID, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Token]:
         query = (
             select(*COLUMNS)
             .join(accounts, accounts.c.id == tokens.c.account_id)
@@ -269,26 +145,10 @@ class TokenRows:
             .order_by(tokens.c.id.desc())
             .limit(limit + 1)
         )
-        if kind is not None:
-            query = query.where(tokens.c.kind == kind)
         if after is not None:
             query = query.where(tokens.c.id < after)
         rows = [token_of(row) for row in await self.connection.execute(query, self._params(at))]
         return cut_page(rows, limit, lambda token: token.id)
-
-    async def lists(self, requests: Sequence[ListRequest], at: datetime) -> Mapping[ListRequest, Sequence[Record]]:
-        """The rows of each list, for `list_of`; none where the token that asks is dead. By one statement."""
-        params = {
-            "account_ids": [request.account_id for request in requests],
-            "current_ids": [request.current_id for request in requests],
-            "kinds": [request.kind for request in requests],
-            "afters": [request.after for request in requests],
-            "limits": [request.limit for request in requests],
-        }
-        rows: dict[tuple[Any, ...], list[Record]] = {}
-        for row in await _lists.all(self.connection, params | self._params(at)):
-            rows.setdefault(row[-_REQUESTED:], []).append(row)
-        return {request: rows[key] for request in requests if (key := tuple(vars(request).values())) in rows}
 
     async def count_live(self, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens an end of all would end."""
@@ -317,28 +177,6 @@ class TokenRows:
         row = (await self.connection.execute(renamed.returning(*COLUMNS), self._params(at))).first()
         return token_of(row) if row else None
 
-    async def unannounced_ends(self, at: datetime, *, most: int) -> Sequence[tuple[UUID, UUID]]:
-        """Live personal tokens whose coming end is to be announced: their ids and accounts, the nearest end first."""
-        query = (
-            select(tokens.c.id, tokens.c.account_id)
-            .join(accounts, accounts.c.id == tokens.c.account_id)
-            .where(_ENDS_UNANNOUNCED, LIVES)
-            .order_by(tokens.c.expires_at)
-            .limit(most)
-        )
-        return [(row.id, row.account_id) for row in await self.connection.execute(query, self._announcing(at))]
-
-    async def announce_end(self, id: UUID, at: datetime) -> Token | None:
-        """None where it is announced already, or there is nothing to announce any more."""
-        live = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(LIVES)
-        due = update(tokens).where(tokens.c.id == id, _ENDS_UNANNOUNCED, tokens.c.id.in_(live))
-        announced = due.values(end_announced=tokens.c.expires_at).returning(*COLUMNS)
-        row = (await self.connection.execute(announced, self._announcing(at))).first()
-        return token_of(row) if row else None
-
-    def _announcing(self, at: datetime) -> dict[str, object]:
-        return self._params(at) | {"soon": at + ANNOUNCED_BEFORE}
-
     async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
         """None where the account has no such token, or it has ended."""
         not_ended = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(NOT_ENDED)
@@ -359,18 +197,6 @@ class TokenRows:
         ended = {row.id: row.kind for row in await self.connection.execute(returning, self._params(at))}
         kinds = list(ended.values())
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL)), sorted(ended)
-
-    async def note_uses(self, uses: Mapping[UUID, Use], at: datetime) -> None:
-        params = {
-            "at": at,
-            "idle_since": at - self.rules.idle,
-            "late": LATE_USE,
-            "ids": list(uses),
-            "ats": [use.at for use in uses.values()],
-            "ips": [use.ip for use in uses.values()],
-            "user_agents": [use.user_agent for use in uses.values()],
-        }
-        await self.connection.execute(_NOTE_USES, params)
 
     async def delete_dead(self, at: datetime, *, most: int) -> int:
         params = {"at": at, "idle_since": at - self.rules.idle, "most": most}
