@@ -57,10 +57,10 @@ class Sealed:
     async def settled(self) -> dict[str, int]:
         """Once the server has noticed that nobody is there any more: what it was asked for last may still be done."""
         connection = await asyncpg.connect(self.url)
-        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ours = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'twokeys'"
         try:
             async with asyncio.timeout(SOON):
-                while await connection.fetchval(f"{others} AND backend_type = 'client backend'"):  # noqa: ASYNC110
+                while await connection.fetchval(f"SELECT count(*) {ours}"):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         finally:
             await connection.close()
