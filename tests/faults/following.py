@@ -15,13 +15,12 @@ from app.kernel.refusal import Unavailable
 from app.services import Services
 from app.webhooks.delivery import WebhookDelivery
 from tests.conftest import SetClock
-from tests.support.marks import PATIENCE
+from tests.support.marks import PATIENCE, PAUSE
 from tests.support.people import an_operator
 from tests.support.receiving import Receiver
 
 _TOLD_OF = "token.revoked"
 _LAPSED = timedelta(seconds=31)
-_PAUSE = 0.01
 LOCAL = {"webhook_insecure": True, "webhook_private_networks": True}
 LOCAL_ENVIRONMENT = {"TWOKEYS_WEBHOOK_INSECURE": "true", "TWOKEYS_WEBHOOK_PRIVATE_NETWORKS": "true"}
 """What every process that delivers needs."""
@@ -45,7 +44,7 @@ class Follower:
     async def go_on(self) -> None:
         while True:
             await self._go_on(self.services.webhook_delivery)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(PAUSE)
 
     async def check(self, database_url: str) -> None:
         """That it has heard of everything in the log of this server, and of nothing else, once nobody writes any more.

@@ -14,11 +14,10 @@ import httpx
 
 from app.kernel.clock import SystemClock
 from app.services import Services
-from tests.support.marks import within
+from tests.support.marks import PAUSE, within
 from tests.support.people import PASSWORD, an_account, bearer, enroll, log_in
 
 _numbers = count(1)
-_PAUSE = 0.01
 RECOVERED_WITHIN = within(10.0)
 
 
@@ -106,7 +105,7 @@ class Worker:
     async def go_on(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             await self.round()
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(PAUSE)
 
 
 @asynccontextmanager

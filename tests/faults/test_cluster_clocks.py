@@ -53,10 +53,9 @@ async def apart(
         addresses = tuple(address for address, _ in found)
         hooks: dict[str, list[Any]] = {"response": [must_be_documented]}
         clients = tuple(httpx.AsyncClient(base_url=each, timeout=PATIENCE, event_hooks=hooks) for each in addresses)
-        yield Processes(addresses, clients, clock, services, url, folder)
-        for client in clients:
-            await client.aclose()
-        await services.close()
+        made = Processes(addresses, clients, clock, services, url, folder)
+        yield made
+        await made.close()
     await postgres.drop(name)
 
 

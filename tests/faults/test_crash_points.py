@@ -89,9 +89,9 @@ async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -
         command, module = (str(port), str(folder / "clock")), "tests.faults.killable"
         with running(*command, env=env, cwd=folder, module=module) as process:
             await asyncio.to_thread(wait_until_ready, address, process, folder)
-            async with client:
-                yield KillableService(Processes((address,), (client,), clock, services, url, folder), sink)
-    await services.close()
+            processes = Processes((address,), (client,), clock, services, url, folder)
+            yield KillableService(processes, sink)
+            await processes.close()
     await postgres.drop(name)
 
 

@@ -84,6 +84,19 @@ class Processes:
     pids: tuple[int, ...] = ()
     seen: set[str] = field(default_factory=set)
     """Every secret that any answer of the run showed."""
+    _pool: list[asyncpg.Pool] = field(default_factory=list)
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.aclose()
+        for pool in self._pool:
+            await pool.close()
+        await self.services.close()
+
+    async def _connections(self) -> asyncpg.Pool:
+        if not self._pool:
+            self._pool.append(asyncpg.create_pool(self.database_url, min_size=0))
+        return await self._pool[0]
 
     async def call(
         self,
@@ -213,18 +226,10 @@ class Processes:
         return result == {200}
 
     async def rows(self, query: str, *params: Any) -> list[Any]:
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            return list(await connection.fetch(query, *params))
-        finally:
-            await connection.close()
+        return list(await (await self._connections()).fetch(query, *params))
 
     async def execute(self, statement: str, *params: Any) -> None:
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            await connection.execute(statement, *params)
-        finally:
-            await connection.close()
+        await (await self._connections()).execute(statement, *params)
 
     def log_text(self) -> str:
         """What both processes have logged so far."""
@@ -250,7 +255,7 @@ class Processes:
         async def until_waiting(number: int) -> None:
             async with asyncio.timeout(2.5):
                 while await watcher.fetchval(WAITING) < number:  # noqa: ASYNC110 - another process has no event
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.001)
 
         try:
             async with connection.transaction():
@@ -312,13 +317,13 @@ async def processes(database_url: str, folder: Path, settings: Settings, **chang
         clients = tuple(
             httpx.AsyncClient(base_url=each, timeout=PATIENCE, limits=limits, event_hooks=hooks) for each in found
         )
+        made = Processes(
+            tuple(found), clients, clock, services, database_url, folder, tuple(process.pid for _, process in started)
+        )
         try:
-            pids = tuple(process.pid for _, process in started)
-            yield Processes(tuple(found), clients, clock, services, database_url, folder, pids)
+            yield made
         finally:
-            for client in clients:
-                await client.aclose()
-            await services.close()
+            await made.close()
 
 
 def statuses(answers: Answers) -> dict[int, int]:
