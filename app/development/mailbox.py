@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(file: Path) -> Mail:
+    return _parsed(file, file.stat().st_mtime_ns)
+
+
+# The page asks again and again for all of them.
+@lru_cache(maxsize=1000)
+def _parsed(file: Path, _changed: int) -> Mail:
     message = message_from_bytes(file.read_bytes(), policy=default)
     text = _part(message, "plain")
     return Mail(

@@ -1,11 +1,13 @@
 """A real Chromium before a real `twokeys dev`. Skipped, with the reason, where there is no Chromium."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
@@ -14,7 +16,7 @@ from tests.browser.service import Service, aside
 from tests.browser.virtual_key import VirtualKey
 from tests.support.marks import PATIENCE, missing
 from tests.support.postgres import Server
-from tests.support.service import environment, free_port, output_of, over, running, wait_until_ready
+from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
 
 _SWITCHES = [
     "--no-sandbox",  # As root, Chromium refuses to start with one; it opens pages of ours alone.
@@ -46,7 +48,11 @@ def serving(postgres: Server, name: str, **more: str) -> Iterator[Service]:
     options = ["--port", str(port), "--data", "data", "--use-database-url"]
     with running("dev", *options, env=env, cwd=home) as process:
         wait_until_ready(address, process, home)
-        yield Service(address, home, env)
+        made = twokeys("clients", "create", "operator", "--role", "admin", "--json", env=env, cwd=home)
+        client = json.loads(made.stdout)
+        auth = (client["client_id"], client["client_secret"])
+        with httpx.Client(base_url=address, auth=auth) as operator:
+            yield Service(address, home, env, operator)
         assert "Traceback" not in output_of(home), output_of(home)
     aside(postgres.drop(name))
     shutil.rmtree(home, ignore_errors=True)

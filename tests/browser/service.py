@@ -16,7 +16,6 @@ import httpx
 from tests.browser.console import Person
 from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD
-from tests.support.service import twokeys
 
 T = TypeVar("T")
 
@@ -32,6 +31,8 @@ class Service:
     address: str
     home: Path
     env: Mapping[str, str]
+    operator: httpx.Client
+    """May do what operators do; stays connected, since each client would read the certificates of the world anew."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -53,17 +54,15 @@ class Service:
 
     def new_person(self, name: str | None = None) -> Person:
         email = f"{name or f'person-{next(self._numbers)}'}@example.com"
-        made = twokeys("accounts", "create", email, "--password-stdin", env=self.env, cwd=self.home, stdin=PASSWORD)
-        assert made.returncode == 0, made.stderr
+        made = self.operator.post("/v1/admin/accounts", json={"email": email, "password": PASSWORD})
+        assert made.status_code == httpx.codes.CREATED, made.text
         return Person(email, PASSWORD)
 
     def log_in_elsewhere(self, person: Person, *, address: str = "203.0.113.7", user_agent: str = "curl/8") -> str:
         """A session of the same person on another device; returns its token."""
-        answer = httpx.post(
-            f"{self.address}/v1/login",
-            json={"email": person.email, "password": person.password},
-            headers={"User-Agent": user_agent, "X-Forwarded-For": address},
-        )
+        body = {"email": person.email, "password": person.password}
+        headers = {"User-Agent": user_agent, "X-Forwarded-For": address}
+        answer = self.operator.post("/v1/login", json=body, headers=headers, auth=httpx.Auth())
         assert answer.status_code == httpx.codes.OK, answer.text
         return str(answer.json()["access_token"])
 
@@ -79,7 +78,7 @@ class Service:
     def _wait_for(self, person: Person, look: Callable[[dict[str, str]], T | None]) -> T:
         deadline = time.monotonic() + PATIENCE
         while True:
-            mails = [mail for mail in httpx.get(f"{self.address}/mailbox/mails").json() if mail["to"] == person.email]
+            mails = [mail for mail in self.operator.get("/mailbox/mails").json() if mail["to"] == person.email]
             for found in filter(None, map(look, mails)):
                 return found
             assert time.monotonic() < deadline, [mail["subject"] for mail in mails]

@@ -1,35 +1,25 @@
 """An account that must have two-factor authentication: a banner while there is time, then a page before all others."""
 
-import json
-
-import httpx
 import pytest
 
 from tests.browser.console import LOCALES, Console, Person
 from tests.browser.service import Service
-from tests.support.service import twokeys
 
 pytestmark = pytest.mark.browser
-
-
-def _operator(service: Service) -> httpx.Client:
-    made = twokeys("clients", "create", "support", "--role", "admin", "--json", env=service.env, cwd=service.home)
-    client = json.loads(made.stdout)
-    return httpx.Client(base_url=service.address, auth=(client["client_id"], client["client_secret"]))
 
 
 @pytest.mark.parametrize("language", LOCALES)
 def test_an_account_that_must_have_it_sets_it_up_in_time_and_again_at_log_in(
     console: Console, person: Person, service: Service
 ) -> None:
-    with _operator(service) as operator:
-        [account] = operator.get("/v1/admin/accounts", params={"email": person.email}).json()["items"]
-        path = f"/v1/admin/accounts/{account['id']}"
-        assert operator.patch(path, json={"two_factor_policy": "required"}).is_success
-        console.log_in(person).shows("User information").says("Your account must have two-factor authentication from")
-        console.enable_two_factor(person)
-        console.log_out()
-        assert operator.post(f"{path}/2fa/reset", json={"reason": "Lost her phone."}).is_success
+    operator = service.operator
+    [account] = operator.get("/v1/admin/accounts", params={"email": person.email}).json()["items"]
+    path = f"/v1/admin/accounts/{account['id']}"
+    assert operator.patch(path, json={"two_factor_policy": "required"}).is_success
+    console.log_in(person).shows("User information").says("Your account must have two-factor authentication from")
+    console.enable_two_factor(person)
+    console.log_out()
+    assert operator.post(f"{path}/2fa/reset", json={"reason": "Lost her phone."}).is_success
 
     console.log_in(person).shows("Set up two-factor authentication")
     console.says("Your account must have two-factor authentication before you can go on.")

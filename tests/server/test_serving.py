@@ -224,10 +224,11 @@ def test_workers_count_together_and_those_that_die_are_replaced(database_url: st
     env = over(database_url, TWOKEYS_METRICS="true", TMPDIR=str(tmp_path))
     with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=tmp_path) as process:
         wait_until_ready(address, process, tmp_path)
-        # Each on a connection of its own, so that both workers get some.
-        for _ in range(20):
-            httpx.post(f"{address}/v1/logout")
-        assert {_logouts(address) for _ in range(10)} == {20.0}
+        # Each request on a connection of its own, so that both workers get some.
+        with httpx.Client(base_url=address, headers={"Connection": "close"}) as api:
+            for _ in range(20):
+                api.post("/v1/logout")
+            assert {_logouts(api) for _ in range(10)} == {20.0}
 
         before = workers_of(process)
         for pid in before:
@@ -238,7 +239,8 @@ def test_workers_count_together_and_those_that_die_are_replaced(database_url: st
             time.sleep(0.05)
         wait_until_ready(address, process, tmp_path)
         # What the dead counted stays, in less room.
-        assert _logouts(address) == 20.0
+        with httpx.Client(base_url=address) as api:
+            assert _logouts(api) == 20.0
         left = [file.stat().st_size for pid in before for file in tmp_path.glob(f"*/*_{pid}.db")]
         assert 0 < sum(left) < min(FILE_BYTES.values())
 
@@ -258,8 +260,8 @@ def test_workers_count_alone_where_no_temporary_folder_can_be_made(
     assert [line["event"] for line in result] == ["metrics_not_shared"]
 
 
-def _logouts(address: str) -> float:
-    lines = httpx.get(f"{address}/metrics").raise_for_status().text.splitlines()
+def _logouts(api: httpx.Client) -> float:
+    lines = api.get("/metrics").raise_for_status().text.splitlines()
     counted = [line for line in lines if line.startswith("twokeys_requests_total{") and "/v1/logout" in line]
     return sum(float(line.rpartition(" ")[2]) for line in counted)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -106,16 +107,20 @@ def free_port() -> int:
 
 def wait_until_ready(address: str, process: Process, cwd: Path) -> None:
     deadline = time.monotonic() + _READY_WITHIN
-    # Each client would read the certificates of the whole world anew.
-    with httpx.Client(base_url=address) as client:
-        while time.monotonic() < deadline:
-            assert process.poll() is None, output_of(cwd)
-            try:
-                if client.get("/readyz").status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
+    while time.monotonic() < deadline:
+        assert process.poll() is None, output_of(cwd)
+        try:
+            if _client().get(f"{address}/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
     raise AssertionError(f"not ready: {output_of(cwd)}")
+
+
+@cache
+def _client() -> httpx.Client:
+    """One for all that start: each would read the certificates of the whole world anew."""
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def processes_of(group: int) -> list[int]:
