@@ -14,30 +14,41 @@ import pytest
 
 from tests.support.postgres import Server, start_server
 
-# What takes long begins first, the longest before the others, so that no worker is left alone with it at the end.
+# What takes long begins first, the longest before the others, so that no worker is left alone with it at the end. The
+# modules of the browser follow each other: a worker that goes on to another of them keeps its Chromium.
 SLOW = (
     "attacks/test_model.py",
+    "integrations/test_generated_clients.py",
+    "faults/test_crash_points.py",
     "integrations/test_client_packages.py",
     "faults/test_cluster_rolling_restart.py",
-    "integrations/test_generated_clients.py",
-    "faults/test_postgres_ends.py",
-    "integrations/test_introspection.py",
-    "server/test_serving.py",
-    "attacks/test_races.py",
-    "faults/test_crash_points.py",
-    "faults/test_cluster_clocks.py",
     "browser/test_access.py",
-    "two_factor/test_policy.py",
-    "admin/test_admin.py",
-    "imports/test_imports.py",
-    "faults/test_disk_full.py",
+    "browser/test_keys.py",
+    "browser/test_trouble.py",
+    "browser/test_story.py",
+    "browser/test_lost_phone.py",
+    "browser/test_truth.py",
+    "browser/test_address.py",
+    "browser/test_must_enroll.py",
+    "browser/test_pictures.py",
+    "browser/test_mailbox.py",
+    "cli/test_cli.py",
+    "faults/test_postgres_ends.py",
+    "development/test_embedded_postgres.py",
+    "server/test_serving.py",
     "integrations/test_wheel.py",
+    "attacks/test_races.py",
+    "faults/test_disk_full.py",
     "faults/test_in_between.py",
     "faults/test_cluster_two_releases.py",
-    "attacks/test_keys.py",
-    "attacks/test_kinds.py",
     "attacks/test_hostile_bytes.py",
+    "faults/test_cluster_clocks.py",
+    "attacks/test_guessing.py",
+    "integrations/test_forward_auth.py",
+    "integrations/test_toys.py",
+    "development/test_dev.py",
     "attacks/test_schemathesis.py",
+    "faults/test_cluster_frozen.py",
 )
 _SERVER = pytest.StashKey[Server]()
 _OPEN = pytest.StashKey[ExitStack]()
