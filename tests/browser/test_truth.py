@@ -67,7 +67,11 @@ def test_the_own_session_is_listed_first_among_however_many(console: Console, pe
     console.page.route("**/v1/me/tokens?kind=session*", _two_pages_of_sessions)
     console.go_to("Authentication tokens").says("This session")
     sessions = console.page.get_by_role("listitem").filter(has_text="Logged in")
+    # Of one device at one address, the others wait behind the newest.
+    expect(sessions).to_have_count(2)
+    console.click(f"Show {_PAGE - 1} more of this device and address")
     expect(sessions).to_have_count(_PAGE + 1)
+    expect(sessions.nth(2).get_by_role("button")).to_be_focused()
     expect(sessions.first).to_contain_text("This session")
     expect(console.page.get_by_role("heading", name="Sessions")).to_contain_text(str(_SESSIONS))
     console.click("Show more")

@@ -10,7 +10,6 @@ import { eventInWords, kindOfEvent, others } from "../../app/console/static/even
 import { explain } from "../../app/console/static/explain.js";
 import { readLink } from "../../app/console/static/links.js";
 import { problemFrom } from "../../app/console/static/problem.js";
-import { strengthOf } from "../../app/console/static/strength.js";
 import { clockFace, durationOf, fromNow } from "../../app/console/static/times.js";
 import { choose } from "../../app/console/static/words.js";
 
@@ -130,15 +129,6 @@ test("a device is named as well as it can be guessed", () => {
   assert.ok(isPhone(phone));
   assert.equal(deviceOf("curl/8.5"), "curl");
   assert.equal(deviceOf(null), "An unknown device");
-});
-
-test("the meter calls nothing good that is short, common, or one's own address", () => {
-  assert.equal(strengthOf("correct-horse", { minLength: 14 }).advice, "tooShort");
-  assert.equal(strengthOf("hunter2").advice, "tooShort");
-  assert.equal(strengthOf("password1234").advice, "common");
-  const own = strengthOf("anna.schmidt@acme1", { context: ["anna.schmidt@acme.com"] });
-  assert.ok(own.level < 3 && own.advice === "common");
-  assert.equal(strengthOf("mandolin quarry tidal briefcase").level, 4);
 });
 
 test("the operator's color stays readable, whichever it is", () => {

@@ -176,6 +176,9 @@ export const api = {
       body: { token, new_password: newPassword, ...(code && { code }) }, token: null,
     }),
 
+  /** @param {string} password @param {string} email @returns {Promise<import("./types.js").PasswordStrength>} */
+  judgePassword: (password, email) => call("POST", "/password-strength", { body: { password, email }, token: null }),
+
   /** @param {string} token */
   cancelClearing: (token) => call("POST", "/two-factor-clearing/cancel", { body: { token }, token: null }),
   /** @param {string} newEmail @param {string} password

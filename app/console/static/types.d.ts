@@ -26,6 +26,7 @@ export type LogInAnswer = Grant | TwoFactorRequired | Schemas["EnrollmentRequire
 export type NewRecoveryCodes = Schemas["NewRecoveryCodes"];
 export type NotMeReported = Schemas["NotMeReported"];
 export type PasswordChanged = Schemas["PasswordChanged"];
+export type PasswordStrength = Schemas["PasswordStrength"];
 export type ProblemBody = Partial<Schemas["Problem"]>;
 export type Reauthenticated = Schemas["Reauthenticated"];
 export type RegistrationRequest = Schemas["RegistrationRequest"];

@@ -8,6 +8,7 @@ import { explain } from "../explain.js";
 import { listing } from "../listing.js";
 import { Problem } from "../problem.js";
 import { session } from "../session.js";
+import { tokenGroups } from "../token-groups.js";
 import { tokenMaker } from "../token-maker.js";
 import { tokenRow } from "../token-row.js";
 import { words } from "../words.js";
@@ -121,6 +122,7 @@ export function show({ main, go, hold, logOut }) {
  */
 function tokenList({ kind, heading, hint, empty, count, row, tool }) {
   const list = element("ul", { class: "tokens" });
+  const group = tokenGroups(list);
   const total = element("span", { class: "count", hidden: true });
   const title = element("h2", { tabindex: "-1" }, heading, " ", total);
   let known = 0;
@@ -139,9 +141,7 @@ function tokenList({ kind, heading, hint, empty, count, row, tool }) {
     const pinned = first === null && page.current.kind === kind ? [page.current] : [];
     first ??= page.current.id;
     const others = page.items.filter((token) => token.id !== first);
-    const rows = [...pinned, ...others].map((token) => row(token, gone));
-    list.append(...rows);
-    return rows;
+    return [...pinned, ...others].flatMap((token) => group(token, row(token, gone)));
   }
 
   /** The keyboard goes on with the next row, or the one before. @param {HTMLElement} item */

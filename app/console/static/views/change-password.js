@@ -21,7 +21,7 @@ export function show({ main, account, go }) {
       passwordField({
         name: "current_password", label: TEXT.current, wanted: TEXT.currentWanted, "data-first": true,
       }),
-      newPasswordField([account.email]),
+      newPasswordField(account.email),
     ],
     before: usernameFor(account.email),
     after: notice("info", element("p", {}, TEXT.consequence)),

@@ -45,7 +45,7 @@ export function show(context) {
   /** @param {string} token @param {ResetChecked} checked */
   function choose(token, checked, withCode = asksForCode(checked), chosen = "") {
     const { email } = checked;
-    const password = newPasswordField([email], { value: chosen });
+    const password = newPasswordField(email, { value: chosen });
     const code = withCode ? anyCodeField() : null;
     const made = form({
       fields: code ? [password, code] : [password], submit: TEXT.save,

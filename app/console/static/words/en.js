@@ -201,7 +201,6 @@ export const sentences = {
     levels: ["Very weak", "Weak", "Fair", "Good", "Strong"],
     /** @param {number} length */
     tooShort: (length) => `Use at least ${length} characters.`,
-    common: "Avoid common words and your own address.",
     longer: "Longer is stronger: three or four words that don't belong together do well.",
     /** @param {string} level @param {string} advice */
     announced: (level, advice) => `Password strength: ${level}. ${advice}`,
@@ -632,6 +631,8 @@ export const sentences = {
     revoke: "Revoke",
     revokeAll: "Revoke all",
     thisSession: "This session",
+    /** @param {number} number */
+    moreLikeIt: (number) => `Show ${number} more of this device and address`,
     logOutHere: "Log out of this session",
     /** @param {string} name @param {string} since */
     revokeNamed: (name, since) => `Revoke ${name}, ${since}`,
