@@ -49,6 +49,7 @@ from app.tokens.personal import PersonalTokens
 from app.tokens.service import Tokens
 from app.tokens.uses import TokenUses
 from app.two_factor.additions import Additions
+from app.two_factor.assertions import AssertionRequests
 from app.two_factor.authenticators.service import AuthenticatorService
 from app.two_factor.batcher import batch_factors
 from app.two_factor.clearing.service import TwoFactorClearing
@@ -277,10 +278,13 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
         verifier=verifier,
         audit_log=audit_log,
     )
+    party = RelyingParty(settings.relying_party_id, settings.issuer, settings.relying_party_origins)
+    signer = ChallengeSigner(settings.keys())
+    assertions = AssertionRequests(database, party, signer, settings.wrong_codes_per_challenge)
     credentials = CredentialVerifier(
         database=database,
-        party=RelyingParty(settings.relying_party_id, settings.issuer, settings.relying_party_origins),
-        signer=ChallengeSigner(settings.keys()),
+        party=party,
+        signer=signer,
         wrong_per_challenge=settings.wrong_codes_per_challenge,
         accounts=accounts,
         clearing=clearing,
@@ -329,6 +333,7 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
         passwords=passwords,
         tokens=tokens,
         two_factor=two_factor,
+        assertions=assertions,
         credentials=credentials,
     )
     reset_links = ResetLinkSender(
@@ -369,6 +374,7 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
         attempts=attempts,
         tokens=tokens,
         two_factor=two_factor,
+        assertions=assertions,
         credentials=credentials,
         sign_in=sign_in,
     )

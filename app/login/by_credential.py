@@ -14,8 +14,9 @@ from app.kernel.request_context import RequestContext
 from app.login.sign_in import LOGINS, SignIn
 from app.tokens.domain import BY_PASSKEY, BY_PASSWORD_AND_CREDENTIAL, AccountChanged
 from app.tokens.service import Tokens
+from app.two_factor.assertions import AssertionRequest, AssertionRequests
 from app.two_factor.challenges.domain import ChallengeExpired
-from app.two_factor.credentials import AssertionRequest, CredentialVerifier, PasskeyRefused
+from app.two_factor.credentials import CredentialVerifier, PasskeyRefused
 from app.two_factor.domain import ProofByCredential
 from app.two_factor.refusals import InvalidCredential, InvalidCredentialAtLogin
 from app.two_factor.service import TwoFactor
@@ -30,13 +31,14 @@ class CredentialLogin:
     attempts: Attempts
     tokens: Tokens
     two_factor: TwoFactor
+    assertions: AssertionRequests
     credentials: CredentialVerifier
     sign_in: SignIn
 
     async def second_step_options(self, challenge_secret: str, context: RequestContext) -> Mapping[str, Any]:
         """Raises ChallengeExpired, MethodNotAvailable, RateLimited."""
         await self.attempts.take_request(context)
-        return await self.credentials.options_at_login(challenge_secret, context.at)
+        return await self.assertions.at_login(challenge_secret, context.at)
 
     async def second_step(self, challenge_secret: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
         """The second step by a security key. Raises ChallengeExpired, InvalidCredentialAtLogin, RateLimited."""
@@ -69,7 +71,7 @@ class CredentialLogin:
         if not self.passkey_login:
             raise NotFound
         await self.attempts.take_request(context)
-        return self.credentials.request_any(_PASSKEY, context.at)
+        return self.assertions.any_passkey(_PASSKEY, context.at)
 
     async def by_passkey(self, challenge: str, answer: Mapping[str, Any], context: RequestContext) -> Grant:
         """Both factors by one passkey. Raises NotFound, InvalidCredentialAtLogin, RateLimited."""

@@ -15,7 +15,8 @@ from app.kernel.refusal import FieldError
 from app.kernel.request_context import RequestContext
 from app.tokens.domain import Caller
 from app.tokens.service import Tokens
-from app.two_factor.credentials import AssertionRequest, CounterStalled, CredentialVerifier
+from app.two_factor.assertions import AssertionRequest, AssertionRequests
+from app.two_factor.credentials import CounterStalled, CredentialVerifier
 from app.two_factor.domain import SecondFactor
 from app.two_factor.refusals import SecondFactorRequired
 from app.two_factor.service import TwoFactor
@@ -37,11 +38,12 @@ class Reauthentication:
     passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
+    assertions: AssertionRequests
     credentials: CredentialVerifier
 
     async def request(self, caller: Caller) -> AssertionRequest:
         """Raises MethodNotAvailable."""
-        return await self.credentials.request(caller.account, _purpose(caller), self.clock.now())
+        return await self.assertions.of(caller.account, _purpose(caller), self.clock.now())
 
     async def by_password(self, caller: Caller, password: SecretStr, context: RequestContext) -> Changed:
         """Without 2FA alone. Raises SecondFactorRequired, WrongPassword, TooManyAttempts, Overloaded, InvalidToken."""

@@ -1,4 +1,4 @@
-"""Security keys and passkeys: what to ask a browser for, and what its answer proves.
+"""Security keys and passkeys: what the answer to a request for one proves.
 
 A challenge is spent before the answer to it is parsed. The counter of a credential is compared when the proof is spent,
 in the transaction that grants what it buys.
@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import SecretStr
-
 from app.accounts.domain import Account
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
@@ -23,16 +21,16 @@ from app.kernel.secret import SecretKind, digest_if
 from app.mail.domain import MailKind
 from app.mail.service import Outbox
 from app.two_factor import webauthn
+from app.two_factor.assertions import challenge_digest, login_purpose
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import Credential, ProofByCredential, SecondFactor
-from app.two_factor.refusals import InvalidCredential, MethodNotAvailable
+from app.two_factor.refusals import InvalidCredential
 from app.two_factor.repository import Credentials, Registrations, SecondFactors, SpentChallenges
 from app.two_factor.signed_challenges import ChallengeSigner
 from app.two_factor.webauthn import CredentialRefused, RelyingParty
 
-_CHALLENGE_LIFE = timedelta(seconds=300)
 # The clocks of two replicas may differ by less than this.
 _SPENT_KEPT = timedelta(minutes=10)
 
@@ -46,15 +44,6 @@ class CounterStalled(Exception):
 
 
 @dataclass(frozen=True)
-class AssertionRequest:
-    """A challenge on its way to a browser."""
-
-    challenge: SecretStr
-    expires_in: int
-    public_key: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class CredentialVerifier:
     database: Database
     party: RelyingParty
@@ -65,29 +54,6 @@ class CredentialVerifier:
     audit_log: AuditLog
     outbox: Outbox
 
-    def request_any(self, purpose: str, at: datetime) -> AssertionRequest:
-        """For whichever passkey the browser offers: the same for everybody, and nothing is stored."""
-        return self._request(purpose, at, (), verify_user=True)
-
-    async def request(self, account: Account, purpose: str, at: datetime) -> AssertionRequest:
-        """For one of the account's credentials; nothing is stored. Raises MethodNotAvailable."""
-        return self._request(purpose, at, await self._known_of(account), verify_user=False)
-
-    async def options_at_login(self, secret: str, at: datetime) -> Mapping[str, Any]:
-        """For the second step of a log-in. Raises ChallengeExpired, MethodNotAvailable."""
-        async with self.database.autocommit() as connection:
-            found = await Challenges(connection).find(_digest_of(secret), at, most=self.wrong_per_challenge)
-        if found is None:
-            raise ChallengeExpired
-        account, answered, ends_at = found
-        return webauthn.request_options(
-            self.party,
-            challenge=webauthn.challenge_of(secret, _login_purpose(answered)),
-            allowed=await self._known_of(account),
-            verify_user=False,
-            seconds=int((ends_at - at).total_seconds()),
-        )
-
     async def count_at_login(self, secret: str, at: datetime) -> tuple[Challenge, bytes]:
         """Counts the answer on its log-in; the WebAuthn challenge that it must answer is spent by that.
 
@@ -95,12 +61,12 @@ class CredentialVerifier:
         """
         async with self.database.transaction() as connection:
             counted = await Challenges(connection).count_credential(
-                _digest_of(secret), at, most=self.wrong_per_challenge
+                challenge_digest(secret), at, most=self.wrong_per_challenge
             )
         if counted is None:
             raise ChallengeExpired
         challenge, answered = counted
-        return challenge, webauthn.challenge_of(secret, _login_purpose(answered))
+        return challenge, webauthn.challenge_of(secret, login_purpose(answered))
 
     async def spend_challenge(self, connection: Connection, secret: str, purpose: str, at: datetime) -> bytes | None:
         """The WebAuthn challenge of a secret that was made for this purpose; None where it was used or is over."""
@@ -196,27 +162,6 @@ class CredentialVerifier:
         await SpentChallenges(connection).delete_old(at)
         await Registrations(connection).delete_old(at)
 
-    def _request(
-        self, purpose: str, at: datetime, known: tuple[webauthn.KnownCredential, ...], *, verify_user: bool
-    ) -> AssertionRequest:
-        secret = self.signer.sign(purpose, at + _CHALLENGE_LIFE)
-        seconds = int(_CHALLENGE_LIFE.total_seconds())
-        public_key = webauthn.request_options(
-            self.party,
-            challenge=webauthn.challenge_of(secret.get_secret_value(), purpose),
-            allowed=known,
-            verify_user=verify_user,
-            seconds=seconds,
-        )
-        return AssertionRequest(secret, seconds, public_key)
-
-    async def _known_of(self, account: Account) -> tuple[webauthn.KnownCredential, ...]:
-        async with self.database.autocommit() as connection:
-            known = await Credentials(connection).known_of(account.id)
-        if not known:
-            raise MethodNotAvailable
-        return tuple(known)
-
     def _proof(
         self,
         credential: Credential,
@@ -254,19 +199,6 @@ class CredentialVerifier:
 async def count_foreign_credentials(connection: Connection, rp_id: str) -> int:
     """How many credentials were registered for another RP id, under which no browser finds them any more."""
     return await Credentials(connection).count_foreign(rp_id)
-
-
-def _login_purpose(answered: int) -> str:
-    """Each answer to a log-in's challenge needs a WebAuthn challenge of its own; a wrong code in between does not."""
-    return f"log-in {answered}"
-
-
-def _digest_of(secret: str) -> bytes:
-    """Raises ChallengeExpired."""
-    found = digest_if(secret, SecretKind.CHALLENGE)
-    if found is None:
-        raise ChallengeExpired
-    return found
 
 
 class PasskeyRefused(Exception):

@@ -1,4 +1,4 @@
-"""WebAuthn (Level 3) over duo-labs' `webauthn`: options, and what a credential proves. Nothing here is spent or kept.
+"""WebAuthn (Level 3) over duo-labs' `webauthn`: what a credential proves. Nothing here is spent or kept.
 
 The library does not look at `crossOrigin`, at the sizes of keys, or at whose `userHandle` it is; we do. Whatever a
 credential holds, these functions raise CredentialRefused and nothing else.
@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,53 +88,6 @@ class Asserted:
 def challenge_of(secret: str, purpose: str) -> bytes:
     """The WebAuthn challenge that belongs to a secret of ours: 256 bits that nobody knows without the secret."""
     return hashlib.sha256(f"twokeys webauthn\n{purpose}\n{secret}".encode()).digest()
-
-
-def creation_options(
-    party: RelyingParty,
-    *,
-    challenge: bytes,
-    user_handle: bytes,
-    user_name: str,
-    existing: Sequence[KnownCredential],
-    passkey: bool,
-    seconds: int,
-) -> Mapping[str, Any]:
-    """For `PublicKeyCredential.parseCreationOptionsFromJSON()` (§5.4)."""
-    wish = "required" if passkey else "discouraged"
-    return {
-        "rp": {"id": party.id, "name": party.name},
-        "user": {"id": encode(user_handle), "name": user_name, "displayName": user_name},
-        "challenge": encode(challenge),
-        "pubKeyCredParams": [{"type": "public-key", "alg": int(algorithm)} for algorithm in ALGORITHMS],
-        "timeout": seconds * 1000,
-        "excludeCredentials": _descriptors(existing),
-        "authenticatorSelection": {
-            "residentKey": wish,
-            "requireResidentKey": passkey,
-            "userVerification": wish,
-        },
-        "attestation": "none",
-        "extensions": {"credProps": True},
-    }
-
-
-def request_options(
-    party: RelyingParty,
-    *,
-    challenge: bytes,
-    allowed: Sequence[KnownCredential],
-    verify_user: bool,
-    seconds: int,
-) -> Mapping[str, Any]:
-    """For `PublicKeyCredential.parseRequestOptionsFromJSON()` (§5.5). With nothing allowed any passkey may answer."""
-    options = {
-        "challenge": encode(challenge),
-        "timeout": seconds * 1000,
-        "rpId": party.id,
-        "userVerification": "required" if verify_user else "discouraged",
-    }
-    return options | ({"allowCredentials": _descriptors(allowed)} if allowed else {})
 
 
 def verify_registration(
@@ -295,11 +248,3 @@ def _known_transports(claimed: object) -> tuple[str, ...]:
     """Hints for the next request; whatever is no word of the standard is left out."""
     words: Iterable[object] = claimed if isinstance(claimed, list) else ()
     return tuple(sorted({word for word in words if isinstance(word, str) and word in _TRANSPORTS}))
-
-
-def _descriptors(credentials: Sequence[KnownCredential]) -> list[dict[str, Any]]:
-    return [
-        {"type": "public-key", "id": encode(credential.id)}
-        | ({"transports": list(credential.transports)} if credential.transports else {})
-        for credential in credentials
-    ]

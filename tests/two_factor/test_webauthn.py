@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.two_factor import webauthn
 from app.two_factor.webauthn import CredentialRefused, KnownCredential, Registered, RelyingParty
+from app.two_factor.webauthn_options import creation_options, request_options
 from tests.support.keys import (
     EDDSA,
     ES256,
@@ -28,7 +29,7 @@ HANDLE = bytes(range(32))
 
 
 def creation(*, passkey: bool = False, challenge: bytes = CHALLENGE) -> Any:
-    return webauthn.creation_options(
+    return creation_options(
         PARTY,
         challenge=challenge,
         user_handle=HANDLE,
@@ -40,7 +41,7 @@ def creation(*, passkey: bool = False, challenge: bytes = CHALLENGE) -> Any:
 
 
 def request(*, challenge: bytes = CHALLENGE, verify_user: bool = False) -> Any:
-    return webauthn.request_options(PARTY, challenge=challenge, allowed=[], verify_user=verify_user, seconds=300)
+    return request_options(PARTY, challenge=challenge, allowed=[], verify_user=verify_user, seconds=300)
 
 
 def registered(key: SoftwareKey, *, passkey: bool = False, **tampered: Any) -> Registered:
@@ -92,7 +93,7 @@ def test_a_passkey_is_asked_for_both() -> None:
 
 def test_options_name_the_credentials_that_the_account_has() -> None:
     known = [KnownCredential(b"one", ("usb", "nfc")), KnownCredential(b"two")]
-    options = webauthn.request_options(PARTY, challenge=CHALLENGE, allowed=known, verify_user=False, seconds=300)
+    options = request_options(PARTY, challenge=CHALLENGE, allowed=known, verify_user=False, seconds=300)
     assert options["allowCredentials"] == [
         {"type": "public-key", "id": b64(b"one"), "transports": ["usb", "nfc"]},
         {"type": "public-key", "id": b64(b"two")},

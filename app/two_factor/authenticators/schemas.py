@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints
 
 from app.http.schemas import PasswordIn, RequestModel, ResponseModel
-from app.two_factor import credentials, domain
+from app.two_factor import assertions, domain
 from app.two_factor.authenticators import domain as registering
 from app.two_factor.schemas import Authenticator, NameIn
 from app.two_factor.webauthn import encode
@@ -89,7 +89,7 @@ class AssertionRequest(ResponseModel):
     public_key: PublicKeyOut = Field(description="For `PublicKeyCredential.parseRequestOptionsFromJSON()`.")
 
     @classmethod
-    def of(cls, request: credentials.AssertionRequest) -> Self:
+    def of(cls, request: assertions.AssertionRequest) -> Self:
         return cls(
             challenge=request.challenge.get_secret_value(),
             expires_in=request.expires_in,

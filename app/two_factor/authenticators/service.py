@@ -47,6 +47,7 @@ from app.two_factor.refusals import (
     RegistrationExpired,
 )
 from app.two_factor.repository import Authenticators, Credentials, Registrations, SecondFactors
+from app.two_factor.webauthn_options import creation_options
 
 _REGISTRATION_LIFE = timedelta(seconds=300)
 _PURPOSE = "registration"
@@ -162,7 +163,7 @@ class AuthenticatorService:
             expires_at = at + _REGISTRATION_LIFE
             await Registrations(connection).add(digest(secret), registration, account.epoch, expires_at)
         life = int(_REGISTRATION_LIFE.total_seconds())
-        public_key = webauthn.creation_options(
+        public_key = creation_options(
             self.credentials.party,
             challenge=webauthn.challenge_of(secret.get_secret_value(), _PURPOSE),
             user_handle=handle,
