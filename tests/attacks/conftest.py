@@ -34,14 +34,14 @@ def _settings(database_url: str, policy: PasswordResetPolicy) -> Settings:
 async def processes(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     name = "attacks"
     url = await postgres.clone(name)
-    folder = tmp_path_factory.mktemp("twins")
+    folder = tmp_path_factory.mktemp("processes")
     async with start_processes(url, folder, _settings(url, PasswordResetPolicy.CLEARS_TWO_FACTOR)) as started:
         yield started
     await postgres.drop(name)
 
 
 @pytest.fixture(scope="session")
-async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
+async def strict_processes(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     """The same with the careful choices: a reset and a disable need a code."""
     name = "attacks_strict"
     url = await postgres.clone(name)
@@ -54,7 +54,7 @@ async def strict_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-async def later_twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
+async def later_processes(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     """The same where a reset waits for three days before it clears the second factor."""
     name = "attacks_later"
     url = await postgres.clone(name)

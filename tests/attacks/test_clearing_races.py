@@ -18,8 +18,8 @@ ENDS = {"two_factor.cleared", "two_factor.clearing_cancelled"}
 
 
 @pytest.fixture
-def processes(later_twins: Processes) -> Processes:
-    return later_twins
+def processes(later_processes: Processes) -> Processes:
+    return later_processes
 
 
 async def waiting(processes: Processes) -> Person:

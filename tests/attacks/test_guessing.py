@@ -37,8 +37,8 @@ async def test_five_hundred_codes_at_once_are_ten_looks(processes: Processes) ->
     assert 0 < int(right.headers["retry-after"]) <= 900
 
 
-async def test_the_lock_holds_over_every_endpoint_that_takes_a_code(strict_twins: Processes) -> None:
-    processes = strict_twins
+async def test_the_lock_holds_over_every_endpoint_that_takes_a_code(strict_processes: Processes) -> None:
+    processes = strict_processes
     person = await processes.someone(two_factor=True)
     link, challenge = await processes.reset_token(person), await processes.challenge(person)
     wrong = processes.wrong_code(person)

@@ -49,33 +49,33 @@ THEN: list[Act] = [in_one_step, in_two_steps, to_disable, to_reset]
 
 @pytest.mark.parametrize(("first", "then"), list(product(FIRST, THEN)))
 @pytest.mark.parametrize("kind", ["totp", "recovery"])
-async def test_a_code_counts_once(strict_twins: Processes, first: Act, then: Act, kind: str) -> None:
-    person = await strict_twins.someone(two_factor=True)
-    code = strict_twins.code(person) if kind == "totp" else person.recovery_codes[0]
-    assert (await first(strict_twins, person, code, 0)).status_code == 200
-    again = await then(strict_twins, person, code, 1)
+async def test_a_code_counts_once(strict_processes: Processes, first: Act, then: Act, kind: str) -> None:
+    person = await strict_processes.someone(two_factor=True)
+    code = strict_processes.code(person) if kind == "totp" else person.recovery_codes[0]
+    assert (await first(strict_processes, person, code, 0)).status_code == 200
+    again = await then(strict_processes, person, code, 1)
     assert again.status_code in {401, 403}
     assert again.json()["code"] == "invalid_code"
 
 
 @pytest.mark.parametrize("then", [in_one_step, in_two_steps, to_disable])
 @pytest.mark.parametrize("kind", ["totp", "recovery"])
-async def test_a_code_that_a_reset_took_is_gone(strict_twins: Processes, then: Act, kind: str) -> None:
-    person = await strict_twins.someone(two_factor=True)
-    code = strict_twins.code(person) if kind == "totp" else person.recovery_codes[0]
-    answer = await to_reset(strict_twins, person, code, 0)
+async def test_a_code_that_a_reset_took_is_gone(strict_processes: Processes, then: Act, kind: str) -> None:
+    person = await strict_processes.someone(two_factor=True)
+    code = strict_processes.code(person) if kind == "totp" else person.recovery_codes[0]
+    answer = await to_reset(strict_processes, person, code, 0)
     assert answer.json()["two_factor"] == "kept"
     person = Person(person.id, person.email, "", person.secret, person.recovery_codes, NEW_PASSWORD)
-    again = await then(strict_twins, person, code, 1)
+    again = await then(strict_processes, person, code, 1)
     assert again.json()["code"] == "invalid_code"
 
 
 @pytest.mark.parametrize("then", THEN)
-async def test_the_code_that_turned_it_on_is_spent(strict_twins: Processes, then: Act) -> None:
-    person = await strict_twins.someone(two_factor=True)
-    strict_twins.clock.advance(-2 * STEP)
-    again = await then(strict_twins, person, strict_twins.code(person), 1)
-    strict_twins.clock.advance(2 * STEP)
+async def test_the_code_that_turned_it_on_is_spent(strict_processes: Processes, then: Act) -> None:
+    person = await strict_processes.someone(two_factor=True)
+    strict_processes.clock.advance(-2 * STEP)
+    again = await then(strict_processes, person, strict_processes.code(person), 1)
+    strict_processes.clock.advance(2 * STEP)
     assert again.status_code in {401, 403}
     assert again.json()["code"] == "invalid_code"
 

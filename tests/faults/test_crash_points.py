@@ -39,7 +39,7 @@ _RELEASE = "before UPDATE webhook_lanes"
 
 @dataclass(frozen=True)
 class KillableService:
-    """One process after the other; `twins` speaks to the one that lives, and `sink` gets their mail."""
+    """One process after the other; `processes` speaks to the one that lives, and `sink` gets their mail."""
 
     processes: Processes
     sink: MailSink
@@ -65,7 +65,7 @@ class KillableService:
 async def killable(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KillableService]:
     name = "crashes"
     url = await postgres.clone(name)
-    folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "mortal")
+    folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "killable")
     clock, port = SteppedClock(folder / "clock"), free_port()
     services = build_services(quick_settings(url, **LOCAL), clock)
     async with MailSink().running() as sink:

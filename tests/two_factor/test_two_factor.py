@@ -358,7 +358,7 @@ async def test_no_code_and_null_are_the_same_for_disabling(
 
 
 @given_settings(disable_requires_code=True)
-async def test_a_house_may_ask_for_a_code_to_disable(
+async def test_a_setting_makes_disabling_ask_for_a_code(
     api: httpx.AsyncClient, services: Services, clock: SetClock
 ) -> None:
     device = await enrolled_account(api, services, clock)
