@@ -173,10 +173,11 @@ class Login:
             self.database.transaction() as connection,
         ):
             account = await self.sign_in.note(connection, account, context)
-            # The challenge goes before the code: whoever loses the race for it burns no recovery code.
-            if challenge is not None:
-                await self.two_factor.spend_challenge(connection, challenge, context.at)
-            factor = await self.two_factor.verifier.spend(connection, account, proof, context)
+            verifier = self.two_factor.verifier
+            if challenge is None:
+                factor = await verifier.spend(connection, account, proof, context)
+            else:
+                factor = await verifier.spend_on_challenge(connection, account, challenge, proof, context)
             issued = await self.tokens.issue_session(connection, account, proof.amr, password_at, context)
             await self.sign_in.record(connection, account, issued, context)
         LOGINS.labels("granted", proof.amr[1]).inc()

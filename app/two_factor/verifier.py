@@ -145,6 +145,31 @@ class CodeVerifier:
             factor = await Authenticators(connection).spend_step(account.id, proof.device_id, proof.step, context.at)
         else:
             factor = await SecondFactors(connection).spend_recovery_code(account.id, proof.digest, context.at)
+        return await self._spent(connection, account, proof, factor, context)
+
+    async def spend_on_challenge(
+        self, connection: Connection, account: Account, challenge: Challenge, proof: Proof, context: RequestContext
+    ) -> SecondFactor:
+        """As `spend`, the challenge before the code: whoever loses the race for it burns no recovery code.
+
+        Raises ChallengeExpired, AlreadySpent.
+        """
+        rows = Challenges(connection)
+        if not isinstance(proof, ProofByStep):
+            if not await rows.spend(challenge.digest, challenge.account, context.at):
+                raise ChallengeExpired
+            return await self.spend(connection, account, proof, context)
+        factor = await rows.spend_with_step(challenge, proof, context.at)
+        return await self._spent(connection, account, proof, factor, context)
+
+    async def _spent(
+        self,
+        connection: Connection,
+        account: Account,
+        proof: Proof,
+        factor: SecondFactor | None,
+        context: RequestContext,
+    ) -> SecondFactor:
         if factor is None:
             raise AlreadySpent
         if isinstance(proof, ProofByRecoveryCode):

@@ -31,9 +31,9 @@ from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
 from app.database.engine import Connection, Record, metadata
-from app.two_factor.challenges.domain import Challenge
-from app.two_factor.domain import CodeLimits
-from app.two_factor.repository import COUNT_ATTEMPT, limits_at, second_factor_of
+from app.two_factor.challenges.domain import Challenge, ChallengeExpired
+from app.two_factor.domain import CodeLimits, ProofByStep, SecondFactor
+from app.two_factor.repository import COUNT_ATTEMPT, limits_at, second_factor_of, spending_step, used_factor_of
 from app.two_factor.tables import SECOND_FACTOR, WITH_SECOND_FACTOR, factor_accounts
 
 challenges = Table(
@@ -75,7 +75,7 @@ _add = CompiledStatement(
     )
     .returning(challenges.c.account_id)
 )
-_spend = CompiledStatement(
+_spent = (
     update(challenges)
     .where(
         challenges.c.digest == _digest,
@@ -84,6 +84,13 @@ _spend = CompiledStatement(
     )
     .values(spent_at=_at)
     .returning(challenges.c.account_id)
+)
+_spend = CompiledStatement(_spent)
+# The challenge goes before the step, which is looked for with the account that the challenge's row gave.
+_gone = _spent.cte("gone")
+_factor = spending_step(select(_gone.c.account_id).scalar_subquery()).subquery("factor")
+_spend_with_step = CompiledStatement(
+    select(_gone.c.account_id.label("waited"), *_factor.c).select_from(_gone.outerjoin(_factor, true()))
 )
 # A code counts on its challenge and on its account, and whoever counts it learns whose it is: one statement, put
 # together once. The account's row is locked before the challenge's, as a deletion locks them, so neither deadlocks.
@@ -200,6 +207,15 @@ class Challenges:
         """Locks the account first; False where the challenge was spent, or the account is no longer as it was read."""
         values = {"presented": digest, "at": at} | unchanged(account.id, account.epoch)
         return await _spend.first(self.connection, values) is not None
+
+    async def spend_with_step(self, challenge: Challenge, proof: ProofByStep, at: datetime) -> SecondFactor | None:
+        """As `spend`, and then as `Authenticators.spend_step`, by one statement. Raises ChallengeExpired."""
+        step = {"presented": challenge.digest, "at": at, "device": proof.device_id, "step": proof.step}
+        account = unchanged(challenge.account.id, challenge.account.epoch)
+        row = await _spend_with_step.first(self.connection, step | account)
+        if row is None:
+            raise ChallengeExpired
+        return used_factor_of(row, at) if row.factor_account_id else None
 
     async def delete_old(self, before: datetime) -> None:
         await self.connection.execute(delete(challenges).where(challenges.c.expires_at <= before))

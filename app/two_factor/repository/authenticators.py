@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Row,
+    Select,
     Uuid,
     and_,
     bindparam,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 from app.accounts.tables import accounts
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection
+from app.database.engine import Connection, Record
 from app.two_factor.domain import Authenticator, Kind, SecondFactor
 from app.two_factor.repository.second_factors import second_factor_of
 from app.two_factor.tables import (
@@ -36,32 +37,36 @@ from app.two_factor.tables import (
 
 _at = bindparam("at", type_=DateTime(timezone=True))
 _step = bindparam("step", type_=BigInteger)
-# The account's row is asked for only where the device's was changed, so that two of these never deadlock.
-_spent = (
-    update(authenticators)
-    .where(
-        authenticators.c.id == bindparam("device", type_=Uuid),
-        authenticators.c.account_id == bindparam("owner", type_=Uuid),
-        authenticators.c.kind == Kind.TOTP,
-        authenticators.c.last_step < _step,
+
+
+def spending_step(owner: ColumnElement[UUID]) -> Select[Any]:
+    """The owner's second factor, of which a device accepts the step now, and the wrong codes before it forgiven."""
+    spent = (
+        update(authenticators)
+        .where(
+            authenticators.c.id == bindparam("device", type_=Uuid),
+            authenticators.c.account_id == owner,
+            authenticators.c.kind == Kind.TOTP,
+            authenticators.c.last_step < _step,
+        )
+        .values(last_step=_step, last_used_at=_at)
+        .returning(authenticators.c.account_id)
+        .cte("spent")
     )
-    .values(last_step=_step, last_used_at=_at)
-    .returning(authenticators.c.account_id)
-    .cte("spent")
-)
-_used = (
-    update(factor_accounts)
-    .where(factor_accounts.c.account_id == _spent.c.account_id, factor_accounts.c.enabled_at.is_not(None))
-    .values(last_used_at=_at)
-    .returning(factor_accounts.c.account_id)
-    .cte("used")
-)
-_forgiven = delete(code_attempts).where(code_attempts.c.account_id == bindparam("owner", type_=Uuid)).cte("forgiven")
-_spend_step = CompiledStatement(
-    select(*SECOND_FACTOR)
-    .select_from(WITH_SECOND_FACTOR.join(_used, _used.c.account_id == accounts.c.id))
-    .add_cte(_forgiven)
-)
+    # The account's row is asked for only where the device's was changed, so that two of these never deadlock.
+    used = (
+        update(factor_accounts)
+        .where(factor_accounts.c.account_id == spent.c.account_id, factor_accounts.c.enabled_at.is_not(None))
+        .values(last_used_at=_at)
+        .returning(factor_accounts.c.account_id)
+        .cte("used")
+    )
+    forgiven = delete(code_attempts).where(code_attempts.c.account_id == owner).cte("forgiven")
+    of_owner = WITH_SECOND_FACTOR.join(used, used.c.account_id == accounts.c.id)
+    return select(*SECOND_FACTOR).select_from(of_owner).add_cte(forgiven)
+
+
+_spend_step = CompiledStatement(spending_step(bindparam("owner", type_=Uuid)))
 
 _SHOWN = (
     authenticators.c.id,
@@ -72,6 +77,11 @@ _SHOWN = (
     authenticators.c.passkey,
     authenticators.c.backed_up,
 )
+
+
+def used_factor_of(row: Record, at: datetime) -> SecondFactor:
+    """A statement that changes rows reads them as they were."""
+    return replace(second_factor_of(row), last_used_at=at)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class Authenticators:
         """
         params = {"owner": account_id, "device": device_id, "step": step, "at": at}
         row = await _spend_step.first(self.connection, params)
-        return replace(second_factor_of(row), last_used_at=at) if row else None
+        return used_factor_of(row, at) if row else None
 
     async def all_of(self, account_id: UUID) -> Sequence[Authenticator]:
         """Oldest first."""
