@@ -53,7 +53,7 @@ class CredentialLogin:
                     )
                 async with self.database.transaction() as connection:
                     account = await self.sign_in.note(connection, account, context)
-                    await self.two_factor.spend_challenge(connection, challenge, context.at)
+                    await self.credentials.spend_at_login(connection, challenge, context.at)
                     grant = await self._grant_by_credential(connection, account, proof, challenge.created_at, context)
                 return replace(grant, password_breached=challenge.password_breached)
         except AccountChanged:

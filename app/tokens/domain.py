@@ -140,6 +140,16 @@ class Caller:
     account: Account
     token: Token
 
+    def is_fresh(self, at: datetime, *, within_seconds: int) -> bool:
+        """Whether two factors were proved no longer ago.
+
+        An account has two-factor authentication exactly where its sessions were proved by two factors, since turning it
+        on or off ends all sessions. Without it the calls that change something ask for the password, and nothing more
+        is due.
+        """
+        proved_ago = at - self.token.authenticated_at
+        return self.token.assurance is not Assurance.AAL2 or proved_ago <= timedelta(seconds=within_seconds)
+
 
 @dataclass(frozen=True)
 class IssuedToken:
@@ -207,11 +217,6 @@ def require_session(caller: Caller) -> None:
 
 
 def require_fresh(caller: Caller, at: datetime, *, within_seconds: int) -> None:
-    """Raises ReauthenticationRequired where two factors were proved longer ago.
-
-    An account has two-factor authentication exactly where its sessions were proved by two factors, since turning it on
-    or off ends all sessions. Without it the calls that change something ask for the password, and nothing more is due.
-    """
-    token = caller.token
-    if token.assurance is Assurance.AAL2 and at - token.authenticated_at > timedelta(seconds=within_seconds):
+    """Raises ReauthenticationRequired where two factors were proved longer ago."""
+    if not caller.is_fresh(at, within_seconds=within_seconds):
         raise ReauthenticationRequired(max_age=within_seconds)

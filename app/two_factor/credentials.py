@@ -68,6 +68,11 @@ class CredentialVerifier:
         challenge, answered = counted
         return challenge, webauthn.challenge_of(secret, login_purpose(answered))
 
+    async def spend_at_login(self, connection: Connection, challenge: Challenge, at: datetime) -> None:
+        """In the transaction that grants what it waits for; locks the account first. Raises ChallengeExpired."""
+        if not await Challenges(connection).spend(challenge.digest, challenge.account, at):
+            raise ChallengeExpired
+
     async def spend_challenge(self, connection: Connection, secret: str, purpose: str, at: datetime) -> bytes | None:
         """The WebAuthn challenge of a secret that was made for this purpose; None where it was used or is over."""
         found, end = digest_if(secret, SecretKind.CHALLENGE), self.signer.end_of(secret, purpose)

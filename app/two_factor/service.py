@@ -27,13 +27,11 @@ from app.tokens.domain import (
     BY_PASSWORD_AND_CODE,
     AccountChanged,
     Caller,
-    ReauthenticationRequired,
     require_fresh,
 )
 from app.tokens.service import Tokens
 from app.two_factor.additions import Additions, Proved
 from app.two_factor.batcher import FactorBatcher
-from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.challenges.repository import Challenges
 from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.codes import new_recovery_codes, recovery_code_digest
@@ -91,11 +89,6 @@ class TwoFactor:
         if not await rows.add(digest(secret), account, at, expires_at, password_breached=password_breached):
             raise AccountChanged
         return secret
-
-    async def spend_challenge(self, connection: Connection, challenge: Challenge, at: datetime) -> None:
-        """In the transaction that grants what it waits for; locks the account first. Raises ChallengeExpired."""
-        if not await Challenges(connection).spend(challenge.digest, challenge.account, at):
-            raise ChallengeExpired
 
     async def state(self, account: Account) -> TwoFactorState:
         return self.state_of(account, await self.factor_of(account), self.clock.now())
@@ -190,7 +183,8 @@ class TwoFactor:
         a code is needed.
         """
         account = caller.account
-        if code is None and self.disable_requires_code and not self._is_fresh(caller, context.at):
+        is_fresh = caller.is_fresh(context.at, within_seconds=self.fresh_seconds)
+        if code is None and self.disable_requires_code and not is_fresh:
             raise FieldError("/code", "This service asks for a code to turn two-factor authentication off.")
         await self.passwords.reauthenticate(account, password, context)
         factor = await self.factor_of(account)
@@ -247,10 +241,3 @@ class TwoFactor:
     async def sweep(self, connection: Connection, at: datetime) -> None:
         await Challenges(connection).delete_old(at)
         await Enrollments(connection).delete_expired(at - _EXPIRED_KEPT)
-
-    def _is_fresh(self, caller: Caller, at: datetime) -> bool:
-        try:
-            require_fresh(caller, at, within_seconds=self.fresh_seconds)
-        except ReauthenticationRequired:
-            return False
-        return True
