@@ -96,7 +96,7 @@ class Worker:
         )
 
     async def stop_sending(self) -> None:
-        """Cuts off what is still under way; it goes out again later."""
+        """Cuts off what is still in flight; it goes out again later."""
         await self.delivery.stop()
         await self.webhook_delivery.stop()
 

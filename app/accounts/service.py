@@ -97,17 +97,17 @@ class Accounts:
         return await AccountRows(connection).bump_every_epoch()
 
     async def set_password(self, connection: Connection, account: Account, password_hash: str) -> None:
-        """Within a `CredentialChange`."""
+        """For a `CredentialChange`."""
         await AccountRows(connection).set_password(account.id, password_hash)
 
     async def void_password(self, connection: Connection, account_id: UUID) -> None:
-        """Within a `CredentialChange`: the account needs a reset before anybody can log in by password."""
+        """For a `CredentialChange`: the account needs a reset before anybody can log in by password."""
         await AccountRows(connection).void_password(account_id)
 
     async def set_address(
         self, connection: Connection, account: Account, address: Address, *, verified_at: datetime | None
     ) -> None:
-        """Within a `CredentialChange`. The networks that the account is known by stay known. Raises AddressTaken."""
+        """For a `CredentialChange`. The networks that the account is known by stay known. Raises AddressTaken."""
         if not await AccountRows(connection).set_address(account.id, address, verified_at):
             raise AddressTaken
         await self.attempts.move(connection, account.folded_address, address.folded)

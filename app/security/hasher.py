@@ -145,7 +145,7 @@ class Hasher:
     def slot(self) -> Iterator[None]:
         """A slot in the queue, taken before anything is counted or read, so that a shed request costs nothing.
 
-        `hash` and `verify` are called within it. Raises Overloaded.
+        `hash` and `verify` take none of their own. Raises Overloaded.
         """
         self.refuse_when_full()
         self._in_use += 1

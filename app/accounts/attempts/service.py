@@ -73,7 +73,7 @@ class Attempts:
         return self.in_flight.track((subject_of(folded_address), context.requester.network))
 
     async def take_password(self, folded_address: str, context: RequestContext) -> Attempt:
-        """Counts an attempt as wrong until it is forgiven. Called within `track`. Raises TooManyAttempts."""
+        """Counts an attempt as wrong until it is forgiven. Waits for those in flight. Raises TooManyAttempts."""
         attempt = self._attempt(folded_address, context)
         params = self._password(attempt)
         while True:
