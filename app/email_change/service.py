@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
+from app.accounts.attempts.service import Attempts
 from app.accounts.domain import Account, Address, AddressTaken
 from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
@@ -39,6 +40,7 @@ class EmailChange:
     most_open: int
     most_per_hour: int
     fresh_seconds: int
+    attempts: Attempts
     accounts: Accounts
     passwords: Passwords
     tokens: Tokens
@@ -207,7 +209,7 @@ class EmailChange:
         connection, account = change.connection, change.account
         await self.accounts.set_address(connection, account, undo.address, verified_at=change.context.at)
         # The networks that the account was known by may be a stranger's.
-        await self.accounts.attempts.forget(connection, undo.address.folded)
+        await self.attempts.forget(connection, undo.address.folded)
         await self.accounts.void_password(connection, account.id)
         await self.authenticators.remove_all_since(connection, account.id, undo.possessions, change.context.at)
         await self.clearing.cancel_by_undo(change)

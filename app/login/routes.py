@@ -48,7 +48,7 @@ def login_routes(login: Login, by_credential: CredentialLogin) -> APIRouter:
         A ticket is for an account that must have a second factor and has none in time. It opens the four calls below
         `/v1/login/enrollment`, and nothing else.
         """
-        answer = await login.by_password(login.accounts.read_address(body.email), body.password, body.code, context)
+        answer = await login.by_password(body.email, body.password, body.code, context)
         if isinstance(answer, Granted):
             return Grant.of(answer)
         return EnrollmentRequired.of(answer) if isinstance(answer, TicketIssued) else TwoFactorRequired.of(answer)

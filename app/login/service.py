@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from app.accounts.attempts.domain import Attempt
-from app.accounts.domain import Account, Address
+from app.accounts.attempts.service import Attempts
+from app.accounts.domain import Account
 from app.accounts.passwords import Passwords, Verification
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
@@ -22,11 +23,13 @@ from app.settings import BreachedAtLogin
 from app.tokens.domain import BY_PASSWORD, AccountChanged
 from app.tokens.service import Tokens
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import Proof, SecondFactor
 from app.two_factor.refusals import WrongCode
 from app.two_factor.service import TwoFactor
 from app.two_factor.tickets.domain import TicketIssued
 from app.two_factor.tickets.service import TicketService
+from app.two_factor.verifier import CodeVerifier
 
 
 @dataclass(frozen=True)
@@ -34,22 +37,27 @@ class Login:
     database: Database
     challenge_seconds: int
     breached_passwords: BreachedAtLogin
+    attempts: Attempts
     accounts: Accounts
     passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
+    verifier: CodeVerifier
+    clearing: TwoFactorClearing
     tickets: TicketService
     sign_in: SignIn
     audit_log: AuditLog
     send_reset_link: Callable[[Connection, Account, RequestContext], Awaitable[bool]]
 
     async def by_password(
-        self, address: Address, password: SecretStr, code: str | None, context: RequestContext
+        self, email: str, password: SecretStr, code: str | None, context: RequestContext
     ) -> Grant | ChallengeIssued | TicketIssued:
         """The first step, or both in one call; a ticket where the account must enroll a second factor first.
 
-        Raises InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited, Overloaded.
+        Raises FieldError, InvalidCredentials, PasswordResetRequired, WrongCodeAtLogin, TooManyAttempts, RateLimited,
+        Overloaded.
         """
+        address = self.accounts.read_address(email)
         try:
             async with self.passwords.verifying(
                 address.folded, password, context, self.two_factor.holder_with
@@ -88,9 +96,9 @@ class Login:
             )
         async with self.database.autocommit() as connection:
             # Whatever the code is, the password was right: the two have budgets of their own.
-            await self.accounts.attempts.forgive(connection, verification.attempt)
+            await self.attempts.forgive(connection, verification.attempt)
         try:
-            proof = await self.two_factor.verifier.verify(account, factor, code, context)
+            proof = await self.verifier.verify(account, factor, code, context)
             return replace(await self._grant_by_code(account, proof, None, context), password_breached=breached)
         except WrongCode as wrong:
             LOGINS.labels("refused", "code").inc()
@@ -118,11 +126,11 @@ class Login:
 
     async def by_code(self, challenge_secret: str, code: str, context: RequestContext) -> Grant:
         """The second step. Raises ChallengeExpired, WrongCodeAtLogin, TooManyAttempts, RateLimited."""
-        await self.accounts.attempts.take_request(context)
+        await self.attempts.take_request(context)
         digest = digest_if(challenge_secret, SecretKind.CHALLENGE)
         if digest is None:
             raise ChallengeExpired
-        verifier = self.two_factor.verifier
+        verifier = self.verifier
         challenge, in_a_row = await verifier.count_on_challenge(digest, context.at)
         proof = verifier.match(challenge.factor, code, in_a_row, context.at)
         try:
@@ -133,7 +141,7 @@ class Login:
         except AccountChanged:
             raise ChallengeExpired from None
         except WrongCode as wrong:
-            left = self.two_factor.verifier.wrong_per_challenge - challenge.wrong_codes
+            left = self.verifier.wrong_per_challenge - challenge.wrong_codes
             LOGINS.labels("refused", "code").inc()
             if left <= 0:
                 raise ChallengeExpired from None
@@ -144,7 +152,7 @@ class Login:
 
         Whoever loses a race for it goes on with what the winner left. Raises AccountChanged.
         """
-        cleared = await self.two_factor.clearing.clear(account, context)
+        cleared = await self.clearing.clear(account, context)
         if cleared is not None:
             return cleared, None
         current, factor = await self.two_factor.holder_with(account.folded_address)
@@ -158,7 +166,7 @@ class Login:
         async with self.database.transaction() as connection:
             ends_at = at + timedelta(seconds=self.challenge_seconds)
             secret = await self.two_factor.challenge(connection, account, at, ends_at, password_breached=breached)
-            await self.accounts.attempts.forgive(connection, attempt)
+            await self.attempts.forgive(connection, attempt)
         LOGINS.labels("second_factor_asked", "password").inc()
         methods = (*factor.kinds, *(["recovery_code"] if factor.recovery_codes_remaining else []))
         return ChallengeIssued(secret, at, self.challenge_seconds, methods, factor.clears_at)
@@ -169,11 +177,11 @@ class Login:
         """All that the proof spends and buys, at once. Raises WrongCode, ChallengeExpired, AccountChanged."""
         password_at = challenge.created_at if challenge else context.at
         async with (
-            self.two_factor.verifier.refusing_reuse(account, proof, context),
+            self.verifier.refusing_reuse(account, proof, context),
             self.database.transaction() as connection,
         ):
             account = await self.sign_in.note(connection, account, context)
-            verifier = self.two_factor.verifier
+            verifier = self.verifier
             if challenge is None:
                 factor = await verifier.spend(connection, account, proof, context)
             else:
@@ -189,7 +197,7 @@ class Login:
         """The password is right, and others know it: it opens nothing any more. Mails a link, within the limits."""
         async with self.database.transaction() as connection:
             await self.send_reset_link(connection, account, context)
-            await self.accounts.attempts.forgive(connection, attempt)
+            await self.attempts.forgive(connection, attempt)
             about, id = EventType.LOGIN_FAILED, account.id
             await self.audit_log.record(connection, about, context, account_id=id, reason="password_breached")
         LOGINS.labels("refused", "password").inc()

@@ -19,7 +19,7 @@ def password_reset_routes(password_reset: PasswordReset) -> APIRouter:
     @router.post("", status_code=202, summary="Ask for a reset link", responses=refuses(RateLimited))
     async def ask_for_password_reset(body: AskForReset, context: FromRequest) -> ResetAsked:
         """The same answer in the same time, whether or not the address has an account."""
-        await password_reset.request(password_reset.accounts.read_address(body.email), context)
+        await password_reset.request(body.email, context)
         return ResetAsked()
 
     @router.post("/check", summary="See what a reset link would do", responses=refuses(ResetTokenInvalid, RateLimited))

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from app.accounts.domain import Account, Address
+from app.accounts.attempts.service import Attempts
+from app.accounts.domain import Account
 from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
@@ -28,9 +29,11 @@ from app.password_reset.domain import (
 from app.password_reset.repository import ResetLinks, ResetRequests
 from app.password_reset.sender import ResetLinkSender
 from app.settings import PasswordResetPolicy
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.domain import Proof, SecondFactor
 from app.two_factor.refusals import SecondFactorRequired
 from app.two_factor.service import TwoFactor
+from app.two_factor.verifier import CodeVerifier
 
 _REQUESTS_AT_ONCE = 20
 
@@ -40,18 +43,22 @@ class PasswordReset:
     database: Database
     clock: Clock
     policy: PasswordResetPolicy
+    attempts: Attempts
     accounts: Accounts
     passwords: Passwords
     changes: CredentialChange
     two_factor: TwoFactor
+    verifier: CodeVerifier
+    clearing: TwoFactorClearing
     links: ResetLinkSender
 
-    async def request(self, address: Address, context: RequestContext) -> None:
+    async def request(self, email: str, context: RequestContext) -> None:
         """Notes the wish and does nothing else, so the answer's time cannot tell who has an account.
 
-        Raises RateLimited.
+        Raises FieldError, RateLimited.
         """
-        await self.accounts.attempts.take_request(context)
+        address = self.accounts.read_address(email)
+        await self.attempts.take_request(context)
         async with self.database.autocommit() as connection:
             await ResetRequests(connection).add(ResetRequest(new_id(), address.folded, context.at, context.requester))
 
@@ -68,12 +75,12 @@ class PasswordReset:
 
     async def check(self, secret: str, context: RequestContext) -> Prospect:
         """Whose link it is and what following it would do; spends nothing. Raises ResetTokenInvalid, RateLimited."""
-        await self.accounts.attempts.take_request(context)
+        await self.attempts.take_request(context)
         _, account, factor = await self._follow(digest_if(secret, SecretKind.RESET), context.at)
         foreseen = self._foreseen(factor, context.at)
         if foreseen is not Foreseen.CLEARING:
             return Prospect(account.address, foreseen)
-        return Prospect(account.address, foreseen, factor.clears_at or self.two_factor.clearing.end_from(context.at))
+        return Prospect(account.address, foreseen, factor.clears_at or self.clearing.end_from(context.at))
 
     def _foreseen(self, factor: SecondFactor, at: datetime) -> Foreseen:
         """Without a code."""
@@ -95,7 +102,7 @@ class PasswordReset:
         Raises ResetTokenInvalid, WeakPassword, SecondFactorRequired, WrongCode, TooManyAttempts, RateLimited,
         Overloaded.
         """
-        await self.accounts.attempts.take_request(context)
+        await self.attempts.take_request(context)
         found = digest_if(secret, SecretKind.RESET)
         link, account, factor = await self._follow(found, context.at)
         await self.passwords.refuse_weak(new_password, account.address)
@@ -103,7 +110,7 @@ class PasswordReset:
         proof = await self._second_factor(account, factor, code, context)
         password_hash = await self.passwords.hash(new_password)
         async with (
-            self.two_factor.verifier.refusing_reuse(account, proof, context),
+            self.verifier.refusing_reuse(account, proof, context),
             self.changes.by_link(account, context) as change,
         ):
             if change is None or not await ResetLinks(change.connection).spend(link.digest, context.at):
@@ -111,7 +118,7 @@ class PasswordReset:
             await self.accounts.set_password(change.connection, account, password_hash)
             await self.accounts.verify_address(change.connection, account, context.at)
             outcome, clears_at = await self._settle_two_factor(change, factor, proof)
-            await self.accounts.attempts.unlock(change.connection, account.folded_address)
+            await self.attempts.unlock(change.connection, account.folded_address)
             revoked = await change.end(await self._record_of(change, outcome, clears_at))
             return Completed(outcome, revoked, clears_at)
 
@@ -119,23 +126,23 @@ class PasswordReset:
         self, change: Change, factor: SecondFactor, proof: Proof | None
     ) -> tuple[TwoFactorOutcome, datetime | None]:
         """And when a wait ends that goes on or begins. Raises AlreadySpent."""
-        two_factor, account_id = self.two_factor, change.account.id
+        account_id = change.account.id
         if proof is not None:
-            await two_factor.verifier.spend(change.connection, change.account, proof, change.context)
-            await two_factor.verifier.forgive(change.connection, account_id)
+            await self.verifier.spend(change.connection, change.account, proof, change.context)
+            await self.verifier.forgive(change.connection, account_id)
             return TwoFactorOutcome.KEPT, None
         # The link was followed under the epoch that was just bumped; 2FA can't go on or off without bumping it.
         if factor.is_enabled and self.policy is PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER:
             # A lock by wrong codes stays: whoever can read the mail must not win guesses by resetting again and again.
-            clears_at = await two_factor.clearing.begin(change)
+            clears_at = await self.clearing.begin(change)
             return (TwoFactorOutcome.CLEARING if clears_at else TwoFactorOutcome.KEPT), clears_at
-        had_it = await two_factor.remove(change.connection, account_id, change.context.at)
+        had_it = await self.two_factor.remove(change.connection, account_id, change.context.at)
         return (TwoFactorOutcome.DISABLED if had_it else TwoFactorOutcome.NOT_ENABLED), None
 
     async def _record_of(self, change: Change, outcome: TwoFactorOutcome, clears_at: datetime | None) -> Record:
         event, details = EventType.PASSWORD_RESET_COMPLETED, {"two_factor": outcome.value}
         if clears_at is not None:
-            link = await self.two_factor.clearing.new_link(change.connection, change.account.id)
+            link = await self.clearing.new_link(change.connection, change.account.id)
             facts = {"token": link, "clears_at": rfc3339(clears_at)}
             return Record(event, MailKind.TWO_FACTOR_CLEARING, details, facts)
         cleared = outcome is TwoFactorOutcome.DISABLED
@@ -162,7 +169,7 @@ class PasswordReset:
             return None
         if code is None:
             raise SecondFactorRequired
-        return await self.two_factor.verifier.verify(account, factor, code, context)
+        return await self.verifier.verify(account, factor, code, context)
 
     async def forget(self, connection: Connection, folded_address: str) -> None:
         """The account is deleted: nobody's wish for a link is kept."""

@@ -20,6 +20,7 @@ from app.two_factor.credentials import CounterStalled, CredentialVerifier
 from app.two_factor.domain import SecondFactor
 from app.two_factor.refusals import SecondFactorRequired
 from app.two_factor.service import TwoFactor
+from app.two_factor.verifier import CodeVerifier
 from app.two_factor.webauthn import CredentialRefused
 
 _REASON = "reauthenticated"
@@ -38,6 +39,7 @@ class Reauthentication:
     passwords: Passwords
     tokens: Tokens
     two_factor: TwoFactor
+    verifier: CodeVerifier
     assertions: AssertionRequests
     credentials: CredentialVerifier
 
@@ -60,7 +62,7 @@ class Reauthentication:
         factor = await self.two_factor.factor_of(account)
         if not factor.is_enabled:
             raise FieldError("/code", "Two-factor authentication is not on; send the password.")
-        verifier = self.two_factor.verifier
+        verifier = self.verifier
         proof = await verifier.verify(account, factor, code, context)
         async with verifier.refusing_reuse(account, proof, context), self._locked(caller) as connection:
             factor = await verifier.spend(connection, account, proof, context)

@@ -12,7 +12,6 @@ import asyncpg
 import httpx
 import pytest
 
-from app.accounts.domain import read_address
 from app.kernel.randomness import new_id
 from app.security.secret_box import SecretBox, key_id
 from app.server.start import check
@@ -109,7 +108,7 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         [(id, secret_box.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
     await connection.close()
-    await services.password_reset.request(read_address(people[0].email), a_request(services))
+    await services.password_reset.request(people[0].email, a_request(services))
     assert await services.password_reset.answer_requests() == 1
     await services.close()
     return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets)

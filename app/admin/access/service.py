@@ -19,7 +19,9 @@ from app.password_reset.sender import ResetLinkSender
 from app.tokens.domain import Revoked, Token
 from app.tokens.service import Tokens
 from app.two_factor.authenticators.service import AuthenticatorService
+from app.two_factor.clearing.service import TwoFactorClearing
 from app.two_factor.service import TwoFactor
+from app.two_factor.verifier import CodeVerifier
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Access:
     tokens: Tokens
     changes: CredentialChange
     two_factor: TwoFactor
+    verifier: CodeVerifier
+    clearing: TwoFactorClearing
     authenticators: AuthenticatorService
     reset_links: ResetLinkSender
     audit_log: AuditLog
@@ -59,7 +63,7 @@ class Access:
         reason = read_reason(reason)
         async with self.database.transaction() as connection:
             account = await self.known.lock(connection, id)
-            await self.two_factor.clearing.cancel_by_operator(connection, account, context, reason)
+            await self.clearing.cancel_by_operator(connection, account, context, reason)
             return (await self.known.with_id(connection, id)).two_factor
 
     async def revoke_tokens(self, id: UUID, reason: str, context: RequestContext) -> Revoked:
@@ -86,7 +90,7 @@ class Access:
         reason = read_reason(reason)
         async with self.database.transaction() as connection:
             account = await self.known.lock(connection, id)
-            await self.two_factor.verifier.forgive(connection, id)
+            await self.verifier.forgive(connection, id)
             await self.accounts.unlock(connection, account)
             await self.audit_log.record(connection, EventType.ACCOUNT_UNLOCKED, context, account_id=id, reason=reason)
             return (await self.known.of(connection, account))[0]

@@ -57,6 +57,7 @@ _PURPOSE = "registration"
 class AuthenticatorService:
     database: Database
     fresh_seconds: int
+    party: webauthn.RelyingParty
     accounts: Accounts
     passwords: Passwords
     tokens: Tokens
@@ -74,7 +75,7 @@ class AuthenticatorService:
             known = await Credentials(connection).known_of(account_id)
         if handle is None:
             return items, None
-        return items, Signal(self.credentials.party.id, handle, tuple(each.id for each in known))
+        return items, Signal(self.party.id, handle, tuple(each.id for each in known))
 
     async def rename(self, caller: Caller, id: UUID, name: str, context: RequestContext) -> Authenticator:
         """Raises NotFound, InvalidToken."""
@@ -164,7 +165,7 @@ class AuthenticatorService:
             await Registrations(connection).add(digest(secret), registration, account.epoch, expires_at)
         life = int(_REGISTRATION_LIFE.total_seconds())
         public_key = creation_options(
-            self.credentials.party,
+            self.party,
             challenge=webauthn.challenge_of(secret.get_secret_value(), _PURPOSE),
             user_handle=handle,
             user_name=account.address,
@@ -197,7 +198,7 @@ class AuthenticatorService:
         registration = await self._spend_registration(account, secret, context.at)
         async with self.credentials.refusing(account, context):
             registered = webauthn.verify_registration(
-                self.credentials.party,
+                self.party,
                 answer,
                 challenge=webauthn.challenge_of(secret, _PURPOSE),
                 passkey=registration.passkey,
@@ -205,7 +206,7 @@ class AuthenticatorService:
 
         async def store(connection: Connection) -> UUID:
             id = new_id()
-            party = self.credentials.party.id
+            party = self.party.id
             if not await Credentials(connection).add(id, registration, registered, party, context.at):
                 raise AuthenticatorExists
             return id

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.accounts.attempts.service import Attempts
 from app.accounts.domain import Account
 from app.accounts.service import Accounts
 from app.audit.domain import EventType
@@ -45,6 +46,7 @@ class TwoFactorClearing:
     clock: Clock
     wait: timedelta
     pause: timedelta
+    attempts: Attempts
     accounts: Accounts
     changes: CredentialChange
     audit_log: AuditLog
@@ -104,7 +106,7 @@ class TwoFactorClearing:
 
         Raises CancelLinkInvalid, RateLimited.
         """
-        await self.accounts.attempts.take_request(context, budget=_BUDGET)
+        await self.attempts.take_request(context, budget=_BUDGET)
         found = digest_if(secret, SecretKind.CLEARING)
         if found is None:
             raise CancelLinkInvalid

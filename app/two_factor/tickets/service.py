@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from app.accounts.attempts.domain import attempt_at
+from app.accounts.attempts.service import Attempts
 from app.accounts.domain import Account
 from app.accounts.service import Accounts
 from app.authentication.change import Change, CredentialChange
@@ -31,6 +32,7 @@ _REASON = "required_by_policy"
 @dataclass(frozen=True)
 class TicketService:
     database: Database
+    attempts: Attempts
     accounts: Accounts
     changes: CredentialChange
     enrolling: Enrolling
@@ -72,7 +74,7 @@ class TicketService:
 
     async def _find(self, secret: str, context: RequestContext) -> Ticket:
         """Raises TicketExpired, RateLimited."""
-        await self.accounts.attempts.take_request(context)
+        await self.attempts.take_request(context)
         found = digest_if(secret, SecretKind.TICKET)
         if found is None:
             raise TicketExpired
