@@ -252,6 +252,7 @@ class ConcurrentWriter:
         self._watcher = watcher
 
     async def until_waiting(self, *acts: asyncio.Future[Any]) -> None:
+        assert acts
         while await self._watcher.fetchval(WAITING) < len(acts):
             assert not any(act.done() for act in acts), "It never waited for the other transaction."
             await asyncio.sleep(0.01)
