@@ -80,5 +80,5 @@ def _log_in_on_other_devices(service: Service, email: str, password: str, code: 
 def _take(page: Page, path: Path) -> None:
     # README shows the product; what `make run` says about itself above it would be in the way.
     page.evaluate("document.querySelector('.development')?.remove()")
-    page.evaluate("document.activeElement.blur()")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.screenshot(path=path)
