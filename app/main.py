@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.admin.access.routes import access_routes
 from app.admin.routes import account_routes, event_routes
-from app.clients.routes import client_routes, forward_auth_routes
+from app.clients.routes import OAUTH_PATHS, client_routes, forward_auth_routes
 from app.console import DevelopmentNotice, mount_console, mount_docs
 from app.database.engine import Database
 from app.email_change.routes import email_change_routes
@@ -88,7 +88,12 @@ def create_app(
     app.add_middleware(Shortcut, routes=direct_routes(routers))
     app.add_middleware(RequestLine)
     app.add_middleware(Shedding, path="/v1/login", refuse_when_full=services.hasher.refuse_when_full)
-    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies, streaming=frozenset({IMPORTS_PATH}))
+    app.add_middleware(
+        RequestMiddleware,
+        trusted_proxies=settings.trusted_proxies,
+        streaming=frozenset({IMPORTS_PATH}),
+        oauth=OAUTH_PATHS,
+    )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     if services.traces:

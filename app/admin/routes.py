@@ -86,7 +86,7 @@ def account_routes(admin: Admin, clients: Clients) -> APIRouter:
             overdue=policy is not None,
         )
         found = await admin.page(wanted, after=page.after, limit=page.limit)
-        return Page[AnyAccount].of(found, show_account)
+        return Page[AnyAccount].of(page, found, show_account)
 
     @router.get("/two-factor/coverage", summary="Count who has two-factor authentication", responses=refuses(*CLIENT))
     async def get_coverage(_: Reader) -> Coverage:
@@ -146,7 +146,7 @@ def event_routes(admin: Admin, clients: Clients) -> APIRouter:
         wanted = EventFilter(account_id, type, since, before)
         if not accepts(request, NDJSON):
             found = await admin.events(wanted, after=page.after, limit=page.limit)
-            return Page[AnyEvent].of(found, AnyEvent.of)
+            return Page[AnyEvent].of(page, found, AnyEvent.of)
         batches = admin.stream_events(wanted)
         # The first batch comes before the status, so that a database that is away is a 503.
         return StreamingResponse(_lines(await anext(batches), batches), media_type=NDJSON)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
 
 from app.clients.domain import (
     Client,
@@ -19,12 +20,13 @@ from app.clients.domain import (
 from app.clients.guard import ClientCredentials, client_with
 from app.clients.schemas import ActiveToken, InactiveToken
 from app.clients.service import Clients
+from app.http.parameters import IN_DIGITS, QueryBool, check_query
 from app.http.problems import refuses
 from app.http.refusals import WrongContentType
 from app.http.schemas import FromRequest
 from app.http.strict_json import StrictRoute
 from app.kernel.network import read_address
-from app.kernel.refusal import InvalidToken, Refusal
+from app.kernel.refusal import FieldError, InvalidToken, Refusal
 from app.kernel.requester import NO_REQUESTER, Requester
 from app.tokens.domain import Assurance, Caller
 from app.tokens.guard import Guard
@@ -56,6 +58,7 @@ _INTROSPECTION_FORM = _form_with(
 )
 
 _LONGEST_AGE = 10 * 365 * 24 * 3600
+_Age = Annotated[int, Field(ge=0, le=_LONGEST_AGE), IN_DIGITS]
 _PASSED: dict[int | str, dict[str, Any]] = {
     204: {
         "description": "It may pass. The headers say whose request it is.",
@@ -69,14 +72,17 @@ _PASSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-class OAuthRoute(StrictRoute):
-    """Its problems carry `error` as well, as RFC 6749 §5.2 wants."""
+OAUTH_PATHS = frozenset({"/v1/introspect", "/v1/revoke"})
+"""Their problems carry `error` as well, as RFC 6749 §5.2 wants."""
 
-    speaks_oauth = True
+
+class _FormRoute(StrictRoute):
+    checks_query = False
 
 
 async def _read_form(request: Request) -> list[tuple[str, str]]:
-    """Raises MalformedForm, WrongContentType."""
+    """Raises FieldError for a query, MalformedForm, WrongContentType."""
+    check_query(request)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if await request.body() and content_type != "application/x-www-form-urlencoded":
         raise WrongContentType("This call takes application/x-www-form-urlencoded.")
@@ -115,7 +121,7 @@ def _token_in(fields: Sequence[tuple[str, str]]) -> str:
 
 
 def client_routes(clients: Clients) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["For other services"], route_class=OAuthRoute)
+    router = APIRouter(prefix="/v1", tags=["For other services"], route_class=_FormRoute)
     Introspector = Annotated[Client, Depends(client_with(clients, Role.INTROSPECT))]  # noqa: N806 - a type
 
     @router.post(
@@ -128,7 +134,7 @@ def client_routes(clients: Clients) -> APIRouter:
         """Is this token alive, whose is it, how was it proved? Right at the first call after a revocation."""
         try:
             token, holder = await _introspection_form(request)
-        except Refusal:
+        except (FieldError, Refusal):
             # Who asks comes before what: only a client is told what is wrong with its form.
             await clients.known(credentials, Role.INTROSPECT)
             raise
@@ -163,11 +169,9 @@ def forward_auth_routes(clients: Clients, guard: Guard) -> APIRouter:
         caller: AnyToken,
         acr: Annotated[Assurance | None, Query()] = None,
         phishing_resistant: Annotated[
-            bool | None, Query(description="Only what a security key or passkey took part in.")
+            QueryBool | None, Query(description="Only what a security key or passkey took part in.")
         ] = None,
-        max_age: Annotated[
-            int | None, Query(ge=0, le=_LONGEST_AGE, description="How many seconds ago the proof may be.")
-        ] = None,
+        max_age: Annotated[_Age | None, Query(description="How many seconds ago the proof may be.")] = None,
     ) -> Response:
         """For nginx `auth_request`, Traefik and Caddy; with `acr=aal2` only a log-in with two factors passes."""
         requirement = Requirement(acr, phishing_resistant=bool(phishing_resistant), max_age=max_age)

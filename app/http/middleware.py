@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.client_address import client_address
-from app.http.problems import problem
+from app.http.problems import problem_for
 from app.http.refusals import BodyTooLarge, InternalError, TooSlow
 from app.kernel.network import Network
 from app.kernel.randomness import new_id
@@ -120,12 +120,21 @@ class RequestMiddleware:
     """Request id, client address, bounded body, common headers, a problem for unexpected errors, one log line."""
 
     def __init__(
-        self, app: ASGIApp, *, trusted_proxies: tuple[Network, ...], streaming: frozenset[str] = frozenset()
+        self,
+        app: ASGIApp,
+        *,
+        trusted_proxies: tuple[Network, ...],
+        streaming: frozenset[str] = frozenset(),
+        oauth: frozenset[str] = frozenset(),
     ) -> None:
-        """`streaming` names the paths whose route reads and bounds the body itself, once it knows who asks."""
+        """`streaming` names the paths whose route reads and bounds the body itself, once it knows who asks.
+
+        Problems of the paths in `oauth` carry `error` as well (RFC 6749 §5.2).
+        """
         self._app = app
         self._trusted = trusted_proxies
         self._streaming = streaming
+        self._oauth = oauth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -134,8 +143,11 @@ class RequestMiddleware:
         began = time.perf_counter()
         headers = dict(reversed(scope["headers"]))
         request_id = new_id().hex
-        requester = _requester(scope, headers, self._trusted)
-        scope["state"] = scope.get("state", {}) | {"request_id": request_id, "requester": requester}
+        scope["state"] = scope.get("state", {}) | {
+            "request_id": request_id,
+            "speaks_oauth": scope["path"] in self._oauth,
+            "requester": _requester(scope, headers, self._trusted),
+        }
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -146,16 +158,16 @@ class RequestMiddleware:
             await send(message)
 
         try:
-            await self._answer(scope, receive, send_with_headers, headers, request_id)
+            await self._answer(scope, receive, send_with_headers, headers)
         except Exception:
             _log.exception("unforeseen", request_id=request_id)
             if status:
                 raise
-            await problem(request_id, 500, InternalError())(scope, receive, send_with_headers)
+            await problem_for(scope, InternalError())(scope, receive, send_with_headers)
         finally:
             self._note(scope, status, time.perf_counter() - began, request_id)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: _Received, request_id: str) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: _Received) -> None:
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
@@ -168,11 +180,11 @@ class RequestMiddleware:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await _read_body(receive, int(declared) if declared.isdecimal() else 0)
         except TimeoutError:
-            await problem(request_id, TooSlow.status, TooSlow(), headers=closing)(scope, receive, send)
+            await problem_for(scope, TooSlow(), headers=closing)(scope, receive, send)
             return
         if body is None:
             await _drain(receive)
-            await problem(request_id, BodyTooLarge.status, BodyTooLarge(), headers=closing)(scope, receive, send)
+            await problem_for(scope, BodyTooLarge(), headers=closing)(scope, receive, send)
             return
         delivered = False
 

@@ -48,10 +48,12 @@ _OAUTH_ERRORS = {
     "invalid_client": "invalid_client",
     "invalid_request": "invalid_request",
     "unsupported_media_type": "invalid_request",
+    "body_too_large": "invalid_request",
+    "request_timeout": "invalid_request",
     "insufficient_role": "unauthorized_client",
     "unavailable": "temporarily_unavailable",
 }
-"""As `problems.py` answers them; what is refused before the route is known has no `error`."""
+"""As `problems.py` answers them."""
 _FIELD_PROBLEMS = [{"pointer": "/email", "message": "Must be a mail address."}]
 
 

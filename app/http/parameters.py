@@ -6,15 +6,53 @@ query, and the request.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Request
 from fastapi.datastructures import QueryParams
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
+from pydantic import BeforeValidator
+
+from app.http.problems import pointer_to
+from app.kernel.refusal import FieldError
 
 _Call = Callable[..., Awaitable[Any]]
 _Errors = list[Any]
+
+
+def check_query(request: Request, known: frozenset[str] = frozenset()) -> None:
+    """Raises FieldError for an unknown or a repeated parameter: a slip in `acr` must not let everybody in."""
+    if not request.scope["query_string"]:
+        return
+    seen = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            raise FieldError(pointer_to(("query", name)), "There is no such parameter here.")
+        if name in seen:
+            raise FieldError(f"/{name}", "This parameter stands twice.")
+        seen.add(name)
+
+
+def _read_digits(text: str) -> str:
+    """Raises ValueError for what pydantic takes besides: `1.0`, `+1`, `1_0` and digits of other scripts."""
+    if not (text.isascii() and text.isdigit()):
+        message = "Must be a whole number in digits."
+        raise ValueError(message)
+    return text
+
+
+def _read_truth(text: str) -> str:
+    """Raises ValueError for what pydantic takes besides, such as `1`, `on` and `y`."""
+    if text not in {"true", "false"}:
+        message = "Must be `true` or `false`."
+        raise ValueError(message)
+    return text
+
+
+IN_DIGITS = BeforeValidator(_read_digits)
+"""Behind the bounds of an integer, so that the document tells them."""
+QueryBool = Annotated[bool, BeforeValidator(_read_truth)]
 
 
 def can_read(dependant: Dependant) -> bool:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from app.database.errors import error_name
 from app.http.refusals import InternalError, InvalidRequest, MalformedRequest, MethodNotAllowed
@@ -123,19 +124,22 @@ def field_errors(error: RequestValidationError) -> list[dict[str, str]]:
     return found
 
 
-def request_id_of(request: Request) -> str:
-    return str(request.scope.get("state", {}).get("request_id", ""))
+def problem_for(
+    scope: Scope, refusal: Refusal, *, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """The answer to this request, whether or not it has come as far as a route."""
+    state = scope["state"]
+    if state["speaks_oauth"]:
+        members["error"] = _oauth_error(refusal)
+    return problem(state["request_id"], status_of(type(refusal)), refusal, headers=headers, **members)
 
 
 async def _on_refusal(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)  # noqa: S101 - Starlette's handlers take any exception
     if refusal.__cause__ is not None and isinstance(refusal, Unavailable):
-        _log.warning("unavailable", fault=error_name(refusal.__cause__), request_id=request_id_of(request))
-    return problem(request_id_of(request), status_of(type(refusal)), refusal, **_oauth_member(request, refusal))
-
-
-def _oauth_member(request: Request, refusal: Refusal) -> dict[str, Any]:
-    return {"error": _oauth_error(refusal)} if getattr(request.scope.get("route"), "speaks_oauth", False) else {}
+        request_id = request.scope["state"]["request_id"]
+        _log.warning("unavailable", fault=error_name(refusal.__cause__), request_id=request_id)
+    return problem_for(request.scope, refusal)
 
 
 def _oauth_error(refusal: Refusal) -> str:
@@ -144,21 +148,21 @@ def _oauth_error(refusal: Refusal) -> str:
         return "invalid_client"
     if isinstance(refusal, Unavailable):
         return "temporarily_unavailable"
+    if isinstance(refusal, InternalError):
+        return "server_error"
     return "unauthorized_client" if isinstance(refusal, NotAllowed) else "invalid_request"
 
 
 async def _on_field_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FieldError)  # noqa: S101
-    errors = [{"pointer": error.pointer, "message": error.message}]
-    refusal = InvalidRequest()
-    return problem(request_id_of(request), 422, refusal, errors=errors, **_oauth_member(request, refusal))
+    return problem_for(request.scope, InvalidRequest(), errors=[{"pointer": error.pointer, "message": error.message}])
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     if any(item["loc"][:1] == ("path",) for item in error.errors()):
-        return problem(request_id_of(request), 404, NotFound())
-    return problem(request_id_of(request), 422, InvalidRequest(), errors=field_errors(error))
+        return problem_for(request.scope, NotFound())
+    return problem_for(request.scope, InvalidRequest(), errors=field_errors(error))
 
 
 def _allowed_methods(request: Request) -> str:
@@ -181,7 +185,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     if isinstance(refusal, MethodNotAllowed):
         headers["Allow"] = _allowed_methods(request)
-    return problem(request_id_of(request), error.status_code, refusal, headers=headers)
+    return problem_for(request.scope, refusal, headers=headers)
 
 
 # Each is a coroutine, though it waits for nothing: Starlette takes a plain function to a thread, and a flood of

@@ -51,7 +51,8 @@ class InvalidRequest(Refusal):
     title = "Some fields will not do."
 
 
-class MethodNotAllowed(Refusal):
+class MethodNotAllowed(MalformedRequest):
+    status = 405
     code = "method_not_allowed"
     title = "This path does not take that method."
 

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.authorization import has_two_authorizations
-from app.http.problems import problem
+from app.http.problems import problem_for
 from app.http.refusals import TargetTooLong
 from app.kernel.refusal import InvalidToken, NotFound
 
@@ -25,12 +25,12 @@ class RequestLine:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif b"%" in scope["raw_path"]:
-            await problem(scope["state"]["request_id"], 404, NotFound())(scope, receive, send)
+            await problem_for(scope, NotFound())(scope, receive, send)
         elif _is_too_long(scope["query_string"]):
-            await problem(scope["state"]["request_id"], 414, TargetTooLong())(scope, receive, send)
+            await problem_for(scope, TargetTooLong())(scope, receive, send)
         elif not scope["path"].startswith("/v1/") and has_two_authorizations(scope):
             # Routes under /v1 refuse them with the challenge of their own scheme.
-            await problem(scope["state"]["request_id"], 401, InvalidToken())(scope, receive, send)
+            await problem_for(scope, InvalidToken())(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._answer_head(scope, receive, send)
         else:

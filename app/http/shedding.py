@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.http.problems import problem
+from app.http.problems import problem_for
 from app.kernel.refusal import Overloaded
 
 # A shed request may take a tenth of a second altogether, part of which the network takes.
@@ -54,6 +54,6 @@ class Shedding:
             except Overloaded as refusal:
                 scope["route"] = self._route
                 await asyncio.sleep(self._pace.wait(asyncio.get_running_loop().time()))
-                await problem(scope["state"]["request_id"], 503, refusal)(scope, receive, send)
+                await problem_for(scope, refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 from fastapi import Request, Response, params
@@ -13,8 +14,7 @@ from fastapi.security.base import SecurityBase
 from pydantic import TypeAdapter
 
 from app.http.authorization import has_two_authorizations
-from app.http.parameters import Parameters, can_read
-from app.http.problems import pointer_to
+from app.http.parameters import Parameters, can_read, check_query
 from app.http.refusals import MalformedRequest, WrongContentType
 from app.http.schemas import is_id
 from app.kernel.refusal import FieldError, InvalidToken, NotFound, SessionRequired
@@ -71,23 +71,21 @@ def read_json(body: bytes) -> Any:
     return value
 
 
-def check_query(request: Request, known: frozenset[str] = frozenset()) -> None:
-    """Raises FieldError for an unknown or a repeated parameter: a slip in `acr` must not let everybody in."""
-    if not request.scope["query_string"]:
-        return
-    seen = set()
-    for name, _ in request.query_params.multi_items():
-        if name not in known:
-            raise FieldError(pointer_to(("query", name)), "There is no such parameter here.")
-        if name in seen:
-            raise FieldError(f"/{name}", "This parameter stands twice.")
-        seen.add(name)
-
-
 def _takes_proof(dependant: Dependant) -> bool:
     # FastAPI's types have functions alone here.
     call: object = dependant.call
     return isinstance(call, SecurityBase) or any(map(_takes_proof, dependant.dependencies))
+
+
+async def _check_query(request: Request, known: frozenset[str], parameters: Parameters) -> None:
+    """Raises FieldError, and for callers without a good proof what the dependencies raise."""
+    try:
+        check_query(request, known)
+    except FieldError:
+        # What is wrong with the query is said before what the token may not do.
+        with suppress(SessionRequired):
+            await parameters.read(request, [])
+        raise
 
 
 class _StrictRequest(Request):
@@ -101,19 +99,24 @@ class StrictRoute(APIRoute):
     Its query has the parameters that it names, each once; a parameter in its path is an id in the form that we print.
     """
 
+    checks_query = True
+    """Or the endpoint does, where it is the one that finds out who asks."""
+
     def get_route_handler(self) -> Handler:
         handle = self._direct() if self.is_direct else self._with_strict_body(super().get_route_handler())
         fields = get_flat_params(self.dependant)
         known = frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
         takes_proof = _takes_proof(self.dependant)
+        parameters = Parameters(self.dependant)
 
         async def handle_strictly(request: Request) -> Response:
             if not all(map(is_id, request.path_params.values())):
                 raise NotFound
-            check_query(request, known)
             # Whoever takes a proof refuses two of them with a challenge of its own.
             if not takes_proof and has_two_authorizations(request.scope):
                 raise InvalidToken
+            if self.checks_query:
+                await _check_query(request, known, parameters)
             return await handle(request)
 
         return handle_strictly

@@ -12,6 +12,7 @@ from app.admin.routes import operator_with
 from app.clients.domain import InsufficientRole, InvalidClient, Role
 from app.clients.service import Clients
 from app.http.ndjson import NDJSON, write_line
+from app.http.parameters import QueryBool
 from app.http.problems import refuses
 from app.http.refusals import BodyTooLarge, MalformedHttp, TooSlow, WrongContentType
 from app.http.strict_json import StrictRoute
@@ -49,7 +50,7 @@ def import_routes(imports: Imports, clients: Clients) -> APIRouter:
         by: Importer,
         request: Request,
         *,
-        dry_run: Annotated[bool, Query(description="Say what each line would do, and do nothing.")] = False,
+        dry_run: Annotated[QueryBool, Query(description="Say what each line would do, and do nothing.")] = False,
     ) -> StreamingResponse:
         """Lines of JSON in, a result for each line out. A bad line harms no other, and nobody is mailed."""
         batches = _batches(_split(await _read_body(request)))

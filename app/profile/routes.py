@@ -65,6 +65,6 @@ def profile_routes(profile: Profile, two_factor: TwoFactor, tokens: Tokens, guar
     )
     async def list_events(caller: AnyToken, page: PageParams) -> Page[Event]:
         """Newest first."""
-        return Page[Event].of(await profile.events(caller, after=page.after, limit=page.limit), Event.of)
+        return Page[Event].of(page, await profile.events(caller, after=page.after, limit=page.limit), Event.of)
 
     return router

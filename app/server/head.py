@@ -5,6 +5,13 @@ from collections.abc import Iterable
 
 # RFC 9110 §4.2 by its characters: a name, an address, a port.
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+# RFC 9110 §9.1 and §5.6.2, after empty lines as RFC 9112 §2.2 allows.
+_METHOD = re.compile(rb"(?:\r\n)*[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40} ")
+
+
+def begins_with_method(data: bytes) -> bool:
+    """Only to say what is wrong with it; what the parser does not know is refused either way."""
+    return _METHOD.match(data) is not None
 
 
 def is_unambiguous(version: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -8,14 +8,16 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.health import DRAINING
 from app.http.middleware import RequestMiddleware, common_headers
-from app.http.problems import problem
-from app.http.refusals import HeadTooLarge, MalformedHttp, MalformedRequest
+from app.http.problems import problem, problem_for
+from app.http.refusals import HeadTooLarge, MalformedHttp, MalformedRequest, MethodNotAllowed
 from app.kernel.randomness import new_id
 from app.kernel.refusal import Overloaded
-from app.server.head import is_unambiguous
+from app.server.head import begins_with_method, is_unambiguous
 
 _RETRY_AFTER_SECONDS = 1
 _CLOSING = {"Connection": "close"}
+# The parser stops at a method that it does not know, so nobody reads which path it was for.
+_EVERY_METHOD = "DELETE, GET, HEAD, PATCH, POST"
 
 _MOST_CONNECTIONS = 10_000
 # For the database, the logs and the connections that are told that we are full.
@@ -40,7 +42,7 @@ def connection_capacity() -> int:
 
 async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
     refusal = Overloaded(retry_after=_RETRY_AFTER_SECONDS)
-    await problem(scope["state"]["request_id"], 503, refusal, headers=_CLOSING)(scope, receive, send)
+    await problem_for(scope, refusal, headers=_CLOSING)(scope, receive, send)
 
 
 _FULL: Any = RequestMiddleware(_say_that_we_are_full, trusted_proxies=())
@@ -91,11 +93,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self._parse(data)
-        except httptools.HttpParserError:
-            self._refuse(HeadTooLarge() if len(self.headers or ()) > self.most_headers else MalformedHttp())
+        except httptools.HttpParserError as error:
+            self._refuse(self._refusal_of(error, data))
             return
         if self._head > self.largest_head:
             self._refuse_head()
+
+    def _refusal_of(self, error: httptools.HttpParserError, data: bytes) -> MalformedRequest:
+        if isinstance(error, httptools.HttpParserInvalidMethodError) and begins_with_method(data):
+            return MethodNotAllowed()
+        return HeadTooLarge() if len(self.headers or ()) > self.most_headers else MalformedHttp()
 
     def _parse(self, data: bytes) -> None:
         """Reads each message to its end. One that offers an upgrade is read again without the offer, headers first."""
@@ -181,6 +188,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         request_id = new_id().hex
         headers = common_headers(request_id) | _CLOSING
+        if isinstance(refusal, MethodNotAllowed):
+            headers["Allow"] = _EVERY_METHOD
         answer = problem(request_id, refusal.status, refusal, headers=headers)
         head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
         self.transport.write(STATUS_LINE[refusal.status] + head + b"\r\n" + bytes(answer.body))

@@ -30,7 +30,7 @@ def token_routes(tokens: Tokens, personal_tokens: PersonalTokens, guard: Guard) 
     @router.get("/me/tokens", summary="List one's live tokens", responses=refuses(InvalidToken))
     async def list_tokens(caller: AnyToken, page: PageParams, kind: Kind | None = None) -> TokenPage:
         """Newest first, of one kind or of both. `counts` and `current` are the same on every page."""
-        return TokenPage.of(await tokens.list_live(caller, kind=kind, after=page.after, limit=page.limit))
+        return TokenPage.of(page, await tokens.list_live(caller, kind=kind, after=page.after, limit=page.limit))
 
     @router.post(
         "/me/tokens",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.http.pages import NextCursor, Page, next_cursor_of
+from app.http.pages import NextCursor, Page, PageQuery
 from app.http.schemas import IpOut, Methods, RequestModel, ResponseModel, Timestamp, UserAgentOut, printable
 from app.kernel.network import read_allowed_network
 from app.kernel.page import PageOf
@@ -85,12 +85,12 @@ class TokenPage(ResponseModel):
     current: Token = Field(description="The calling token, whatever the page shows.")
 
     @classmethod
-    def of(cls, found: domain.LiveTokens) -> Self:
+    def of(cls, query: PageQuery, found: domain.LiveTokens) -> Self:
         id = found.current.id
         items = [Token.of(token, current=id) for token in found.page.items]
         return cls(
             items=items,
-            next_cursor=next_cursor_of(found.page),
+            next_cursor=query.next_cursor(found.page),
             counts=TokenCounts(sessions=found.counts.sessions, personal_tokens=found.counts.personal_tokens),
             current=next((item for item in items if item.current), None) or Token.of(found.current, current=id),
         )
@@ -100,9 +100,9 @@ class AccountTokens(Page[Token]):
     """Somebody's live tokens, as an operator sees them: none of them is the calling one."""
 
     @classmethod
-    def showing(cls, page: PageOf[domain.Token]) -> Self:
+    def showing(cls, query: PageQuery, page: PageOf[domain.Token]) -> Self:
         items = [Token.of(token, current=None) for token in page.items]
-        return cls(items=items, next_cursor=next_cursor_of(page))
+        return cls(items=items, next_cursor=query.next_cursor(page))
 
 
 DescriptionIn = Annotated[

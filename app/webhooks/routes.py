@@ -33,7 +33,7 @@ def webhook_routes(webhooks: Webhooks, clients: Clients) -> APIRouter:
     @router.get("", summary="List webhooks", responses=refuses(*_CLIENT))
     async def list_webhooks(_: By, page: PageParams) -> Page[Webhook]:
         """Newest first."""
-        return Page[Webhook].of(await webhooks.page(after=page.after, limit=page.limit), Webhook.of)
+        return Page[Webhook].of(page, await webhooks.page(after=page.after, limit=page.limit), Webhook.of)
 
     @router.get("/{id}", summary="See a webhook", responses=refuses(*_ONE))
     async def get_webhook(_: By, id: UUID) -> Webhook:
@@ -62,7 +62,7 @@ def webhook_routes(webhooks: Webhooks, clients: Clients) -> APIRouter:
     async def list_deliveries(_: By, id: UUID, page: PageParams) -> Page[Delivery]:
         """Newest first, of the last 30 days. What a receiver answers is not kept."""
         found = await webhooks.deliveries(id, after=page.after, limit=page.limit)
-        return Page[Delivery].of(found, Delivery.of)
+        return Page[Delivery].of(page, found, Delivery.of)
 
     @router.post(
         "/{id}/deliveries/{delivery_id}/retry", status_code=202, summary="Deliver again", responses=refuses(*_ONE)

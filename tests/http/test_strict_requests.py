@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
+from app.kernel.secret import SecretKind, new_secret
 from app.services import Services
 from tests.support.answers import has_common_headers, refused
 from tests.support.people import a_client, a_session, an_account, bearer
@@ -88,6 +89,35 @@ async def test_an_unknown_parameter_is_422_at_every_call(api: httpx.AsyncClient,
             answer = await api.request(method, f"{with_id(path)}?{query}", headers=headers)
             body = refused(answer, 422, "invalid_request")
             assert body["errors"] == [{"pointer": pointer, "message": "There is no such parameter here."}]
+
+
+async def test_who_asks_comes_before_what_is_wrong_with_a_query(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    values = {"description": "Backup"}
+    personal = (await api.post("/v1/me/tokens", json=values, headers=bearer(await a_session(api)))).json()
+    nobody = httpx.BasicAuth(ID, new_secret(SecretKind.CLIENT).get_secret_value())
+    for method, path, operation in calls():
+        scheme = next((name for one in operation["security"] for name in one), None)
+        for query in ("foo=1", "limit=1&limit=2"):
+            url = f"{with_id(path)}?{query}"
+            if scheme == "token":
+                refused(await api.request(method, url, headers=bearer("tks_x")), 401, "invalid_token")
+                answer = await api.request(method, url, headers=bearer(personal["access_token"]))
+                refused(answer, 422, "invalid_request")
+            elif scheme == "client":
+                refused(await api.request(method, url), 401, "invalid_client")
+                refused(await api.request(method, url, auth=nobody), 401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["max_age=1.0", "max_age=%2B5", "max_age=1_000", "max_age=%D9%A5", "max_age=", "phishing_resistant=1",
+     "phishing_resistant=yes", "phishing_resistant=TRUE", "phishing_resistant="],
+)  # fmt: skip
+async def test_a_number_and_a_truth_have_one_spelling(api: httpx.AsyncClient, services: Services, query: str) -> None:
+    await an_account(services)
+    answer = await api.get(f"/v1/forward-auth?{query}", headers=bearer(await a_session(api)))
+    refused(answer, 422, "invalid_request")
 
 
 async def test_a_repeated_parameter_is_422_at_every_call(api: httpx.AsyncClient, services: Services) -> None:

@@ -270,6 +270,16 @@ async def test_a_body_that_is_no_form_is_415(
     the_error(answer, 415, "unsupported_media_type", "invalid_request")
 
 
+@BOTH
+async def test_what_is_refused_before_the_route_has_an_error_too(
+    api: httpx.AsyncClient, shop: Known, path: str
+) -> None:
+    answer = await api.post(path, content=b"token=" + b"x" * 70_000, headers=FORM, auth=shop.basic)
+    the_error(answer, 413, "body_too_large", "invalid_request")
+    answer = await api.post(f"{path}?{'x' * 20_000}", content=b"token=x", headers=FORM, auth=shop.basic)
+    the_error(answer, 414, "target_too_long", "invalid_request")
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-UrlEncoded"]
 )
@@ -371,4 +381,5 @@ async def test_credentials_in_the_form_do_not_count(api: httpx.AsyncClient, shop
 @BOTH
 async def test_another_method_is_405(api: httpx.AsyncClient, shop: Known, path: str) -> None:
     """A token in a query would stand in logs (RFC 7662 §2.1)."""
-    refused(await api.get(path, params={"token": "x"}, auth=shop.basic), 405, "method_not_allowed")
+    answer = await api.get(path, params={"token": "x"}, auth=shop.basic)
+    the_error(answer, 405, "method_not_allowed", "invalid_request")

@@ -105,7 +105,7 @@ async def test_the_last_page_says_so(lists: Lists, path: str) -> None:
 
 
 @every_list
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "1.5", "x", "", "1e2", "９"])
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "1.5", "1.0", "+5", " 5", "1_0", "x", "", "1e2", "９"])
 async def test_an_impossible_limit_is_422(lists: Lists, path: str, limit: str) -> None:
     body = refused(await lists.ask(path, limit=limit), 422, "invalid_request")
     assert body["errors"][0]["pointer"] == "/limit"
@@ -132,3 +132,23 @@ async def test_a_cursor_that_is_not_ours_is_422(lists: Lists, path: str) -> None
         assert len(edited) < 8 or edited not in str(body)
     ids, _ = await lists.page(path, cursor=cursor)
     assert ids
+
+
+async def test_a_cursor_belongs_to_its_list_and_filters(lists: Lists) -> None:
+    for _ in range(2):
+        await lists.grow("/v1/me/tokens")
+        await lists.grow("/v1/admin/accounts")
+    _, cursor = await lists.page("/v1/me/tokens", limit=1, kind="personal")
+    assert await lists.page("/v1/me/tokens", kind="personal", cursor=cursor)
+    _, of_events = await lists.page("/v1/admin/events", limit=1, type="token.created", to="2999-01-01T00:00:00Z")
+    assert await lists.page("/v1/admin/events", to="2999-01-01T00:00:00Z", type="token.created", cursor=of_events)
+    for path, query in (
+        ("/v1/me/tokens", {}),
+        ("/v1/me/tokens", {"kind": "session"}),
+        ("/v1/me/events", {}),
+        ("/v1/admin/events", {"type": "token.created"}),
+        ("/v1/admin/accounts", {}),
+    ):
+        for foreign in (cursor, of_events):
+            body = refused(await lists.ask(path, cursor=foreign, **query), 422, "invalid_request")
+            assert body["errors"][0]["pointer"] == "/cursor"

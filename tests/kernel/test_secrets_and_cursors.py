@@ -87,10 +87,10 @@ def test_a_broken_seal_says_whether_the_key_is_gone() -> None:
 
 def test_a_cursor_leads_back() -> None:
     id = new_id()
-    assert read_cursor(write_cursor(id)) == id
+    assert read_cursor("/a", write_cursor("/a", id)) == id
 
 
 @given(st.text())
 def test_other_cursors_are_refused(text: str) -> None:
     with pytest.raises(FieldError):
-        read_cursor(text)
+        read_cursor("/a", text)

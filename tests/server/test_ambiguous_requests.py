@@ -37,7 +37,7 @@ AMBIGUOUS = {
     "chunked and a length": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
     + CHUNKS + b"\r\n",
     "a fragment": b"GET /metrics#x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a method that is none": b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no method": b" / HTTP/1.1\r\nHost: x\r\n\r\n",
 }  # fmt: skip
 
 

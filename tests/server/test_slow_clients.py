@@ -226,11 +226,24 @@ async def test_slow_clients_are_dropped_and_hurt_nobody(database_url: str, tmp_p
 
 async def test_what_is_not_http_is_told_so() -> None:
     async with serving(BoundedProtocol) as port:
-        for nonsense in (b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0\xff\r\n\r\n"):
+        for nonsense in (b"GET / HTTP/x\r\nHost: x\r\n\r\n", b"\0\xff\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(nonsense)
             async with asyncio.timeout(PATIENCE):
                 head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 400 ")
             assert json.loads(body)["code"] == "malformed_request"
+            writer.close()
+
+
+async def test_an_unknown_method_is_405_and_closes() -> None:
+    async with serving(BoundedProtocol) as port:
+        for method in (b"FOO", b"get", b"GETS", b"\r\nBREW"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(method + b" /v1/me HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(PATIENCE):
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 405 ")
+            assert b"\r\nallow: DELETE, GET, HEAD, PATCH, POST\r\n" in head
+            assert json.loads(body)["code"] == "method_not_allowed"
             writer.close()

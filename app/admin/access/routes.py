@@ -39,7 +39,7 @@ def access_routes(access: Access, clients: Clients) -> APIRouter:
     @router.get("/accounts/{id}/tokens", summary="List a person's live tokens", responses=refuses(*CLIENT, NotFound))
     async def list_tokens_of_account(_: Reader, id: UUID, page: PageParams) -> AccountTokens:
         """Newest first."""
-        return AccountTokens.showing(await access.tokens_of(id, after=page.after, limit=page.limit))
+        return AccountTokens.showing(page, await access.tokens_of(id, after=page.after, limit=page.limit))
 
     @router.post(
         "/accounts/{id}/2fa/reset",
