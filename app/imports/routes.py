@@ -86,7 +86,7 @@ async def _read_body(request: Request) -> bytes:
 
 def _split(body: bytes) -> _Lines:
     """Raises FieldError for too many."""
-    lines = body.removesuffix(b"\n").split(b"\n") if body else []
+    lines = body.removesuffix(b"\n").split(b"\n", _MOST_LINES) if body else []
     if len(lines) > _MOST_LINES:
         raise FieldError("", "At most 1,000 lines are taken at once.")
     return list(enumerate(lines, 1))
