@@ -35,7 +35,7 @@ _renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plai
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _renderer])
 
 
-_APPLICATIONS = 4
+_APPLICATIONS = 24
 _idle: list[tuple[tuple[type[Clock], type[Database | None], str], FastAPI]] = []
 """What settings each was made for, and the application; the one that was used last stands at the end."""
 

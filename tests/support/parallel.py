@@ -56,8 +56,8 @@ _OPEN = pytest.StashKey[ExitStack]()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: one more than there are processors, since a test waits now and then; each imports and collects."""
-    return min((os.cpu_count() or 1) + 1, 8)
+    """For `-n auto`: two more than there are processors, since tests wait now and then; each imports and collects."""
+    return min((os.cpu_count() or 1) + 2, 8)
 
 
 @pytest.hookimpl(trylast=True)
