@@ -47,6 +47,7 @@ from app.tokens.batcher import batch_callers, batch_lists
 from app.tokens.domain import LifeRules
 from app.tokens.personal import PersonalTokens
 from app.tokens.service import Tokens
+from app.tokens.sweeping import TokenSweeper
 from app.tokens.uses import TokenUses
 from app.two_factor.additions import Additions
 from app.two_factor.assertions import AssertionRequests
@@ -486,7 +487,7 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
         password_reset,
         email_change,
         accounts,
-        tokens,
+        TokenSweeper(life),
         outbox,
         webhooks,
         audit_log,

@@ -29,6 +29,7 @@ from bench.load import Measured
 from bench.report import Row
 from bench.seed import TOKENS_EACH, WITH_TWO_FACTOR, bytes_a_row, seed
 from bench.server import Server
+from bench.tail import RATE, Lag, Tail, tail
 
 FEW, MANY, IMPORTED = 10_000, 1_000_000, 20_000
 POSTGRES = {**DISPOSABLE, "max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
@@ -151,6 +152,15 @@ def _grown(bench: Bench, few: Server, many: Server) -> None:
             bench.log_in(target, "plain", "log-in of")
 
 
+def _told(bench: Bench, ours: Server, watched: Tail) -> None:
+    """Log-ins with a webhook that is told of each of them, and without."""
+    for _ in range(bench.rounds):
+        for wanted in (False, True):
+            watched.listen(wanted=wanted)
+            bench.log_in(ours, "plain", "told" if wanted else "untold")
+    watched.listen(wanted=False)
+
+
 def _stalls(dsn: str) -> tuple[float, float]:
     environment = {**os.environ, "BENCH_DSN": dsn}
     output = subprocess.run(
@@ -207,6 +217,18 @@ def _rows(
     return rows
 
 
+def _tail_rows(bench: Bench, ours: Server, lags: tuple[Lag, Lag]) -> list[Row]:
+    rows = [
+        Row(f"p99 of the lag of {words}, {RATE:,} events a second", ours.name, "s", lag.p99, lag.p99, "s", 1.0,
+            p50=lag.p50 * 1000, p99=lag.p99 * 1000, at_most=True)
+        for words, lag in zip(("`events follow`", "a webhook"), lags, strict=True)
+    ]  # fmt: skip
+    ratio = bench.ratio("told", ours.name, "untold", ours.name)
+    rows.append(Row("log-ins, a webhook told of each", ours.name, "/s", bench.median("told", ours.name), ratio,
+                    "x without", 0.97))  # fmt: skip
+    return rows
+
+
 def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tuple[list[Row], report.About]:
     import asyncio  # noqa: PLC0415 - only to fill the databases
 
@@ -219,6 +241,10 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
         ref = stack.enter_context(server.ref(postgres.url, folder, FEW * TOKENS_EACH))
         peers = [stack.enter_context(_peer(path, folder)) for path in arguments.peers]
         _at_speed(bench, ours, [ref, *peers])
+        with tail(postgres.url, folder) as watched:
+            _told(bench, ours, watched)
+            bench.step(f"{RATE:,} events a second")
+            lags = watched.lags(RATE, 2 * bench.seconds)
         bench.step("enrolling")
         stalls = _stalls(postgres.url)
         sizes = asyncio.run(bytes_a_row(postgres.url))
@@ -231,7 +257,7 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
             _grown(bench, ours, many)
         bench.step(f"{IMPORTED:,} lines of an import")
         imported = lines_a_second(postgres, folder, IMPORTED)
-        rows = _rows(bench, ours, ref, peers, stalls, grown=arguments.growth)
+        rows = _rows(bench, ours, ref, peers, stalls, grown=arguments.growth) + _tail_rows(bench, ours, lags)
         rows.append(Row("import, hashes kept", ours.name, "lines/s", imported, imported, "lines/s", 5000.0))
     return rows, report.About(
         machine=f"{os.cpu_count()} cores, Python {platform.python_version()}",

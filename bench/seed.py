@@ -17,6 +17,7 @@ __all__ = ["CLIENT_ID", "CLIENT_SECRET", "KEY", "PASSWORD", "SECRET", "address_o
 
 MEMORY_KIB, TIME_COST = 19456, 2
 TOKENS_EACH = 5
+EVENTS_EACH = 10
 WITH_TWO_FACTOR = 9_000
 """The first so many accounts have a device, the others don't."""
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -32,7 +33,7 @@ def token_of(number: int) -> str:
     return f"tks_{number:043d}"
 
 
-def _account_id(number: int) -> UUID:
+def account_id(number: int) -> UUID:
     return UUID(int=(7 << 76) | number)
 
 
@@ -54,6 +55,27 @@ _TOKENS = """
 """
 
 
+_EVENTS = """
+    INSERT INTO events (id, account_id, type, occurred_at, ip, user_agent, details)
+    SELECT ('00000000-0000-7000-0002-' || lpad(to_hex(n), 12, '0'))::uuid,
+        ('00000000-0000-7000-0000-' || lpad(to_hex(n % $1::int), 12, '0'))::uuid,
+        (ARRAY['login.succeeded', 'login.failed', 'token.created', 'token.revoked'])[1 + n % 4],
+        $3::timestamptz - interval '80 days' + interval '79 days' * n / ($1::int * $2::int), '198.51.100.7',
+        'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '{"amr": ["pwd", "otp", "mfa"]}'
+    FROM generate_series(0, $1::int * $2::int - 1) AS n
+"""
+
+
+async def fill_events(dsn: str, accounts: int, at: datetime) -> None:
+    """Of the last 80 days, evenly over all accounts."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(_EVENTS, accounts, EVENTS_EACH, at, timeout=None)
+        await connection.execute("VACUUM (ANALYZE) events", timeout=None)
+    finally:
+        await connection.close()
+
+
 async def seed(dsn: str, accounts: int) -> None:
     """Migrates an empty database and fills it. Token lifetimes count from now."""
     await migrate(dsn)
@@ -64,7 +86,7 @@ async def fill(dsn: str, accounts: int, at: datetime, *, with_two_factor: int = 
     """Lifetimes of tokens count from `at`."""
     scheme = argon2.using(type="ID", memory_cost=MEMORY_KIB, time_cost=TIME_COST, parallelism=1)  # type: ignore[no-untyped-call]
     secret_box = SecretBox((base64.urlsafe_b64decode(KEY),))
-    enrolled = [_account_id(number) for number in range(min(with_two_factor, accounts))]
+    enrolled = [account_id(number) for number in range(min(with_two_factor, accounts))]
     sealed = [secret_box.seal(SECRET.encode(), owner=id) for id in enrolled]
     connection = await asyncpg.connect(dsn)
     try:

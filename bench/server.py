@@ -23,7 +23,7 @@ from bench.seed import CLIENT_ID, CLIENT_SECRET, KEY, PASSWORD, SECRET, address_
 from tests.support.people import totp_code
 
 READY_WITHIN = 30.0
-_ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,34 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def _bare_environment() -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("TWOKEYS_", "PROMETHEUS_"))}
+    return {**bare, "PYTHONPATH": str(ROOT)}
+
+
+def own_environment(dsn: str) -> dict[str, str]:
+    """Of the service and its commands. Webhooks may go to this machine."""
+    return {
+        **_bare_environment(),
+        "TWOKEYS_DATABASE_URL": dsn,
+        "TWOKEYS_SECRET_KEYS": KEY,
+        "TWOKEYS_MAIL": "off",
+        "TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8",
+        "TWOKEYS_HASH_THREADS": "2",
+        # Each log-in of the bench comes from an address of its own, which otherwise costs each one a mail.
+        "TWOKEYS_NEW_SIGN_IN_MAIL": "false",
+        "TWOKEYS_WEBHOOK_INSECURE": "true",
+        "TWOKEYS_WEBHOOK_PRIVATE_NETWORKS": "true",
+    }
+
+
 @contextmanager
 def process(command: list[str], environment: Mapping[str, str], port: int, log: Path) -> Iterator[tuple[int, float]]:
     """A server of its own session; its pid and the seconds until it was ready."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("TWOKEYS_", "PROMETHEUS_"))}
     began = time.perf_counter()
     with log.open("w") as output:
         child = subprocess.Popen(
-            command, cwd=log.parent, env={**bare, "PYTHONPATH": str(_ROOT), **environment}, stdout=output, stderr=output
+            command, cwd=log.parent, env={**_bare_environment(), **environment}, stdout=output, stderr=output
         )
     try:
         while not _is_ready(port):
@@ -112,6 +132,19 @@ def _is_ready(port: int) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+def until_listening(port: int) -> None:
+    deadline = time.perf_counter() + READY_WITHIN
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.perf_counter() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def memory_mib(pid: int) -> float:
@@ -165,17 +198,8 @@ async def _two_factor(connection: Connection, number: int) -> None:
 @contextmanager
 def twokeys(dsn: str, folder: Path, tokens: int, name: str = "twokeys", workers: int = 1) -> Iterator[Server]:
     port = free_port()
-    environment = {
-        "TWOKEYS_DATABASE_URL": dsn,
-        "TWOKEYS_SECRET_KEYS": KEY,
-        "TWOKEYS_MAIL": "off",
-        "TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8",
-        "TWOKEYS_HASH_THREADS": "2",
-        # Each log-in of the bench comes from an address of its own, which otherwise costs each one a mail.
-        "TWOKEYS_NEW_SIGN_IN_MAIL": "false",
-    }
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
-    with process(command, environment, port, folder / f"{name}.log") as (pid, ready_after):
+    with process(command, own_environment(dsn), port, folder / f"{name}.log") as (pid, ready_after):
         time.sleep(0.5)
         log_ins = {"plain": _plain, "two_factor": _two_factor}
         yield Server(name, port, introspection(tokens), log_ins, caller_calls(tokens), ready_after, memory_mib(pid))

@@ -58,6 +58,10 @@ accounts = Table(
 )
 # Accounts that no deadline was granted to, in the order in which the worker walks them.
 Index("accounts_without_deadline_idx", accounts.c.id, postgresql_where=text("two_factor_deadline IS NULL"))
+# What operators look for where few have it, newest first.
+Index("accounts_disabled_idx", accounts.c.id, postgresql_where=text("status = 'disabled'"))
+Index("accounts_required_idx", accounts.c.id, postgresql_where=text("two_factor_policy = 'required'"))
+Index("accounts_created_at_idx", accounts.c.created_at, accounts.c.id)
 # Finds the hashes of other systems without reading the table once there are none.
 Index("accounts_foreign_hash_idx", accounts.c.id, postgresql_where=accounts.c.password_hash.like("foreign:%"))
 

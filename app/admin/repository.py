@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, not_, select
 
 from app.accounts.domain import Account, AccountPolicy, EnrollmentPolicy, Status
 from app.accounts.tables import COLUMNS, IS_OVERDUE, MUST_ENROLL, account_of, accounts, overdue
@@ -20,25 +20,33 @@ _enabled = exists(
         factor_accounts.c.account_id == accounts.c.id, factor_accounts.c.enabled_at.is_not(None)
     )
 )
-_has_credential = exists(
-    select(authenticators.c.id).where(
-        authenticators.c.account_id == accounts.c.id, authenticators.c.kind == Kind.WEBAUTHN
-    )
-)
 _is_active = accounts.c.status == Status.ACTIVE
-_coverage = select(
-    func.count().label("accounts"),
-    *(
-        func.count().filter(state).label(name)
-        for name, state in {
-            "enabled": _enabled,
-            "phishing_resistant": _has_credential,
-            "in_grace": and_(MUST_ENROLL, ~_enabled, not_(IS_OVERDUE)),
-            "overdue": and_(~_enabled, IS_OVERDUE),
-            "exempt": accounts.c.two_factor_policy == AccountPolicy.EXEMPT,
-        }.items()
-    ),
-).where(_is_active)
+# All accounts are counted, so they are joined once: a look for each would take ten times as long.
+_on = factor_accounts.c.enabled_at.is_not(None)
+_with_credential = (
+    select(authenticators.c.account_id).where(authenticators.c.kind == Kind.WEBAUTHN).distinct().subquery("keys")
+)
+_coverage = (
+    select(
+        func.count().label("accounts"),
+        *(
+            func.count().filter(state).label(name)
+            for name, state in {
+                "enabled": _on,
+                "phishing_resistant": _with_credential.c.account_id.is_not(None),
+                "in_grace": and_(MUST_ENROLL, ~_on, not_(IS_OVERDUE)),
+                "overdue": and_(~_on, IS_OVERDUE),
+                "exempt": accounts.c.two_factor_policy == AccountPolicy.EXEMPT,
+            }.items()
+        ),
+    )
+    .select_from(
+        accounts.outerjoin(factor_accounts, factor_accounts.c.account_id == accounts.c.id).outerjoin(
+            _with_credential, _with_credential.c.account_id == accounts.c.id
+        )
+    )
+    .where(_is_active)
+)
 
 
 def _with_two_factor(status: TwoFactorStatus, at: datetime) -> ColumnElement[bool]:
@@ -56,6 +64,13 @@ def _with_two_factor(status: TwoFactorStatus, at: datetime) -> ColumnElement[boo
             return and_(~_enabled, pending)
         case TwoFactorStatus.DISABLED:
             return and_(~_enabled, ~pending)
+
+
+def _overdue_under(policy: EnrollmentPolicy) -> ColumnElement[bool]:
+    found = and_(_is_active, ~_enabled, IS_OVERDUE)
+    # Spelled out as in an index again.
+    few = accounts.c.two_factor_policy == literal_column(f"'{AccountPolicy.REQUIRED}'")
+    return found if policy.required else and_(few, found)
 
 
 @dataclass(frozen=True)
@@ -77,11 +92,12 @@ class AccountPages:
         if wanted.external_id is not None:
             query = query.where(accounts.c.external_id == wanted.external_id)
         if wanted.status is not None:
-            query = query.where(accounts.c.status == wanted.status)
+            # Spelled out, as in the condition of an index: no plan for any status finds those that few accounts have.
+            query = query.where(accounts.c.status == literal_column(f"'{wanted.status}'"))
         if wanted.two_factor is not None:
             query = query.where(_with_two_factor(wanted.two_factor, at))
         if wanted.overdue:
-            query = query.where(_is_active, ~_enabled, IS_OVERDUE)
+            query = query.where(_overdue_under(self.policy))
         if wanted.created_after is not None:
             query = query.where(accounts.c.created_at > wanted.created_after)
         if wanted.created_before is not None:

@@ -23,7 +23,7 @@ from app.kernel.clock import read_rfc3339
 from app.kernel.refusal import NotFound, Unavailable
 from app.services import Services
 
-_LOOKED_FOR_EVERY_SECONDS = 1.0
+_LOOKED_FOR_EVERY_SECONDS = 0.5
 
 events = typer.Typer(help="Write what happened, as lines of JSON.", no_args_is_help=True)
 

@@ -37,7 +37,6 @@ from app.tokens.uses import TokenUses
 # Uses are written once a second. One that moves an end this near is written before its answer: a token in steady use
 # must not look dead to another process meanwhile.
 _WRITTEN_AT_ONCE = timedelta(seconds=10)
-_SWEPT_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -138,10 +137,6 @@ class Tokens:
         lock = self.accounts.lock_exclusively if exclusively else self.accounts.lock_if_unchanged
         if not await lock(connection, caller.account) or not await self.lock_unrevoked(connection, caller.token.id):
             raise InvalidToken
-
-    async def sweep(self, connection: Connection, at: datetime) -> None:
-        while await self.rows(connection).delete_dead(at, most=_SWEPT_AT_ONCE):
-            pass
 
     async def count_outlived(self, connection: Connection, account_id: UUID, at: datetime) -> Revoked:
         """How many tokens lived until the epoch was bumped, which it was once in this transaction."""

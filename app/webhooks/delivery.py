@@ -24,7 +24,7 @@ from app.webhooks.sender import NotSent, Sender
 
 _TOLD_AT_ONCE = 1000
 # To each webhook. A slow receiver fills its own part and no other's.
-_MOST_IN_FLIGHT = 64
+_MOST_IN_FLIGHT = 128
 # Longer than an attempt takes. The process that made a claim may die; then another one goes on when it has lapsed.
 _CLAIM_LASTS = timedelta(seconds=30)
 # What has waited so long for a receiver that is away is given up, lest it wait for ever.

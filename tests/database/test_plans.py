@@ -3,13 +3,16 @@
 import base64
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
 
+from app.accounts.domain import Status
+from app.admin.domain import AccountFilter
 from app.services import Services
 from bench.seed import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRET, address_of, fill, token_of
 from tests.conftest import SetClock
@@ -78,3 +81,37 @@ async def test_every_hot_statement_is_an_index_look_up(
         if found:
             slow[statement] = found
     assert not slow
+
+
+LOOKED_FOR = {
+    "accounts_disabled_idx": AccountFilter(status=Status.DISABLED),
+    "accounts_required_idx": AccountFilter(overdue=True),
+    "accounts_created_at_idx": AccountFilter(created_before=datetime(2020, 1, 1, tzinfo=UTC)),
+    "accounts_folded_address_key": AccountFilter(email_prefix="person77@"),
+    "accounts_external_id_key": AccountFilter(external_id="u-77"),
+}
+
+
+async def test_what_few_accounts_have_is_found_by_an_index(
+    services: Services, clock: SetClock, database_url: str
+) -> None:
+    await fill(database_url, ACCOUNTS // 5, clock.now() - timedelta(minutes=1), with_two_factor=0)
+    used = {}
+    for index, wanted in LOOKED_FOR.items():
+        with executed(services) as sent:
+            await services.admin.page(wanted, after=None, limit=50)
+        found = nodes(await explain(database_url, *sent[0]))
+        used[index] = [node["Index Name"] for node in found if node.get("Relation Name") == "accounts"]
+    assert used == {index: [index] for index in LOOKED_FOR}
+
+
+async def test_a_sweep_looks_at_a_part_of_the_tokens(services: Services, clock: SetClock, database_url: str) -> None:
+    await fill(database_url, ACCOUNTS // 5, clock.now() - timedelta(minutes=1), with_two_factor=0)
+    async with services.database.autocommit() as connection:
+        rows = services.tokens.rows(connection)
+        with executed(services) as sent:
+            looked_at, deleted, last = await rows.delete_dead(UUID(int=0), clock.now(), slice=100)
+            assert last is not None
+            beyond = await rows.delete_dead(last, clock.now(), slice=10_000)
+    assert (looked_at, deleted, beyond[:2]) == (100, 0, (4_900, 0))
+    assert not reads_without_index(await explain(database_url, *sent[0]))

@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     true,
     update,
 )
@@ -32,12 +31,18 @@ from app.kernel.page import PageOf, cut_page
 from app.tokens.domain import Caller, Kind, LifeRules, Revoked, Token
 from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens
 
-_DELETE_DEAD = text("""
-    DELETE FROM tokens WHERE id IN (
-        SELECT t.id FROM tokens AS t JOIN accounts AS a ON a.id = t.account_id
-        WHERE t.epoch <> a.credential_epoch OR t.expires_at <= :at
-            OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
-        LIMIT :most FOR UPDATE OF t SKIP LOCKED)
+_DELETE_DEAD = CompiledStatement("""
+    WITH slice AS (SELECT id FROM tokens WHERE id > CAST(:after AS uuid) ORDER BY id LIMIT :slice),
+    deleted AS (
+        DELETE FROM tokens WHERE id IN (
+            SELECT t.id FROM slice JOIN tokens AS t ON t.id = slice.id JOIN accounts AS a ON a.id = t.account_id
+            WHERE t.epoch <> a.credential_epoch OR t.expires_at <= :at
+                OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
+            FOR UPDATE OF t SKIP LOCKED)
+        RETURNING id
+    )
+    SELECT (SELECT count(*) FROM slice) AS looked_at, (SELECT count(*) FROM deleted) AS deleted,
+        (SELECT id FROM slice ORDER BY id DESC LIMIT 1) AS last
 """)
 _with_account = tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 _holders = select(*ACCOUNT_COLUMNS, *COLUMNS, tokens.c.digest.label("token_digest")).select_from(_with_account)
@@ -198,6 +203,8 @@ class TokenRows:
         kinds = list(ended.values())
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL)), sorted(ended)
 
-    async def delete_dead(self, at: datetime, *, most: int) -> int:
-        params = {"at": at, "idle_since": at - self.rules.idle, "most": most}
-        return (await self.connection.execute(_DELETE_DEAD, params)).rowcount
+    async def delete_dead(self, after: UUID, at: datetime, *, slice: int) -> tuple[int, int, UUID | None]:
+        """Among the next tokens in the order of their ids: how many were looked at and deleted, and the last id."""
+        params = {"after": after, "at": at, "idle_since": at - self.rules.idle, "slice": slice}
+        [row] = await _DELETE_DEAD.all(self.connection, params)
+        return row.looked_at, row.deleted, row.last
