@@ -15,23 +15,27 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
-from bench import load, report, server
+from bench import growth, load, report, server
+from bench.growth import Cost
 from bench.imports import lines_a_second
 from bench.load import Measured
 from bench.report import Row
-from bench.seed import TOKENS_EACH, WITH_TWO_FACTOR, bytes_a_row, seed
+from bench.seed import TOKENS_EACH, WITH_TWO_FACTOR, bytes_a_row, fill_events, seed
 from bench.server import Server
 from bench.tail import RATE, Lag, Tail, tail
 
 FEW, MANY, IMPORTED = 10_000, 1_000_000, 20_000
+# Fewer than `python -m bench.growth` makes, so that the bench stays short.
+EVENTS_EACH = 3
 POSTGRES = {**DISPOSABLE, "max_connections": "200", "shared_buffers": "1GB", "max_wal_size": "4GB"}
 CONNECTIONS = (16, 64)
 LOG_IN_CONNECTIONS = 16
@@ -229,14 +233,28 @@ def _tail_rows(bench: Bench, ours: Server, lags: tuple[Lag, Lag]) -> list[Row]:
     return rows
 
 
+def _growth_rows(ours: Server, costs: Mapping[str, Cost]) -> list[Row]:
+    """Of each kind of call the one that grew most, which the picture names by its kind alone."""
+    worst: dict[str, Cost] = {}
+    for name, cost in costs.items():
+        kind = name.partition(":")[0]
+        worst[kind] = max(cost, worst.get(kind, cost), key=lambda each: each.ratio)
+    return [
+        Row(f"{kind}, {MANY:,} accounts to {FEW:,}", ours.name, "ms", cost.many, cost.ratio, "x", 1.2, at_most=True)
+        for kind, cost in worst.items()
+    ]
+
+
 def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tuple[list[Row], report.About]:
     import asyncio  # noqa: PLC0415 - only to fill the databases
 
     bench = Bench(folder, arguments.rounds, arguments.seconds, progress)
+    growth_rows: list[Row] = []
     with ExitStack() as stack:
         postgres = stack.enter_context(EmbeddedPostgres(settings=POSTGRES))
         bench.step(f"{FEW:,} accounts")
         asyncio.run(seed(postgres.url, FEW))
+        asyncio.run(fill_events(postgres.url, FEW, datetime.now(UTC), each=EVENTS_EACH))
         ours = stack.enter_context(server.twokeys(postgres.url, folder, FEW * TOKENS_EACH))
         ref = stack.enter_context(server.ref(postgres.url, folder, FEW * TOKENS_EACH))
         peers = [stack.enter_context(_peer(path, folder)) for path in arguments.peers]
@@ -252,12 +270,16 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
             bench.step(f"{MANY:,} accounts, {MANY * TOKENS_EACH:,} tokens")
             url = asyncio.run(server.another_database(postgres, "million"))
             asyncio.run(seed(url, MANY))
+            asyncio.run(fill_events(url, MANY, datetime.now(UTC), each=EVENTS_EACH))
             sizes = asyncio.run(bytes_a_row(url))
             many = stack.enter_context(server.twokeys(url, folder, MANY * TOKENS_EACH, "a million"))
             _grown(bench, ours, many)
+            bench.step(f"calls of operators, {MANY:,} accounts")
+            growth_rows = _growth_rows(ours, asyncio.run(growth.costs(postgres.url, url)))
         bench.step(f"{IMPORTED:,} lines of an import")
         imported = lines_a_second(postgres, folder, IMPORTED)
-        rows = _rows(bench, ours, ref, peers, stalls, grown=arguments.growth) + _tail_rows(bench, ours, lags)
+        rows = _rows(bench, ours, ref, peers, stalls, grown=arguments.growth) + growth_rows
+        rows += _tail_rows(bench, ours, lags)
         rows.append(Row("import, hashes kept", ours.name, "lines/s", imported, imported, "lines/s", 5000.0))
     return rows, report.About(
         machine=f"{os.cpu_count()} cores, Python {platform.python_version()}",

@@ -66,11 +66,11 @@ _EVENTS = """
 """
 
 
-async def fill_events(dsn: str, accounts: int, at: datetime) -> None:
+async def fill_events(dsn: str, accounts: int, at: datetime, *, each: int = EVENTS_EACH) -> None:
     """Of the last 80 days, evenly over all accounts."""
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(_EVENTS, accounts, EVENTS_EACH, at, timeout=None)
+        await connection.execute(_EVENTS, accounts, each, at, timeout=None)
         await connection.execute("VACUUM (ANALYZE) events", timeout=None)
     finally:
         await connection.close()
