@@ -109,9 +109,7 @@ async def test_a_sweep_looks_at_a_part_of_the_tokens(services: Services, clock: 
     await fill(database_url, ACCOUNTS // 5, clock.now() - timedelta(minutes=1), with_two_factor=0)
     async with services.database.autocommit() as connection:
         rows = services.tokens.rows(connection)
-        with executed(services) as sent:
-            looked_at, deleted, last = await rows.delete_dead(UUID(int=0), clock.now(), slice=100)
-            assert last is not None
-            beyond = await rows.delete_dead(last, clock.now(), slice=10_000)
+        looked_at, deleted, last = await rows.delete_dead(UUID(int=0), clock.now(), slice=100)
+        assert last is not None
+        beyond = await rows.delete_dead(last, clock.now(), slice=10_000)
     assert (looked_at, deleted, beyond[:2]) == (100, 0, (4_900, 0))
-    assert not reads_without_index(await explain(database_url, *sent[0]))
