@@ -46,6 +46,22 @@ def assert_fits(page: Page) -> None:
             .map((node) => node.outerHTML.slice(0, 120))
     """)
     assert wide == []
+    broken: list[str] = page.evaluate("""
+        [...document.querySelectorAll("nav a, button, h1, h2, label")].flatMap((node) => {
+            const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT), found = [];
+            while (texts.nextNode()) {
+                for (const word of texts.currentNode.data.matchAll(/(?<![\\p{L}@.])\\p{L}+(?![\\p{L}@.])/gu)) {
+                    const range = document.createRange();
+                    range.setStart(texts.currentNode, word.index);
+                    range.setEnd(texts.currentNode, word.index + word[0].length);
+                    const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+                    if (lines.size > 1) found.push(word[0]);
+                }
+            }
+            return found;
+        })
+    """)
+    assert broken == [], "words that go on in the next line"
 
 
 @pytest.mark.parametrize("language", LOCALES)
