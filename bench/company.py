@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncpg
 
+from app.observability.logs import configure_logs
 from tests.imports.company import Person, a_company
 from tests.imports.firebase import parameters
 from tests.imports.lines import ndjson
@@ -33,6 +34,7 @@ def _lines(people: list[Person]) -> bytes:
 
 
 def _log_in(url: str, folder: Path, people: list[Person]) -> dict[str, str]:
+    configure_logs("warning", as_json=True)
     return asyncio.run(Moving(url, folder).log_in_all(people))
 
 
@@ -68,12 +70,11 @@ def run(url: str, folder: Path, number: int, pool: ProcessPoolExecutor) -> None:
     print("repeated:", asyncio.run(moving.results(file)), f"in {time.perf_counter() - began:.0f} s", flush=True)
     print("status:", json.dumps(asyncio.run(moving.status())), flush=True)
     began = time.perf_counter()
-    wrong = [each for each in pool.map(_log_in, [url] * len(shares), [folder] * len(shares), shares) if each]
-    print(
-        f"log-ins: {number:,} in {time.perf_counter() - began:.0f} s, wrong: {sum(map(len, wrong))}",
-        wrong[:3],
-        flush=True,
-    )
+    wrong: dict[str, str] = {}
+    for share, problems in enumerate(pool.map(_log_in, [url] * len(shares), [folder] * len(shares), shares), 1):
+        wrong |= problems
+        done, seconds = min(number, share * _SHARE), time.perf_counter() - began
+        print(f"log-ins: {done:,} in {seconds:.0f} s, wrong: {len(wrong)}", list(wrong.items())[:3], flush=True)
     print("status:", json.dumps(asyncio.run(moving.status())), flush=True)
 
 

@@ -13,10 +13,9 @@ from tests.imports.company import FORMATS, Person, a_company
 from tests.imports.firebase import parameters
 from tests.imports.lines import a_line, ndjson
 from tests.imports.moving import Moving
-from tests.support.marks import LONG
 from tests.support.postgres import Server, end_connections, holding
 
-PEOPLE = 1000 if LONG else 48
+PEOPLE = 48
 ADD_ACCOUNT = """
     INSERT INTO accounts (id, address, folded_address, status, credential_epoch, created_at)
     VALUES (gen_random_uuid(), $1, $1, 'active', 0, now())
@@ -44,23 +43,28 @@ def people() -> Sequence[Person]:
 
 @pytest.fixture
 def file(tmp_path: Path, people: Sequence[Person]) -> Path:
-    path = tmp_path / "people.ndjson"
+    return _file_of(people, tmp_path)
+
+
+def _file_of(people: Sequence[Person], folder: Path) -> Path:
+    path = folder / "people.ndjson"
     path.write_bytes(ndjson({"firebase": parameters()}, *(person.line() for person in people)))
     return path
 
 
-async def test_a_company_moves_in_and_its_old_hashes_go(moving: Moving, people: Sequence[Person], file: Path) -> None:
-    assert await moving.results(file, "--dry-run") == (0, {"would_create": PEOPLE})
-    assert await moving.results(file) == (0, {"created": PEOPLE})
-    assert await moving.results(file) == (0, {"unchanged": PEOPLE})
-    status = await moving.status()
-    assert (status["accounts"], status["never_logged_in"]) == (PEOPLE, PEOPLE)
-    assert status["by_scheme"] == {scheme: PEOPLE // len(FORMATS) for scheme in sorted(FORMATS)}
+async def test_a_thousand_people_move_in_and_their_old_hashes_go(moving: Moving, tmp_path: Path) -> None:
+    people = a_company(1000)
+    file = _file_of(people, tmp_path)
+    assert await moving.results(file, "--dry-run") == (0, {"would_create": 1000})
+    assert await moving.results(file) == (0, {"created": 1000})
+    assert await moving.results(file) == (0, {"unchanged": 1000})
+    by_scheme = dict.fromkeys(sorted(FORMATS), 1000 // len(FORMATS))
+    assert await moving.status() == {"accounts": 1000, "never_logged_in": 1000, "by_scheme": by_scheme}
 
     assert await moving.log_in_all(people) == {}
 
-    assert await moving.status() == {"accounts": PEOPLE, "never_logged_in": 0, "by_scheme": {}}
-    assert await moving.results(file) == (0, {"unchanged": PEOPLE})
+    assert await moving.status() == {"accounts": 1000, "never_logged_in": 0, "by_scheme": {}}
+    assert await moving.results(file) == (0, {"unchanged": 1000})
 
 
 async def test_what_is_exported_moves_in_elsewhere(

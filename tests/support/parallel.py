@@ -36,6 +36,7 @@ SLOW = (
     "faults/test_postgres_ends.py",
     "development/test_embedded_postgres.py",
     "server/test_serving.py",
+    "imports/test_moving.py",
     "integrations/test_wheel.py",
     "attacks/test_races.py",
     "faults/test_disk_full.py",
