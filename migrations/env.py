@@ -38,7 +38,9 @@ def _run(connection: Connection) -> None:
 
 
 def _engine(dsn: str, **session: str) -> AsyncEngine:
-    connector = Connector(read_database_url(dsn), server_settings=session | {"application_name": "twokeys migrate"})
+    # Where pgbouncer is used, the role itself has the service's limit for a statement.
+    settings = session | {"application_name": "twokeys migrate", "statement_timeout": "0"}
+    connector = Connector(read_database_url(dsn), server_settings=settings)
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda **_: connector.connect(),

@@ -27,7 +27,8 @@ from sqlalchemy import (
 )
 
 from app.accounts.domain import Account, AccountPolicy, EnrollmentPolicy, Status
-from app.database.engine import Record, metadata
+from app.database.driver import Record
+from app.database.engine import metadata
 
 accounts = Table(
     "accounts",

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from app.clients.domain import IntrospectionRequest, IntrospectionResult
 from app.clients.repository import Introspections, result_of
 from app.database.batcher import Batcher
-from app.database.engine import Connection, Database, Record
+from app.database.driver import Record
+from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.tokens.domain import LifeRules
 

@@ -33,7 +33,8 @@ from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import account_of, accounts
 from app.clients.domain import Client, IntrospectionRequest, IntrospectionResult, Role
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record, metadata
+from app.database.driver import Record
+from app.database.engine import Connection, metadata
 from app.tokens.domain import Assurance, Caller, LifeRules
 from app.tokens.tables import COLUMNS as TOKEN_COLUMNS
 from app.tokens.tables import LIVES, living, token_of, tokens

@@ -12,7 +12,8 @@ from sqlalchemy import JSON, Executable, text
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from app.database.engine import Connection, Record, ask_driver
+from app.database.driver import Record, ask_driver
+from app.database.engine import Connection
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call] # published so
 _PARAM = object()

@@ -1,19 +1,18 @@
 """The way to Postgres: one pool, transactions, and single statements outside of any."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, event
-from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.database.connector import Connector
-from app.database.errors import FAULTS, READ_ONLY, cause, error_name, is_transient, sqlstate
+from app.database.driver import BehindPgbouncer, NeverCancelling, Record, give_up_the_unanswering, tell_driver
+from app.database.errors import FAULTS, READ_ONLY, error_name, is_transient, sqlstate
 from app.kernel.database_url import read_database_url
 from app.kernel.refusal import Refusal, Unavailable
 from app.observability.metrics import Counter
@@ -34,13 +33,14 @@ _STATEMENT_SECONDS = 5.0
 _WAIT_FOR_A_CONNECTION_SECONDS = 3.0
 _RETRY_AFTER_SECONDS = 1
 
-# Asked of the server for each of our sessions. A lock that somebody sits on is given up before the statement's own time
-# is over, so that running into that one means a server that no longer answers; and a process of ours that froze in a
-# transaction loses its locks.
+# Asked of the server for each of our sessions. A lock that somebody sits on and a statement that takes too long are
+# given up there before our own time for a statement is over, so that running into that one means a server that no
+# longer answers; and a process of ours that froze in a transaction loses its locks.
 _SESSION = {
     # Whatever the database or the role has as its default: statements here are written for this one.
     "default_transaction_isolation": "read committed",
     "lock_timeout": "3s",
+    "statement_timeout": "4500ms",
     "idle_in_transaction_session_timeout": "10s",
 }
 
@@ -53,78 +53,8 @@ _log = structlog.get_logger("twokeys.database")
 _faults = Counter("twokeys_database_faults", "Faults of the database that were answered with 503.", ("error",))
 
 
-def _give_up_the_unanswering(context: ExceptionContext) -> None:
-    """A server that let a statement's time run out, or answers out of turn, is as good as gone.
-
-    So this connection is closed, and the others of its age before they are used again: each would cost somebody the
-    same wait.
-    """
-    if isinstance(cause(context.original_exception), TimeoutError | asyncpg.InternalClientError):
-        context.is_disconnect = True
-
-
-class _BehindPgbouncer(asyncpg.Connection):  # type: ignore[misc] # published without types
-    """In transaction mode, what belongs together must stand in one transaction, or it meets two servers."""
-
-    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        async with self.transaction():
-            await super().set_type_codec(*args, **kwargs)
-
-
-class Record(asyncpg.Record):  # type: ignore[misc]
-    """A row from the driver; its columns are known by place and by name, as those of SQLAlchemy's rows are."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-def _driver_of(connection: Connection) -> Any:
-    """The asyncpg connection that the pool lent out."""
-    return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
-
-
-async def ask_driver(connection: Connection, statement: str, params: Sequence[Any]) -> Sequence[Record]:
-    """Runs a statement past SQLAlchemy, which takes several times as long; the pool learns of faults all the same."""
-    driver = _driver_of(connection)
-    try:
-        rows: Sequence[Record] = await driver.fetch(statement, *params)
-    except BaseException as error:
-        await _part_with(connection, driver, error)
-        raise
-    return rows
-
-
-async def _tell_driver(connection: Connection, command: str) -> str:
-    """BEGIN and the like, sent as it is: pgbouncer may give a prepared one to two servers. Returns what was done."""
-    driver = _driver_of(connection)
-    try:
-        return str(await driver.execute(command))
-    except BaseException as error:
-        await _part_with(connection, driver, error)
-        raise
-
-
-async def _part_with(connection: Connection, driver: Any, error: BaseException) -> None:
-    """Does after a fault what SQLAlchemy does: only a connection that Postgres itself answered on stays in use."""
-    if driver.is_closed() or isinstance(error, TimeoutError | asyncpg.InternalClientError):
-        # As in `_give_up_the_unanswering`.
-        await connection.run_sync(_give_up_its_age, error)
-    elif not isinstance(error, Exception):
-        # The caller was cancelled in the middle of a statement.
-        await connection.invalidate()
-
-
-def _give_up_its_age(connection: SyncConnection, error: BaseException) -> None:
-    pool = connection.engine.pool
-    pool._invalidate(connection.connection, error)  # noqa: SLF001 - offered to the engine only
-    connection.invalidate(error)
-
-
 async def _commit(connection: Connection) -> None:
-    if await _tell_driver(connection, "COMMIT") != "COMMIT":
+    if await tell_driver(connection, "COMMIT") != "COMMIT":
         # What Postgres does with a COMMIT after a statement whose fault nobody raised.
         raise RuntimeError("A transaction was rolled back where it was to be committed.")
 
@@ -134,7 +64,7 @@ async def _roll_back(connection: Connection) -> None:
     if connection.invalidated:
         return
     try:
-        await _tell_driver(connection, "ROLLBACK")
+        await tell_driver(connection, "ROLLBACK")
     except FAULTS:
         await connection.invalidate()
 
@@ -156,11 +86,11 @@ class Database:
         wait_seconds: float = _WAIT_FOR_A_CONNECTION_SECONDS,
     ) -> None:
         """Raises UrlUnreadable. Opens no connection yet."""
-        driver: dict[str, Any] = {"server_settings": _SESSION}
+        driver: dict[str, Any] = {"server_settings": _SESSION, "connection_class": NeverCancelling}
         prepared: dict[str, Any] = {}
         if pgbouncer:
             # It refuses to pass settings of a session on: they belong to the role there (docs/how-to/operate.md).
-            driver = {"statement_cache_size": 0, "connection_class": _BehindPgbouncer}
+            driver = {"statement_cache_size": 0, "connection_class": BehindPgbouncer}
             prepared = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
 
         connector = Connector(read_database_url(dsn), command_timeout=_STATEMENT_SECONDS, record_class=Record, **driver)
@@ -183,7 +113,7 @@ class Database:
             pool_use_lifo=True,
             hide_parameters=True,
         )
-        event.listen(self._engine.sync_engine, "handle_error", _give_up_the_unanswering)
+        event.listen(self._engine.sync_engine, "handle_error", give_up_the_unanswering)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._free = asyncio.Semaphore(pool_size)
         self._wait_seconds = wait_seconds
@@ -194,7 +124,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commits at the end, rolls back on any exception. A COMMIT that nobody heard back from is `Unavailable`."""
         async with self._connected() as connection:
-            await _tell_driver(connection, _BEGIN)
+            await tell_driver(connection, _BEGIN)
             try:
                 yield connection
                 await _commit(connection)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from app.database.batcher import Batcher
-from app.database.engine import Connection, Database, Record
+from app.database.driver import Record
+from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
 from app.tokens.domain import Caller, LifeRules, ListRequest, LiveTokens
 from app.tokens.repository import TokenLists, TokenRows, caller_of, list_of

@@ -33,7 +33,8 @@ from sqlalchemy import (
 
 from app.accounts.domain import Status
 from app.accounts.tables import IS_OVERDUE, accounts, overdue
-from app.database.engine import Record, metadata
+from app.database.driver import Record
+from app.database.engine import metadata
 from app.tokens.domain import Kind, LifeRules, Token
 
 tokens = Table(

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from app.database.batcher import Batcher
-from app.database.engine import Connection, Database, Record
+from app.database.driver import Record
+from app.database.engine import Connection, Database
 from app.two_factor.domain import SecondFactor
 from app.two_factor.repository import SecondFactors, second_factor_of
 

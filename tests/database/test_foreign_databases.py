@@ -27,6 +27,10 @@ def empty(postgres: Server) -> Iterator[str]:
     asyncio.run(postgres.drop("test_foreign"))
 
 
+def name_of(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
 async def execute(url: str, *statements: str) -> None:
     connection = await asyncpg.connect(url)
     try:
@@ -82,6 +86,11 @@ async def test_the_version_table_of_earlier_releases_is_adopted_and_stays_for_th
     assert "alembic_version" in await table_names(empty)
 
 
+async def test_a_migration_takes_longer_than_a_statement_of_the_service_may(empty: str) -> None:
+    await execute(empty, f"ALTER DATABASE {name_of(empty)} SET statement_timeout = '1ms'")
+    await migrate(empty, "0001")
+
+
 async def test_a_database_of_another_encoding_is_refused(postgres: Server, tmp_path: Path) -> None:
     url = await postgres.create("test_latin1", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     try:
@@ -96,10 +105,9 @@ async def test_a_database_of_another_encoding_is_refused(postgres: Server, tmp_p
 
 @pytest.fixture
 async def serializable(database_url: str) -> str:
-    name = database_url.partition("?")[0].rpartition("/")[2]
     await execute(
         database_url,
-        f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'",
+        f"ALTER DATABASE {name_of(database_url)} SET default_transaction_isolation = 'serializable'",
     )
     return database_url
 

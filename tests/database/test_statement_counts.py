@@ -12,7 +12,8 @@ from sqlalchemy import event
 
 from app.clients.domain import Role
 from app.database import compiled
-from app.database.engine import Connection, Record, ask_driver
+from app.database.driver import Record, ask_driver
+from app.database.engine import Connection
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.people import a_session, an_account, bearer, enroll, log_in, totp_code

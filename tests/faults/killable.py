@@ -25,8 +25,9 @@ from sqlalchemy.pool import Pool
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.database import compiled, engine
-from app.database.engine import Connection, Record
+from app.database import compiled, driver, engine
+from app.database.driver import Record
+from app.database.engine import Connection
 from app.main import create_app
 from app.observability.logs import configure_logs
 from app.server.server import listen, run
@@ -66,10 +67,10 @@ def _on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> No
 
 async def _ask_driver(connection: Connection, statement: str, params: Sequence[Any]) -> Sequence[Record]:
     _on_statement(connection, None, statement)
-    return await engine.ask_driver(connection, statement, params)
+    return await driver.ask_driver(connection, statement, params)
 
 
-_tell_for_good = engine._tell_driver
+_tell_for_good = driver.tell_driver
 
 
 async def _tell_driver(connection: Connection, command: str) -> str:
@@ -117,7 +118,7 @@ class Killable:
 def _watch() -> None:
     event.listen(Engine, "before_cursor_execute", _on_statement)
     compiled.ask_driver = _ask_driver  # type: ignore[attr-defined]
-    engine._tell_driver = _tell_driver
+    engine.tell_driver = _tell_driver  # type: ignore[attr-defined]
     event.listen(Pool, "checkin", _on_checkin)
 
 

@@ -11,19 +11,22 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import text
 
+from app.database.engine import Database
 from app.database.migrations import migrate
 from app.kernel.clock import SystemClock
 from app.services import Services, build_services
 from tests.faults.cluster import SUPERUSER, Node, migrated_node, nodes
 from tests.faults.following import LOCAL, LOCAL_ENVIRONMENT, following
 from tests.faults.ledger import at_work, check, recovered, somewhere
-from tests.support.marks import within
+from tests.support.marks import PATIENCE, within
 from tests.support.people import PASSWORD, an_account, bearer, log_in, quick_settings
 from tests.support.service import free_port, over, running, wait_until_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 ROUNDS = 5 if os.environ.get("TWOKEYS_TEST_FAULTS") else 1
+_LOOKS = 200
 TRUSTED = {"TWOKEYS_TRUSTED_PROXIES": "127.0.0.0/8"} | LOCAL_ENVIRONMENT
 
 
@@ -146,6 +149,36 @@ async def test_a_synchronous_standby_takes_over_and_no_token_and_no_event_is_for
             assert ledger.used
             await check(api, ledger, standby.url)
             await follower.check(standby.url)
+
+
+async def test_a_commit_that_no_standby_confirmed_is_seen_by_nobody() -> None:
+    """A cancelled one would be done on this server alone, and undone by a failover after somebody relied on it."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with nodes(1) as [primary]:
+        primary.settings["synchronous_standby_names"] = "nobody"
+        primary.initialise()
+        primary.start()
+        peer = await asyncpg.connect(primary.url, server_settings={"synchronous_commit": "local"})
+        database = Database(primary.url)
+
+        async def write() -> None:
+            async with database.transaction() as connection:
+                await connection.execute(text("INSERT INTO written VALUES (1)"))
+
+        try:
+            await peer.execute("CREATE TABLE written (number int)")
+            writing = asyncio.create_task(write())
+            async with asyncio.timeout(PATIENCE):
+                while not await peer.fetchval(waiting):  # noqa: ASYNC110 - the database has no event
+                    await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait([writing])
+            await database.close()
+            seen = [await peer.fetchval("SELECT count(*) FROM written") for _ in range(_LOOKS)]
+            assert not any(seen)
+            assert await peer.fetchval(waiting) == 1
+        finally:
+            await peer.close()
 
 
 async def _replicate_synchronously(primary: Node) -> None:

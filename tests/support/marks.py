@@ -24,7 +24,13 @@ PAUSE = 0.01 if "TWOKEYS_TEST_FAULTS" in os.environ else 0.05
 """Between two rounds of those who are at work while things break. Without any, they would take a processor each."""
 
 # Debian's package, where it is not called like the program.
-_PACKAGES = {"nginx": "nginx-light", "zbarimg": "zbar-tools"}
+_PACKAGES = {
+    "etcd": "etcd-server",
+    "ip": "iproute2",
+    "nginx": "nginx-light",
+    "patroni": "patroni python3-etcd",
+    "zbarimg": "zbar-tools",
+}
 
 
 def missing(*programs: str) -> str:

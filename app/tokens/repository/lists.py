@@ -25,7 +25,8 @@ from sqlalchemy import (
 
 from app.accounts.tables import accounts
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record
+from app.database.driver import Record
+from app.database.engine import Connection
 from app.kernel.page import cut_page
 from app.tokens.domain import Kind, LifeRules, ListRequest, LiveTokens, Revoked
 from app.tokens.tables import COLUMNS, LIVES, living, token_of, tokens

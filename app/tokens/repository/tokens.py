@@ -26,7 +26,8 @@ from sqlalchemy import (
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record
+from app.database.driver import Record
+from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
 from app.tokens.domain import Caller, Kind, LifeRules, Revoked, Token
 from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens

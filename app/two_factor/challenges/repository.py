@@ -30,7 +30,8 @@ from app.accounts.domain import Account, Status
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import LOCK_IF_UNCHANGED, account_of, accounts, unchanged
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record, metadata
+from app.database.driver import Record
+from app.database.engine import Connection, metadata
 from app.two_factor.challenges.domain import Challenge, ChallengeExpired
 from app.two_factor.domain import CodeLimits, ProofByStep, SecondFactor
 from app.two_factor.repository import COUNT_ATTEMPT, limits_at, second_factor_of, spending_step, used_factor_of

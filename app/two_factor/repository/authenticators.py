@@ -24,7 +24,8 @@ from sqlalchemy import (
 
 from app.accounts.tables import accounts
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record
+from app.database.driver import Record
+from app.database.engine import Connection
 from app.two_factor.domain import Authenticator, Kind, SecondFactor
 from app.two_factor.repository.second_factors import second_factor_of
 from app.two_factor.tables import (

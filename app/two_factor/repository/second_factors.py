@@ -13,7 +13,8 @@ from app.accounts.domain import Account
 from app.accounts.tables import COLUMNS as ACCOUNT_COLUMNS
 from app.accounts.tables import account_of, accounts
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record
+from app.database.driver import Record
+from app.database.engine import Connection
 from app.two_factor.domain import SecondFactor, TotpDevice
 from app.two_factor.repository.attempts import CodeAttempts
 from app.two_factor.tables import (

@@ -16,7 +16,8 @@ from sqlalchemy import (
 )
 
 from app.database.compiled import CompiledStatement
-from app.database.engine import Connection, Record
+from app.database.driver import Record
+from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
 from app.webhooks.domain import Claim, Delivery, DeliveryStatus, LoggedEvent, Outcome
 from app.webhooks.repository.queue import QueueRows
