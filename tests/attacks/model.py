@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.support.keys import SoftwareKey
 from tests.support.people import totp_code
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -16,19 +17,25 @@ ABSENT = object()
 """Stands for a member that an answer must not have."""
 
 _MOST_DEVICES = 3
+_MOST_KEYS = 10
 _PWD = ("pwd",)
 _OTP = ("pwd", "otp", "mfa")
+_POP = ("pwd", "pop", "mfa")
+_ALONE = ("pop", "user", "mfa")
 _RECOVERY = ("pwd", "recovery_code", "mfa")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Section 10, smaller, so that a short walk meets each limit; `careful` are the two strict choices."""
+    """Section 10, smaller, so that a short walk meets each limit. With a reset that requires the
+    second factor, disabling needs a code as well.
+    """
 
-    careful: bool = False
+    reset_policy: str = "clears_two_factor_later"
     session_idle: int = 3600
     session_max: int = 86400
     challenge: int = 300
+    registration: int = 300
     enrollment: int = 600
     reset: int = 1800
     codes_per_challenge: int = 3
@@ -40,6 +47,18 @@ class Limits:
     links_open: int = 2
     mails_an_hour: int = 4
     personal_tokens: int = 3
+    grace: int = 600
+    ticket: int = 600
+    clearing: int = 1800
+    pause: int = 3600
+
+    @property
+    def careful(self) -> bool:
+        return self.reset_policy == "requires_second_factor"
+
+    @property
+    def waits(self) -> bool:
+        return self.reset_policy == "clears_two_factor_later"
 
     def as_settings(self) -> dict[str, str]:
         numbers = {
@@ -57,12 +76,15 @@ class Limits:
             "RESET_LINKS_OPEN": self.links_open,
             "RESET_MAILS_PER_HOUR": self.mails_an_hour,
             "PERSONAL_TOKENS_PER_ACCOUNT": self.personal_tokens,
+            "TWO_FACTOR_GRACE_SECONDS": self.grace,
+            "TWO_FACTOR_CLEARING_SECONDS": self.clearing,
+            "TWO_FACTOR_CLEARING_PAUSE_SECONDS": self.pause,
             # These are not modelled, and out of reach; a fresh session counts as the code to disable.
             "FRESH_SECONDS": 31_000_000,
             "WRONG_PASSWORDS_PER_ACCOUNT": 100_000,
             "REQUESTS_PER_CLIENT_MINUTE": 100_000,
             "DISABLE_REQUIRES_CODE": str(self.careful).lower(),
-            "PASSWORD_RESET_POLICY": "requires_second_factor" if self.careful else "clears_two_factor",
+            "PASSWORD_RESET_POLICY": self.reset_policy,
         }
         return {f"TWOKEYS_{name}": str(value) for name, value in numbers.items()}
 
@@ -114,6 +136,29 @@ class Link:
 
 
 @dataclass
+class Ticket:
+    """Opens the enrollment that a policy requires, and nothing else."""
+
+    epoch: int
+    expires: datetime
+    revoked: bool = False
+    secret: str = ""
+
+
+@dataclass(eq=False)
+class Clearing:
+    """A reset's wait; each link that was mailed ends this one alone."""
+
+    clears_at: datetime
+
+
+@dataclass
+class CancelLink:
+    clearing: Clearing
+    secret: str = ""
+
+
+@dataclass
 class Device:
     """An authenticator app. Each accepts a step once, whatever the others did."""
 
@@ -123,11 +168,40 @@ class Device:
 
 
 @dataclass
+class Key:
+    """A security key or passkey, and the last counter that was accepted from it."""
+
+    held: SoftwareKey
+    passkey: bool
+    counter: int = 0
+    id: str = ""
+
+    def accepts(self, counter: int) -> bool:
+        """A key that always says 0 has no counter."""
+        if counter <= self.counter and (counter, self.counter) != (0, 0):
+            return False
+        self.counter = counter
+        return True
+
+
+@dataclass
+class Registration:
+    """Of a key, by the person of this epoch."""
+
+    epoch: int
+    expires: datetime
+    passkey: bool
+    spent: bool = False
+    secret: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Enrollment:
     """Of a first device, of one more, or of one in the place of another."""
 
     expires: datetime
-    begun_by: Token
+    begun_by: Token | Ticket
     additional: bool = False
     replaces: Device | None = None
     id: str = ""
@@ -146,13 +220,14 @@ class Expected:
     status: int
     code: str | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
-    opened: Token | Challenge | Enrollment | NewCodes | None = None
+    opened: Token | Challenge | Ticket | Enrollment | Registration | CancelLink | NewCodes | None = None
 
 
 _DEAD_TOKEN = Expected(401, "invalid_token")
 _TOO_MANY = Expected(429, "too_many_attempts")
 _WRONG_PASSWORD = Expected(403, "wrong_password")
 _EXPIRED = Expected(401, "challenge_expired")
+_NO_PROOF = Expected(401, "invalid_credential")
 
 
 def _step(at: datetime) -> int:
@@ -165,7 +240,8 @@ class Reference:
 
     limits: Limits
     email: str
-    password: str
+    password: str | None
+    """None once a cancel link voided it."""
     id: str = ""
     epoch: int = 0
     active: bool = True
@@ -173,7 +249,15 @@ class Reference:
     challenges: list[Challenge] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+    registrations: list[Registration] = field(default_factory=list)
     pending: Enrollment | None = None
+    tickets: list[Ticket] = field(default_factory=list)
+    required: bool = False
+    deadline: datetime | None = None
+    clearing: Clearing | None = None
+    paused_until: datetime | None = None
+    cancel_links: list[CancelLink] = field(default_factory=list)
     recovery_codes: list[str] = field(default_factory=list)
     codes_wrong: int = 0
     codes_locked_until: datetime | None = None
@@ -181,13 +265,21 @@ class Reference:
     old_secrets: list[str] = field(default_factory=list)
     old_codes: list[str] = field(default_factory=list)
     """Recovery codes that were spent or replaced, and the TOTP codes that were accepted."""
+    lost_keys: list[Key] = field(default_factory=list)
 
     # What is true.
 
     def lives(self, token: Token, at: datetime) -> bool:
+        return self.has_not_ended(token, at) and ("mfa" in token.amr or not self.overdue(at))
+
+    def has_not_ended(self, token: Token, at: datetime) -> bool:
+        """It may be suspended."""
         if token.revoked or token.epoch != self.epoch or not self.active:
             return False
         return at < token.end(self.limits.session_idle)
+
+    def overdue(self, at: datetime) -> bool:
+        return self.required and not self.has_2fa and self.deadline is not None and self.deadline <= at
 
     def live(self, at: datetime) -> list[Token]:
         return [token for token in self.tokens if self.lives(token, at)]
@@ -201,13 +293,24 @@ class Reference:
 
     @property
     def has_2fa(self) -> bool:
-        return bool(self.devices)
+        return bool(self.devices or self.keys)
+
+    @property
+    def methods(self) -> list[str]:
+        return ["totp"] * bool(self.devices) + ["webauthn"] * bool(self.keys)
+
+    @property
+    def authenticators(self) -> list[Device | Key]:
+        return [*self.devices, *self.keys]
 
     def two_factor(self, at: datetime) -> dict[str, Any]:
-        if self.devices:
-            return {"status": "enabled", "recovery_codes_remaining": len(self.recovery_codes), "methods": ["totp"]}
+        if self.has_2fa:
+            left, clears_at = len(self.recovery_codes), self.clearing.clears_at if self.clearing else None
+            state = {"status": "enabled", "recovery_codes_remaining": left, "clears_at": clears_at}
+            return state | {"methods": self.methods, "required": self.required, "required_from": None}
         status = "pending" if self.pending and self._is_pending(self.pending, at) else "disabled"
-        return {"status": status, "recovery_codes_remaining": 0, "methods": []}
+        state = {"status": status, "recovery_codes_remaining": 0, "clears_at": None, "methods": []}
+        return state | {"required": self.required, "required_from": self.deadline if self.required else None}
 
     def _is_pending(self, found: Enrollment, at: datetime) -> bool:
         """It lives no longer than the session that began it."""
@@ -218,6 +321,11 @@ class Reference:
         window, hour = timedelta(seconds=self.limits.passwords_window), timedelta(hours=1)
         yield from (token.end(self.limits.session_idle) for token in self.tokens)
         yield from (challenge.expires for challenge in self.challenges)
+        yield from (registration.expires for registration in self.registrations)
+        yield from (ticket.expires for ticket in self.tickets)
+        yield from (end for end in (self.deadline, self.paused_until) if end)
+        if self.clearing:
+            yield self.clearing.clears_at
         for link in self.links:
             yield link.expires
             yield link.created + hour
@@ -260,27 +368,47 @@ class Reference:
         self.codes_wrong, self.codes_locked_until = 0, None
 
     def _spend(self, code: str, at: datetime) -> tuple[str, ...] | None:
-        """What the code proves, and it proves it once."""
+        """What the code proves, and it proves it once. Whoever has the factor needs no clearing."""
         if len(code) == 6:
-            return _OTP if any(self._spend_step(device, code, at) for device in self.devices) else None
+            spent = any(self._spend_step(device, code, at) for device in self.devices)
+        else:
+            spent = self._spend_recovery_code(code)
+        if not spent:
+            return None
+        self.clearing = None
+        return _OTP if len(code) == 6 else _RECOVERY
+
+    def _spend_recovery_code(self, code: str) -> bool:
+        mine = self._recovery_code(code)
+        if mine is None:
+            return False
+        self.recovery_codes.remove(mine)
+        self.old_codes.append(mine)
+        self._forgive_codes()
+        return True
+
+    def _recovery_code(self, code: str) -> str | None:
         plain = code.replace("-", "").upper()
-        for mine in self.recovery_codes:
-            if mine.replace("-", "") == plain:
-                self.recovery_codes.remove(mine)
-                self.old_codes.append(mine)
-                self._forgive_codes()
-                return _RECOVERY
-        return None
+        return next((mine for mine in self.recovery_codes if mine.replace("-", "") == plain), None)
 
     def _spend_step(self, device: Device, code: str, at: datetime) -> bool:
-        steps = [_step(at) + off for off in (-1, 0, 1) if totp_code(device.secret, at, steps=off) == code]
-        fresh = [step for step in steps if step > device.last_step]
-        if not fresh:
+        step = self._fresh_step(device, code, at)
+        if step is None:
             return False
-        device.last_step = max(fresh)
+        device.last_step = step
         self.old_codes.append(code)
         self._forgive_codes()
         return True
+
+    @staticmethod
+    def _fresh_step(device: Device, code: str, at: datetime) -> int | None:
+        steps = [_step(at) + off for off in (-1, 0, 1) if totp_code(device.secret, at, steps=off) == code]
+        return max((step for step in steps if step > device.last_step), default=None)
+
+    def _would_spend(self, code: str, at: datetime) -> bool:
+        if len(code) == 6:
+            return any(self._fresh_step(device, code, at) is not None for device in self.devices)
+        return self._recovery_code(code) is not None
 
     def _prove_code(self, code: str, at: datetime, status: int) -> tuple[str, ...] | Expected:
         counted = self._count_code(at)
@@ -316,11 +444,25 @@ class Reference:
             self.old_secrets.append(self.pending.secret)
         self.pending = None
 
-    def _turn_off(self) -> None:
+    def _end_grace(self, at: datetime) -> None:
+        """It had a second factor, and is overdue at once if it must have one."""
+        if self.required:
+            self.deadline = min(self.deadline or NEVER, at)
+
+    def _grant_deadline(self, at: datetime) -> None:
+        """Once."""
+        if self.required and not self.has_2fa:
+            self.deadline = self.deadline or at + timedelta(seconds=self.limits.grace)
+
+    def _turn_off(self, at: datetime) -> None:
         self._drop_pending()
         self.old_secrets.extend(device.secret for device in self.devices)
         self.old_codes.extend(self.recovery_codes)
-        self.devices, self.recovery_codes = [], []
+        if self.has_2fa:
+            self._end_grace(at)
+        self.clearing = None
+        self.lost_keys.extend(self.keys)
+        self.devices, self.keys, self.recovery_codes = [], [], []
 
     def _as_session(self, token: Token, at: datetime) -> Expected | None:
         """What a caller without a live session is told."""
@@ -337,12 +479,20 @@ class Reference:
             return _TOO_MANY
         if not right:
             return Expected(401, "invalid_credentials")
+        if self.has_2fa and self.clearing and self.clearing.clears_at <= at:
+            self._turn(at)
+            self._turn_off(at)
+            self._forgive_codes()
         if not self.has_2fa:
-            return self._granted(_PWD, at)
+            self._grant_deadline(at)
+            return self._ticket(at) if self.overdue(at) else self._granted(_PWD, at)
         if code is None:
             challenge = Challenge(self.epoch, at + timedelta(seconds=self.limits.challenge))
             self.challenges.append(challenge)
-            return Expected(200, members={"status": "two_factor_required", "expires_in": 300}, opened=challenge)
+            methods = [*self.methods, *["recovery_code"] * bool(self.recovery_codes)]
+            clears_at = self.clearing.clears_at if self.clearing else ABSENT
+            members = {"status": "two_factor_required", "methods": methods, "clears_at": clears_at}
+            return Expected(200, members=members | {"expires_in": 300}, opened=challenge)
         proved = self._prove_code(code, at, 401)
         return proved if isinstance(proved, Expected) else self._granted(proved, at)
 
@@ -361,6 +511,53 @@ class Reference:
         if left == 0:
             return _EXPIRED
         return Expected(401, "invalid_code", {"attempts_remaining": min(left, self._left(counted))})
+
+    def _ticket(self, at: datetime) -> Expected:
+        self.tickets.append(ticket := Ticket(self.epoch, at + timedelta(seconds=self.limits.ticket)))
+        return Expected(200, members={"status": "enrollment_required", "expires_in": 600}, opened=ticket)
+
+    def admits(self, ticket: Ticket, at: datetime) -> bool:
+        return not ticket.revoked and ticket.expires > at and ticket.epoch == self.epoch and self.active
+
+    def begin_by_ticket(self, ticket: Ticket, at: datetime) -> Expected:
+        if not self.admits(ticket, at):
+            return Expected(401, "ticket_expired")
+        self._drop_pending()
+        self.pending = Enrollment(at + timedelta(seconds=self.limits.enrollment), ticket)
+        return Expected(201, opened=self.pending)
+
+    def confirm_by_ticket(self, ticket: Ticket, code: str, at: datetime) -> Expected:
+        if not self.admits(ticket, at):
+            return Expected(401, "ticket_expired")
+        refused, found, device = self._match_pending(ticket, code, at)
+        if refused:
+            return refused
+        ticket.revoked = True
+        return self._confirmed(found, device, None, at)
+
+    def key_options(self, challenge: Challenge, at: datetime) -> Expected:
+        if not self.opens(challenge, at):
+            return _EXPIRED
+        return Expected(200) if self.keys else Expected(409, "method_not_available")
+
+    def prove_by_key(self, challenge: Challenge, key: Key, counter: int, at: datetime) -> Expected:
+        """It counts on the challenge and not on the account. `key` may be anybody's."""
+        if not self.opens(challenge, at):
+            return _EXPIRED
+        challenge.wrong += 1
+        if key in self.keys and key.accepts(counter):
+            challenge.spent = True
+            self.clearing = None
+            return self._granted(_POP, at)
+        left = self.limits.codes_per_challenge - challenge.wrong
+        return Expected(401, "invalid_credential", {"attempts_remaining": left}) if left else _EXPIRED
+
+    def log_in_by_passkey(self, key: Key, counter: int, at: datetime, *, verified: bool) -> Expected:
+        known = key in self.keys and key.passkey and self.active
+        if not (known and verified and key.accepts(counter)):
+            return _NO_PROOF
+        self.clearing = None
+        return self._granted(_ALONE, at)
 
     def log_out(self, token: Token, at: datetime) -> Expected:
         if not self.lives(token, at):
@@ -401,41 +598,86 @@ class Reference:
     def confirm(self, token: Token, code: str, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
             return refused
-        found = self.pending
-        if found is None or found.begun_by is not token:
-            return Expected(409, "no_pending_enrollment")
+        refused, found, device = self._match_pending(token, code, at)
+        return refused or self._confirmed(found, device, token, at)
+
+    def _match_pending(self, by: Token | Ticket, code: str, at: datetime) -> tuple[Expected | None, Enrollment, Device]:
+        """A refusal, or what is confirmed."""
+        found = self.pending or Enrollment(at, by)
+        device = Device(found.id, found.secret)
+        if self.pending is None or found.begun_by is not by:
+            return Expected(409, "no_pending_enrollment"), found, device
         if found.expires <= at:
-            return Expected(410, "enrollment_expired")
+            return Expected(410, "enrollment_expired"), found, device
         counted = self._count_code(at)
         if counted is None:
-            return _TOO_MANY
-        device = Device(found.id, found.secret)
-        if not self._spend_step(device, code, at):
-            skew = self._skew(found, code, at)
-            members = {
-                "attempts_remaining": self._left(counted),
-                "clock_skew_seconds": ABSENT if skew is None else skew,
-            }
-            return Expected(403, "invalid_code", members)
-        return self._confirmed(found, device, token, at)
+            return _TOO_MANY, found, device
+        if self._spend_step(device, code, at):
+            return None, found, device
+        skew = self._skew(found, code, at)
+        members = {
+            "attempts_remaining": self._left(counted),
+            "clock_skew_seconds": ABSENT if skew is None else skew,
+        }
+        return Expected(403, "invalid_code", members), found, device
 
-    def _confirmed(self, found: Enrollment, device: Device, token: Token, at: datetime) -> Expected:
+    def _confirmed(self, found: Enrollment, device: Device, token: Token | None, at: datetime) -> Expected:
         """A further device ends the calling session alone; a first one and a replacement end everything."""
         self.pending = None
-        if found.additional:
-            token.revoked = True
-            revoked = {"sessions": 1, "personal_tokens": 0}
-        else:
-            revoked = self._turn(at)
-        if not self.has_2fa:
-            self.recovery_codes = [""] * 10
+        revoked = self._end_for(token, at, further=found.additional)
         if found.replaces:
             self.devices.remove(found.replaces)
             self.old_secrets.append(found.replaces.secret)
         self.devices.append(device)
-        fresh = self._session(_OTP, at)
+        return self._added(_OTP, revoked, at)
+
+    def _end_for(self, token: Token | None, at: datetime, *, further: bool) -> dict[str, int]:
+        """Before an authenticator comes; the first one brings recovery codes."""
+        if not self.has_2fa:
+            self.recovery_codes = [""] * 10
+        if token is None or not further:
+            return self._turn(at)
+        token.revoked = True
+        return {"sessions": 1, "personal_tokens": 0}
+
+    def _added(self, amr: tuple[str, ...], revoked: dict[str, int], at: datetime) -> Expected:
+        fresh = self._session(amr, at)
         members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
         return Expected(200, members=members, opened=fresh)
+
+    def begin_key(self, token: Token, password: str, at: datetime, *, passkey: bool) -> Expected:
+        if refused := self._as_session(token, at):
+            return refused
+        right = self._password_is(password, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if len(self.keys) >= _MOST_KEYS:
+            return Expected(409, "authenticator_limit_reached")
+        expires = at + timedelta(seconds=self.limits.registration)
+        self.registrations.append(begun := Registration(self.epoch, expires, passkey))
+        return Expected(201, opened=begun)
+
+    def register(self, token: Token, begun: Registration, key: Key, at: datetime, *, known: bool) -> Expected:
+        """`begun` may be anybody's; `known` says that some account has the key already."""
+        if refused := self._as_session(token, at):
+            return refused
+        if begun not in self.registrations or begun.spent or begun.expires <= at or begun.epoch != self.epoch:
+            return Expected(410, "registration_expired")
+        begun.spent = True
+        if begun.passkey and not key.held.verifies_user:
+            return Expected(403, "invalid_credential")
+        if len(self.keys) >= _MOST_KEYS:
+            return Expected(409, "authenticator_limit_reached")
+        if known:
+            return Expected(409, "authenticator_exists")
+        key.passkey = begun.passkey
+        first = not self.has_2fa
+        revoked = self._end_for(token, at, further=not first)
+        if first:
+            self._drop_pending()
+            self._forgive_codes()
+        self.keys.append(key)
+        return self._added(_POP, revoked, at)
 
     @staticmethod
     def _skew(found: Enrollment, code: str, at: datetime) -> int | None:
@@ -445,24 +687,30 @@ class Reference:
         return max(offs) * 30 if offs and abs(max(offs)) > 1 else None
 
     def remove(self, token: Token, password: str, id: str, at: datetime) -> Expected:
-        """`id` is that of a device, which may be anybody's."""
+        """`id` is that of an authenticator, which may be anybody's."""
         if refused := self._as_session(token, at):
             return refused
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
-        device = next((device for device in self.devices if device.id == id), None)
-        if device is None:
+        if refused := self._take_away(id):
+            return refused
+        return self._added(token.amr, self._turn(at), at)
+
+    def _take_away(self, id: str) -> Expected | None:
+        found = next((each for each in self.authenticators if each.id == id), None)
+        if found is None:
             return Expected(404, "not_found")
-        if len(self.devices) == 1:
+        if len(self.authenticators) == 1:
             return Expected(409, "last_authenticator")
         self._drop_pending()
-        self.devices.remove(device)
-        self.old_secrets.append(device.secret)
-        revoked = self._turn(at)
-        fresh = self._session(token.amr, at)
-        members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
-        return Expected(200, members=members, opened=fresh)
+        if isinstance(found, Key):
+            self.keys.remove(found)
+            self.lost_keys.append(found)
+        else:
+            self.devices.remove(found)
+            self.old_secrets.append(found.secret)
+        return None
 
     def disable(self, token: Token, password: str, code: str | None, at: datetime) -> Expected:
         if refused := self._as_session(token, at):
@@ -470,14 +718,19 @@ class Reference:
         right = self._password_is(password, at)
         if not right:
             return _TOO_MANY if right is None else _WRONG_PASSWORD
+        if self.required and not (self.has_2fa and code):
+            return Expected(409, "two_factor_required_by_policy")
         if not self.has_2fa:
             return Expected(409, "two_factor_not_enabled")
+        if self.required and code and self._would_spend(code, at):
+            # The attempt is counted, and nothing spent.
+            return _TOO_MANY if self._count_code(at) is None else Expected(409, "two_factor_required_by_policy")
         if code is not None:
             proved = self._prove_code(code, at, 403)
             if isinstance(proved, Expected):
                 return proved
         revoked = self._turn(at)
-        self._turn_off()
+        self._turn_off(at)
         fresh = self._session(_PWD, at)
         members = {"two_factor": self.two_factor(at), "revoked": revoked, "grant": self._grant(fresh, at)}
         return Expected(200, members=members, opened=fresh)
@@ -526,23 +779,43 @@ class Reference:
             return Expected(410, "reset_token_invalid")
         if weak or new == self.password:
             return Expected(422, "weak_password")
-        keeps = self.limits.careful and self.has_2fa
-        if keeps:
+        proved = None
+        if self.has_2fa and (self.limits.careful or (self.limits.waits and code is not None)):
             if code is None:
                 return Expected(403, "second_factor_required")
             proved = self._prove_code(code, at, 403)
             if isinstance(proved, Expected):
                 return proved
-        outcome = "kept" if keeps else "disabled" if self.has_2fa else "not_enabled"
         revoked = self._turn(at)
         link.spent = True
         self.password = new
         self.passwords_wrong = []
-        self._forgive_codes()
         self._drop_pending()
-        if not keeps:
-            self._turn_off()
-        return Expected(200, members={"two_factor": outcome, "revoked": revoked})
+        if proved is None and self.limits.waits and self.has_2fa:
+            return self._wait(revoked, at)
+        self._forgive_codes()
+        outcome = "kept" if proved else "disabled" if self.has_2fa else "not_enabled"
+        if proved is None:
+            self._turn_off(at)
+        return Expected(200, members={"two_factor": outcome, "clears_at": ABSENT, "revoked": revoked})
+
+    def _wait(self, revoked: dict[str, int], at: datetime) -> Expected:
+        """One that runs goes on; none begins in the pause. A lock by wrong codes stays."""
+        paused = self.paused_until is not None and self.paused_until > at
+        if self.clearing is None and paused:
+            return Expected(200, members={"two_factor": "kept", "clears_at": ABSENT, "revoked": revoked})
+        self.clearing = self.clearing or Clearing(at + timedelta(seconds=self.limits.clearing))
+        self.cancel_links.append(link := CancelLink(self.clearing))
+        members = {"two_factor": "clearing", "clears_at": self.clearing.clears_at, "revoked": revoked}
+        return Expected(200, members=members, opened=link)
+
+    def cancel_by_link(self, link: CancelLink, at: datetime) -> Expected:
+        if link.clearing is not self.clearing:
+            return Expected(410, "cancel_link_invalid")
+        self._turn(at)
+        self.clearing, self.password = None, None
+        self.paused_until = at + timedelta(seconds=self.limits.pause)
+        return Expected(200, members={"two_factor": "kept"})
 
     def create_token(self, token: Token, max_age: int | None, at: datetime, *, extends: bool) -> Expected:
         if refused := self._as_session(token, at):
@@ -567,7 +840,7 @@ class Reference:
 
     def revoke_presented(self, token: Token, at: datetime) -> Expected:
         """RFC 7009: 200 for whatever it was."""
-        token.revoked = token.revoked or self.lives(token, at)
+        token.revoked = token.revoked or self.has_not_ended(token, at)
         return Expected(200)
 
     def revoke_all(self, token: Token, at: datetime, *, keep_current: bool) -> Expected:
@@ -598,9 +871,26 @@ class Reference:
 
     def operator_resets(self, at: datetime) -> Expected:
         revoked = self._turn(at)
-        self._turn_off()
+        self._turn_off(at)
         self._forgive_codes()
         return Expected(200, members={"two_factor": self.two_factor(at), "revoked": revoked})
+
+    def operator_removes(self, id: str, at: datetime) -> Expected:
+        if refused := self._take_away(id):
+            return refused
+        revoked = self._turn(at)
+        return Expected(200, members={"two_factor": self.two_factor(at), "revoked": revoked})
+
+    def operator_cancels(self, at: datetime) -> Expected:
+        if self.clearing is None:
+            return Expected(409, "nothing_to_cancel")
+        self.clearing = None
+        return Expected(200, members={"two_factor": self.two_factor(at)})
+
+    def set_required(self, at: datetime, *, required: bool) -> Expected:
+        self.required = required
+        self._grant_deadline(at)
+        return Expected(200, members={"two_factor": self.two_factor(at)})
 
     def operator_revokes(self, at: datetime) -> Expected:
         return Expected(200, members={"revoked": self._turn(at)})

@@ -106,16 +106,24 @@ class Pair:
         return result[: len(tokens)], result[len(tokens) :]
 
     def links(self, account_id: str) -> list[str]:
-        """The secrets in the mails, once the worker has answered; the oldest first."""
+        """The secrets of reset links, once the worker has answered; the oldest first."""
+
+        async def answer() -> None:
+            while await self.services.password_reset.answer_requests():
+                pass
+
+        self.portal.call(answer)
+        return self.mailed(account_id, "password_reset")
+
+    def mailed(self, account_id: str, kind: str) -> list[str]:
+        """The secrets in the mails of this kind; the oldest first."""
         owner = UUID(account_id)
 
         async def read() -> list[str]:
-            while await self.services.password_reset.answer_requests():
-                pass
             connection = await asyncpg.connect(self.database_url)
             try:
-                query = "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = 'password_reset'"
-                rows = await connection.fetch(f"{query} ORDER BY id", owner)
+                query = "SELECT sealed, created_at FROM outbox WHERE account_id = $1 AND letter = $2 ORDER BY id"
+                rows = await connection.fetch(query, owner, kind)
             finally:
                 await connection.close()
             mails = [unpack(self.services.secret_box.open(row[0], owner=owner), at=row[1]) for row in rows]
