@@ -13,6 +13,7 @@ from tests.support.processes import Answers, Person, Processes, no_fault, status
 pytestmark = pytest.mark.anyio
 EXEMPT = {"two_factor_policy": "exempt", "reason": "A kiosk."}
 REQUIRED = {"two_factor_policy": "required"}
+DISABLED = {"status": "disabled"}
 
 
 async def set_policy(processes: Processes, person: Person, body: dict[str, str]) -> httpx.Response:
@@ -62,6 +63,34 @@ async def test_a_ticket_against_a_reset_by_an_operator(processes: Processes) -> 
     assert (await processes.log_in(person)).json()["status"] == "enrollment_required"
     if answers[0].is_success:
         assert not await processes.alive(answers[0].json()["grant"]["access_token"])
+
+
+async def test_a_ticket_against_a_disabled_account(processes: Processes) -> None:
+    person = await processes.someone()
+    await set_policy(processes, person, REQUIRED)
+    body = await begun(processes, person)
+    tries = [processes.post("/v1/login/enrollment/confirm", body), set_policy(processes, person, DISABLED)]
+    confirmed, disabled = await raced(processes, tries, hold=person)
+    assert disabled.status_code == 200
+    assert confirmed.status_code in {200, 401}
+    if confirmed.is_success:
+        assert not await processes.alive(confirmed.json()["grant"]["access_token"])
+    assert (await processes.post("/v1/login/enrollment", {"ticket": body["ticket"]})).status_code == 401
+
+
+async def test_a_ticket_against_a_deletion(processes: Processes) -> None:
+    person = await processes.someone()
+    await set_policy(processes, person, REQUIRED)
+    body = await begun(processes, person)
+    auth = await processes.client(Role.ADMIN)
+    deletion = processes.call("DELETE", f"/v1/admin/accounts/{person.id}", auth=auth)
+    answers = await raced(processes, [processes.post("/v1/login/enrollment/confirm", body), deletion], hold=person)
+    assert answers[1].status_code == 204
+    assert answers[0].status_code in {200, 401}
+    if answers[0].is_success:
+        assert not await processes.alive(answers[0].json()["grant"]["access_token"])
+    for table in ("authenticators", "authenticator_enrollments", "enrollment_tickets", "outbox"):
+        assert await processes.rows(f"SELECT FROM {table} WHERE account_id = $1", person.id) == [], table
 
 
 async def test_an_exemption_against_a_log_in(processes: Processes) -> None:

@@ -64,6 +64,7 @@ class Target:
     session: requests.Session = field(default_factory=requests.Session)
     token: str = ""
     answers: Counter[str] = field(default_factory=Counter)
+    tickets: dict[str, str] = field(default_factory=dict)
 
     def send(self, case: Case) -> Response:
         """With the proof that the call asks for: a walk through closed doors finds little.
@@ -76,6 +77,8 @@ class Target:
             and isinstance(case.body, dict)
         ):
             good = {**GOOD, "email": f"made{next(_numbers)}@example.com"}
+            if "ticket" in case.body:
+                good["ticket"] = self.ticket_for(case.operation.path)
             case.body = {name: good.get(name, value) for name, value in case.body.items()}
         schemes = [name for one in case.operation.definition.raw.get("security", ()) for name in one]
         if "client" in schemes:
@@ -95,12 +98,31 @@ class Target:
 
     def log_in(self) -> None:
         """Into an account of its own, since a walk may have deleted or disabled the last one."""
+        self.token = self._grant(self._account()[1])["access_token"]
+
+    def ticket_for(self, path: str) -> str:
+        """Of an account that must enroll first; one for each call, since no code of the fuzzer's uses it up."""
+        if path not in self.tickets:
+            id, body = self._account()
+            required = {"two_factor_policy": "required"}
+            where = f"{self.address}/v1/admin/accounts/{id}"
+            changed = self.session.patch(where, json=required, auth=self.client, timeout=PATIENCE)
+            assert changed.status_code == 200, changed.text
+            self.tickets[path] = self._grant(body)["ticket"]
+        return self.tickets[path]
+
+    def _account(self) -> tuple[str, dict[str, str]]:
+        """Its id, and what it logs in with."""
         body = {"email": f"fuzzed{next(_numbers)}@example.com", "password": PASSWORD}
         made = self.session.post(f"{self.address}/v1/admin/accounts", json=body, auth=self.client, timeout=PATIENCE)
         assert made.status_code == 201, made.text
+        return made.json()["id"], body
+
+    def _grant(self, body: dict[str, str]) -> dict[str, str]:
         answer = self.session.post(f"{self.address}/v1/login", json=body, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
-        self.token = answer.json()["access_token"]
+        found: dict[str, str] = answer.json()
+        return found
 
 
 @pytest.fixture(scope="module")
