@@ -244,6 +244,7 @@ async def test_a_passkey_is_a_second_step_too(api: httpx.AsyncClient, services: 
 
 
 async def test_the_options_tell_nothing_and_leave_nothing(api: httpx.AsyncClient, services: Services) -> None:
+    """`allowCredentials` before the password would tell who has an account."""
     first, second = await passkey_options(api), await passkey_options(api)
     assert first.keys() == {"challenge", "expires_in", "public_key"}
     assert (first["challenge"][:4], first["expires_in"]) == ("tkc_", 300)
@@ -345,7 +346,12 @@ async def test_a_removed_passkey_logs_nobody_in(api: httpx.AsyncClient, services
     """supabase/auth#2564: a credential must not outlive its account or its removal."""
     key = await passkeyholder(api, services)
     account = (await services.admin.account_with_address("ada@example.com")).account
+    await services.admin.disable(account.id, an_operator(services))
+    refused(await log_in_with_passkey(api, key), 401, "invalid_credential")
+    await services.admin.enable(account.id, an_operator(services))
     await services.access.reset_two_factor(account.id, "Lost.", an_operator(services))
+    refused(await log_in_with_passkey(api, key), 401, "invalid_credential")
+    await services.admin.delete(account.id, an_operator(services))
     refused(await log_in_with_passkey(api, key), 401, "invalid_credential")
 
 

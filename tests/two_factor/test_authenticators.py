@@ -214,6 +214,7 @@ async def test_it_stays_enabled_while_another_app_is_pending(
 
 
 async def test_a_step_is_spent_per_device(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
+    """A count per account would shut the second device out for a step; one per code would take it twice."""
     device = await enrolled_account(api, services, clock)
     second = await another_app(api, device.token, clock, additional=True)
     for secret in (device.secret, second.secret):
@@ -509,7 +510,7 @@ async def stale(api: httpx.AsyncClient, services: Services, clock: SetClock) -> 
 
 
 async def test_changes_need_a_fresh_proof(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
-    """CVE-2026-3429: a factor is not removed at a lower level, nor one added."""
+    """CVE-2026-3429, supabase/auth#2565: a factor is not removed at a lower level, nor one added."""
     held = await stale(api, services, clock)
     app = (await ids(api, held.token))[0]
     for answer in (
@@ -544,7 +545,7 @@ async def test_an_account_without_two_factors_needs_no_fresh_proof(
 
 
 async def test_an_operator_removes_one_alone(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:
-    """pocket-id: a lost passkey must be revocable by those who run the service."""
+    """pocket-id, supabase/auth#2615: a lost key is removed, and no session keeps what it proved."""
     device = await enrolled_account(api, services, clock)
     held = await a_key(api, device.token)
     auth = await an_admin(services)

@@ -142,7 +142,7 @@ async def test_two_answers_with_one_counter_have_one_winner(api: httpx.AsyncClie
 
 
 async def test_one_answer_sent_twice_logs_in_once(api: httpx.AsyncClient, services: Services) -> None:
-    """Two tabs, or a find before a delete: both requests see the challenge, one gets it."""
+    """Vaultwarden's two tabs, a find before a delete: both requests see the challenge, one gets it."""
     await an_account(services)
     key = (await a_key(api, await a_session(api), SoftwareKey(counts=False), passkey=True)).key
     for _ in ROUNDS:

@@ -159,6 +159,7 @@ def test_another_rp_id_proves_nothing(key: SoftwareKey) -> None:
 
 @pytest.mark.parametrize("cross", [True, "false", 0, 1, "", []])
 def test_cross_origin_frames_prove_nothing_where_the_library_does_not_look(key: SoftwareKey, cross: Any) -> None:
+    """py_webauthn takes `crossOrigin: true`."""
     assert reason(lambda: registered(SoftwareKey(), crossOrigin=cross)) == "cross_origin"
     assert reason(lambda: assertion_of(key, key.get(request(), crossOrigin=cross))) == "cross_origin"
 
