@@ -27,3 +27,14 @@ def settle(page: Page, **settings: object) -> None:
         route.fulfill(json=config | settings)
 
     page.route("**/v1/config", answer)
+
+
+def hurry(page: Page, path: str, milliseconds: int) -> None:
+    """The browser waits no longer than this for the key that it is told of at `path`."""
+
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        told["public_key"]["timeout"] = milliseconds
+        route.fulfill(json=told)
+
+    page.route(path, answer)

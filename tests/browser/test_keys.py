@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.console import Console, Person
-from tests.browser.routes import refuses, settle
+from tests.browser.routes import hurry, refuses, settle
 from tests.browser.service import Service
 from tests.browser.virtual_key import VirtualKey
 
@@ -58,12 +58,13 @@ def test_a_security_key_is_the_second_factor_and_others_are_one_click_away(conso
 
 
 @pytest.mark.usefixtures("key")
-def test_a_new_phone_takes_the_place_of_the_old_one_which_works_until_then(console: Console, person: Person) -> None:
+def test_a_passkey_logs_in_while_a_new_phone_takes_the_old_ones_place(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information")
     old, _ = console.enable_two_factor(person)
-    _add(console, person, "security key", "Blue key").says("“Blue key” is added.")
+    _add(console, person, "passkey", "Laptop").says("“Laptop” is added.")
+    console.log_out().click("Log in with a passkey").shows("User information")
 
-    console.click("Replace Authenticator app").shows("Replace your authenticator app")
+    console.go_to("Authentication methods").click("Replace Authenticator app").shows("Replace your authenticator app")
     console.fill("Password", person.password).click("Next")
     new = console.scan()
     elsewhere = Console(console.page.context.new_page(), console.address).log_in(person)
@@ -78,8 +79,8 @@ def test_a_new_phone_takes_the_place_of_the_old_one_which_works_until_then(conso
 
     console.go_to("Authentication methods").click("Manage Authenticator app").shows("Authenticator app")
     console.fill("Password", person.password).click("Remove").says("“Authenticator app” is removed.")
-    assert _authenticators(console) == ["Blue key"]
-    console.click("Manage Blue key").says("This is your only one.")
+    assert _authenticators(console) == ["Laptop"]
+    console.click("Manage Laptop").says("This is your only one.")
     expect(console.page.get_by_role("button", name="Remove")).to_have_count(0)
 
 
@@ -157,6 +158,20 @@ def test_what_the_browser_refuses_is_told_in_words(console: Console, person: Per
     settle(console.page, passkey_login=False)
     console.open().shows("Log in")
     expect(console.page.get_by_role("button", name="Log in with a passkey")).to_have_count(0)
+
+
+def test_a_key_that_is_another_one_or_stays_untouched_logs_nobody_in(
+    console: Console, person: Person, key: VirtualKey
+) -> None:
+    codes = _with_first(console, person, "security key", "Blue key")
+    [blue] = key.credentials()
+    hurry(console.page, "**/v1/login/two-factor/options", 500)
+    key.hold_nothing()
+    console.log_out().log_in(person).click("Use your key").says("Your browser got no answer")
+    key.hold_alone(blue)
+    key.touched_by_nobody()
+    console.log_in(person).click("Use your key").says("Your browser got no answer")
+    console.click("Use a recovery code").fill("Recovery code", codes[0]).click("Log in").says("9 recovery codes left.")
 
 
 def test_a_copy_of_a_key_is_refused_and_the_owner_hears_of_it(

@@ -34,6 +34,14 @@ class VirtualKey:
         """The wrong finger."""
         self._send("WebAuthn.setUserVerified", isUserVerified=False)
 
+    def touched_by_nobody(self) -> None:
+        """It waits for a finger until the browser's time is over."""
+        self._send("WebAuthn.setAutomaticPresenceSimulation", enabled=False)
+
+    def hold_nothing(self) -> None:
+        """As a key that was never registered here."""
+        self._send("WebAuthn.clearCredentials")
+
     def unplug(self) -> None:
         self._send("WebAuthn.removeVirtualAuthenticator")
 
@@ -48,7 +56,7 @@ class VirtualKey:
 
     def hold_alone(self, credential: dict[str, Any]) -> None:
         """Holds a copy that was taken before, its counter included."""
-        self._send("WebAuthn.clearCredentials")
+        self.hold_nothing()
         self._send("WebAuthn.addCredential", credential=credential)
 
     def _send(self, method: str, **parameters: object) -> dict[str, Any]:

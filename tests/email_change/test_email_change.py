@@ -151,6 +151,19 @@ async def test_a_link_lives_a_day(api: httpx.AsyncClient, services: Services, cl
     assert account.pending_address is None
 
 
+@pytest.mark.parametrize("step", [timedelta(days=-2), timedelta(hours=23)], ids=["set back", "set forward"])
+async def test_a_link_works_once_whatever_the_clock_does(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, step: timedelta
+) -> None:
+    await an_account(services)
+    granted(await request(api, await a_session(api)), 202)
+    link = await link_to(services)
+    clock.advance(step)
+    granted(await confirm(api, link))
+    clock.advance(-step)
+    refused(await confirm(api, link), 410, "email_token_invalid")
+
+
 async def test_cancelling_kills_every_open_link(api: httpx.AsyncClient, services: Services) -> None:
     await an_account(services)
     session = await a_session(api)

@@ -373,7 +373,7 @@ async def test_a_token_in_a_cookie_or_a_query_proves_nothing(api: httpx.AsyncCli
     await an_account(services)
     token = await a_session(api)
 
-    refused(await api.get("/v1/me", params={"access_token": token, "token": token}), 422, "invalid_request")
+    refused(await api.get("/v1/me", params={"access_token": token, "token": token}), 401, "invalid_token")
     refused(await api.get("/v1/me", headers={"Cookie": f"access_token={token}; token={token}"}), 401, "invalid_token")
 
 

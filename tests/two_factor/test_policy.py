@@ -437,6 +437,20 @@ async def test_a_ticket_lives_ten_minutes(api: httpx.AsyncClient, services: Serv
 
 
 @at_once
+@pytest.mark.parametrize("step", [timedelta(days=-2), timedelta(minutes=9)], ids=["set back", "set forward"])
+async def test_a_ticket_works_once_whatever_the_clock_does(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, step: timedelta
+) -> None:
+    await an_account(services)
+    secret = await ticket(api)
+    clock.advance(step)
+    begun = granted(await begin(api, secret), 201)
+    granted(await confirm(api, secret, totp_code(begun["secret"], clock.now())))
+    clock.advance(-step)
+    refused(await begin(api, secret), 401, "ticket_expired")
+
+
+@at_once
 async def test_a_ticket_dies_with_what_ends_everything(
     api: httpx.AsyncClient, services: Services, admin: httpx.BasicAuth
 ) -> None:
