@@ -44,6 +44,8 @@ class Sealed:
     """The account whose secret comes after some of the people's and before the others'."""
 
     secrets: Sequence[tuple[UUID, str]]
+    connected: Sequence[int]
+    """The server processes of who was connected by then, which the test before may have left."""
 
     async def secret_of(self, id: UUID) -> bytes:
         connection = await asyncpg.connect(self.url)
@@ -56,10 +58,13 @@ class Sealed:
     async def settled(self) -> dict[str, int]:
         """Once the server has noticed that nobody is there any more: what it was asked for last may still be done."""
         connection = await asyncpg.connect(self.url)
-        ours = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'twokeys'"
+        newcomers = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'twokeys' AND pid <> ALL ($1)"
+        )
         try:
             async with asyncio.timeout(SOON):
-                while await connection.fetchval(f"SELECT count(*) {ours}"):  # noqa: ASYNC110
+                while await connection.fetchval(newcomers, self.connected):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         finally:
             await connection.close()
@@ -107,11 +112,13 @@ async def sealed(database_url: str, tmp_path: Path) -> Sealed:
         " VALUES ($1, $1, 'totp', 'Phone', now(), $2, 0)",
         [(id, secret_box.seal(secret.encode(), owner=id)) for id, secret in secrets],
     )
-    await connection.close()
     await services.password_reset.request(people[0].email, a_request(services))
     assert await services.password_reset.answer_requests() == 1
     await services.close()
-    return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets)
+    connected = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    await connection.close()
+    pids = [row["pid"] for row in connected]
+    return Sealed(database_url, people, sorted(strangers)[STRANGERS * 3 // 4], secrets, pids)
 
 
 @asynccontextmanager
