@@ -110,8 +110,10 @@ def faults(id: str, form: Form, answers: bytes, recorder: Recorder) -> list[str]
         found += [f"the body became a request: {request}" for request, _ in seen if "smuggled" in request.target]
     reported = re.findall(rb"[A-Z]+ /(\w\w)/\S*\n", answers)
     found += [f"the answer to somebody else: {answer!r}" for answer in reported if answer.decode() != id]
-    if len(reported) != len(seen):
-        found.append(f"{len(reported)} answers to {len(seen)} requests")
+    # By their heads: behind a 100 haproxy 2.6 loses the body of an answer once in some forty runs on a busy machine.
+    answered = len(re.findall(rb"HTTP/1\.[01] 200 ", answers))
+    if answered != len(seen):
+        found.append(f"{answered} answers to {len(seen)} requests")
     bodies = {request.body.replace(b"ID", id.encode()) for request in form.taken}
     found += [f"another body: {request}" for request, _ in seen if form.taken and request.body not in bodies]
     return found
