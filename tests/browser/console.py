@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-import zxingcpp
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
 
 from tests.browser.german import translated
 from tests.support.people import totp_code
-from tests.two_factor.authenticator import Authenticator
+from tests.two_factor.authenticator import Authenticator, read_qr
 
 # A reset link has the form of ours; that this one is nobody's only the server can know.
 UNKNOWN_LINK = f"#/password-reset/tkr_{'a' * 43}"
@@ -142,10 +141,8 @@ class Console:
         result = self.page.get_by_alt_text(self.here("QR code for your authenticator app"))
         expect(result).to_be_visible()
         result.scroll_into_view_if_needed()
-        picture = Image.open(io.BytesIO(self.page.screenshot())).convert("L")
-        [found] = zxingcpp.read_barcodes(picture)
-        scanned = Authenticator.scan(found.text)
-        return Device(scanned.secret)
+        screen = Image.open(io.BytesIO(self.page.screenshot()))
+        return Device(Authenticator.scan(read_qr(screen)).secret)
 
     def enable_two_factor(self, person: Person) -> tuple[Device, list[str]]:
         device = self.start_enrollment(person)
