@@ -63,13 +63,16 @@ def _recover(console: Console, person: Person, service: Service) -> Person:
     return Person(person.email, NEW_PASSWORD)
 
 
-def test_the_language_is_the_accounts_and_before_a_log_in_the_browsers(console: Console, person: Person) -> None:
+def test_the_language_is_the_accounts_and_until_one_is_chosen_the_browsers(
+    console: Console, person: Person, service: Service
+) -> None:
+    service.log_in_elsewhere(person)  # With no word about languages, so the account has none.
     loaded: list[str] = []
     console.page.on("request", lambda request: loaded.extend(re.findall(r"/words/(\w+)\.js", request.url)))
     console.log_in(person).shows("User information")
     assert loaded == ["en"]
     picker = console.page.get_by_label("Language")
-    expect(picker).to_have_value("en")
+    expect(picker.locator("option:checked")).to_have_text("Not chosen; as your browser")
     picker.select_option("Deutsch")
     console.language = "de"
     console.shows("User information").says("Your language is saved.")

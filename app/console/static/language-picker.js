@@ -13,9 +13,10 @@ const TEXT = words.userView;
 /** Calls `changed` when the page speaks the new one. @param {import("./types.js").Account} account
  * @param {() => void} changed */
 export function languagePicker({ locale }, changed) {
-  const known = nearest(locale);
+  const known = locale === null ? "" : nearest(locale);
   const status = element("span", { class: "hint" }, TEXT.languageHint);
   const picker = element("select", { "aria-label": TEXT.language, onchange: save },
+    locale === null && element("option", { value: "", disabled: true, selected: true }, TEXT.languageOfBrowser),
     config.locales.map((tag) => element("option", { value: tag, lang: tag, selected: tag === known }, nameOf(tag))));
   return [picker, status];
 
@@ -32,9 +33,9 @@ export function languagePicker({ locale }, changed) {
   }
 }
 
-/** The language that emails are in for somebody who reads this one. @param {string | null} locale */
-export function nearest(locale, locales = config.locales) {
-  for (let tag = locale ?? ""; tag; tag = tag.slice(0, Math.max(0, tag.lastIndexOf("-")))) {
+/** The language that emails are in for somebody who reads this one. @param {string} locale */
+function nearest(locale, locales = config.locales) {
+  for (let tag = locale; tag; tag = tag.slice(0, Math.max(0, tag.lastIndexOf("-")))) {
     const found = locales.find((one) => one.toLowerCase() === tag.toLowerCase());
     if (found) return found;
   }

@@ -383,6 +383,7 @@ export const sentences = {
     memberSince: "Konto seit",
     language: "Sprache",
     languageHint: "Für E-Mails und, wo übersetzt, für diese Seiten.",
+    languageOfBrowser: "Nicht gewählt; wie Ihr Browser",
     languageSaved: "Ihre Sprache ist gespeichert.",
     id: "Konto-ID",
     security: "Sicherheit",

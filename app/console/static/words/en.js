@@ -397,6 +397,7 @@ export const sentences = {
     memberSince: "Member since",
     language: "Language",
     languageHint: "Of emails, and of these pages if there is a translation.",
+    languageOfBrowser: "Not chosen; as your browser",
     languageSaved: "Your language is saved.",
     id: "Account ID",
     security: "Security",
