@@ -64,6 +64,9 @@ commands.add_typer(webhooks, name="webhooks")
 
 def main() -> None:
     leave_unreadable_home()
+    if sys.stdout is None:
+        # Descriptor 1 is closed, and Python would drop what is printed: a secret that is shown once, for example.
+        sys.exit(_refused("Standard output is closed. Open it, or lead it to a file."))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A name that the terminal can't show is shown escaped.

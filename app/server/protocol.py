@@ -6,6 +6,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.clients.routes import OAUTH_PATHS
 from app.http.health import DRAINING
 from app.http.middleware import RequestMiddleware, common_headers
 from app.http.problems import problem, problem_for
@@ -45,7 +46,7 @@ async def _say_that_we_are_full(scope: Any, receive: Any, send: Any) -> None:
     await problem_for(scope, refusal, headers=_CLOSING)(scope, receive, send)
 
 
-_FULL: Any = RequestMiddleware(_say_that_we_are_full, trusted_proxies=())
+_FULL: Any = RequestMiddleware(_say_that_we_are_full, trusted_proxies=(), oauth=OAUTH_PATHS)
 
 
 def _must(holds: bool) -> None:  # noqa: FBT001

@@ -25,6 +25,7 @@ from app.security.secret_box import SecretBox, key_id
 from app.services import build_services
 from app.settings import Settings, new_key, read_key
 from tests.conftest import SetClock
+from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, KEY, PASSWORD, a_session, an_account, bearer, log_in
 from tests.support.postgres import Server
 from tests.support.service import TWOKEYS, environment, over, twokeys
@@ -380,6 +381,13 @@ def test_a_new_key_stands_alone_on_its_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
     assert len(read_key(done.stdout.strip())) == 32
+
+
+def test_no_secret_is_printed_to_where_nobody_reads() -> None:
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *TWOKEYS, "keys", "generate"]
+    done = subprocess.run(closed, env=environment(), stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "Standard output is closed." in done.stderr
 
 
 async def keys_in_use(database: Database) -> set[bytes]:

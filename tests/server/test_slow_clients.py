@@ -136,11 +136,12 @@ async def test_one_connection_too_many_is_told_to_come_back() -> None:
         writer.write(REQUEST)
         assert b"hello" in await reader.readuntil(b"hello")
         late_reader, late_writer = await asyncio.open_connection("127.0.0.1", port)
-        late_writer.write(REQUEST)
+        late_writer.write(b"POST /v1/introspect HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         head, _, body = (await late_reader.read()).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1" in head.lower()
-        assert json.loads(body)["code"] == "overloaded"
+        problem = json.loads(body)
+        assert (problem["code"], problem["error"]) == ("overloaded", "temporarily_unavailable")
         writer.close()
         late_writer.close()
 
