@@ -1,4 +1,4 @@
-"""The console's scripts: their pure modules by `node --test`, and their types against the OpenAPI document.
+"""The console's scripts: their pure modules by `node --test`, their types against the OpenAPI document, their bundle.
 
 Exits with 77 where Node.js is missing or the compiler can't be fetched: the check is skipped then, and says why.
 TypeScript is installed once, in an environment of its own that no other tool uses.
@@ -10,7 +10,11 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from app.console.bundle import BUNDLE, bundle
+from app.console.pages import pages_under
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "app" / "console" / "static"
@@ -33,7 +37,7 @@ def main() -> int:
         return code
     if not _install():
         return SKIPPED
-    return _check_types()
+    return _check_types() or _check_bundle()
 
 
 def _long_lines() -> list[str]:
@@ -74,6 +78,19 @@ def _check_types() -> int:
         "twokeys-api.d.ts",
     ]
     return _run(*generate, cwd=ENVIRONMENT) or _run(bin_folder / "tsc", "--project", ".", cwd=ENVIRONMENT)
+
+
+def _check_bundle() -> int:
+    """What the bundle can't take would stop the service when it starts."""
+    try:
+        made = bundle(pages_under(STATIC))
+    except ValueError as refused:
+        print(f"app/console/bundle.py can't take this, see its docstring: {refused}")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="twokeys-bundle-") as scratch:
+        file = Path(scratch, BUNDLE).with_suffix(".mjs")
+        file.write_bytes(made.content)
+        return _run("node", "--check", file, cwd=ROOT)
 
 
 def _run(*command: str | Path, cwd: Path) -> int:
