@@ -19,12 +19,14 @@ from app.accounts.domain import Status
 from app.admin.domain import AccountFilter
 from app.audit.domain import EventFilter, EventType
 from app.authentication.domain import TwoFactorStatus
+from app.database.migrations import migrate
 from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from app.kernel.clock import SystemClock
 from app.kernel.request_context import RequestContext
 from app.services import Services, build_services
 from app.settings import Settings
-from bench.seed import KEY, account_id, address_of, fill_events, seed, token_of
+from bench.bulk import bulk_load
+from bench.seed import KEY, account_id, address_of, fill, fill_events, token_of
 from bench.server import another_database
 
 FEW = 10_000
@@ -137,8 +139,11 @@ async def costs(few: str, many: str, turns: int = _TURNS) -> Mapping[str, Cost]:
 
 async def _grown(postgres: EmbeddedPostgres, name: str, accounts: int) -> str:
     url = await another_database(postgres, name)
-    await seed(url, accounts)
-    await fill_events(url, accounts, datetime.now(UTC))
+    await migrate(url)
+    async with bulk_load(url):
+        at = datetime.now(UTC)
+        await fill(url, accounts, at)
+        await fill_events(url, accounts, at)
     return url
 
 

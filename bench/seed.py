@@ -61,7 +61,7 @@ _EVENTS = """
         ('00000000-0000-7000-0000-' || lpad(to_hex(n % $1::int), 12, '0'))::uuid,
         (ARRAY['login.succeeded', 'login.failed', 'token.created', 'token.revoked'])[1 + n % 4],
         $3::timestamptz - interval '80 days' + interval '79 days' * n / ($1::int * $2::int), '198.51.100.7',
-        'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '{"amr": ["pwd", "otp", "mfa"]}'
+        'curl/8.14.1', (CASE WHEN n % 2 = 0 THEN '{"amr": ["pwd", "otp", "mfa"]}' ELSE '{}' END)::jsonb
     FROM generate_series(0, $1::int * $2::int - 1) AS n
 """
 

@@ -116,6 +116,10 @@ class EventFilter:
     since: datetime | None = None
     before: datetime | None = None
 
+    @property
+    def has_window(self) -> bool:
+        return self.since is not None or self.before is not None
+
 
 @dataclass(frozen=True)
 class Position:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, literal_column, select, tuple_, update
+from sqlalchemy import Row, ScalarSelect, Select, bindparam, delete, insert, literal_column, select, tuple_, update
 
 from app.audit.domain import START_OF_LOG, Event, EventFilter, EventType, Position
 from app.audit.tables import ANONYMOUS, COLUMNS, SETTLED, TURNS_EPOCH, Xid8, event_of, events
@@ -18,6 +18,7 @@ from app.kernel.page import PageOf, cut_page
 _SWEPT_AT_ONCE = 1000
 
 _KNOWN = frozenset(EventType)
+_by_time = tuple_(events.c.occurred_at, events.c.id)
 _new = {each.name: bindparam(f"event_{each.name}", type_=each.type) for each in events.c if not each.server_default}
 _record = CompiledStatement(insert(events).values(_new))
 _record_all = CompiledStatement("""
@@ -58,6 +59,10 @@ def _matching(wanted: EventFilter) -> Select[Any]:
     return query
 
 
+def _time_of(id: UUID) -> ScalarSelect[datetime]:
+    return select(events.c.occurred_at).where(events.c.id == id).scalar_subquery()
+
+
 def _events_of(rows: Iterable[Row[Any]], wanted: EventFilter) -> Sequence[Event]:
     """While releases change, a newer one may have recorded what this one has no word for; that is left out."""
     found = [event_of(row) for row in rows if row.type in _KNOWN]
@@ -88,10 +93,19 @@ class EventRows:
             await _record_all.all(self.connection, params)
 
     async def page(self, wanted: EventFilter, *, after: UUID | None, limit: int) -> PageOf[Event]:
-        """Newest first; `after` is the last id of the page before."""
-        query = _matching(wanted).order_by(events.c.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(events.c.id < after)
+        """Newest first; `after` is the last id of the page before.
+
+        A window is read in the order of its index: by id, all that happened in it would have to be sorted.
+        """
+        query = _matching(wanted).limit(limit + 1)
+        if wanted.has_window:
+            query = query.order_by(events.c.occurred_at.desc(), events.c.id.desc())
+            if after is not None:
+                query = query.where(_by_time < tuple_(_time_of(after), after))
+        else:
+            query = query.order_by(events.c.id.desc())
+            if after is not None:
+                query = query.where(events.c.id < after)
         page = cut_page(list(await self.connection.execute(query)), limit, lambda row: row.id)
         return PageOf(_events_of(page.items, wanted), page.next_after)
 
@@ -101,7 +115,7 @@ class EventRows:
         """Oldest first, with where to go on: None at the end. `after` is where the batch before ended."""
         query = _matching(wanted).order_by(events.c.occurred_at, events.c.id).limit(limit)
         if after is not None:
-            query = query.where(tuple_(events.c.occurred_at, events.c.id) > after)
+            query = query.where(_by_time > after)
         rows = list(await self.connection.execute(query))
         return _events_of(rows, wanted), (rows[-1].occurred_at, rows[-1].id) if len(rows) == limit else None
 

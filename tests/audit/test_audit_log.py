@@ -113,6 +113,29 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_miss_nothing(
     assert seen == sorted(seen, reverse=True)
 
 
+async def test_a_window_is_read_by_the_time_and_misses_none_of_one_moment(
+    audit_log: AuditLog, database: Database, clock: SteppedClock
+) -> None:
+    began = clock.now()
+    for _ in range(3):
+        clock.advance(timedelta(seconds=1))
+        for _ in range(2):
+            await record(audit_log, database, clock, EventType.LOGIN_SUCCEEDED, None)
+    window = EventFilter(since=began + timedelta(seconds=1), before=began + timedelta(seconds=3))
+
+    seen: list[tuple[datetime, UUID]] = []
+    after: UUID | None = None
+    async with database.autocommit() as connection:
+        for _ in range(4):
+            page = await audit_log.all_events(connection, window, after=after, limit=1)
+            seen += [(event.occurred_at, event.id) for event in page.items]
+            after = page.next_after
+
+    assert after is None
+    assert len(set(seen)) == 4
+    assert seen == sorted(seen, reverse=True)
+
+
 async def test_all_events_can_be_asked_for_one_account_and_one_type(
     audit_log: AuditLog, database: Database, clock: SteppedClock
 ) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from app.accounts.domain import Status
 from app.admin.domain import AccountFilter
+from app.audit.domain import EventFilter
 from app.services import Services
-from bench.seed import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRET, address_of, fill, token_of
+from bench.seed import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRET, address_of, fill, fill_events, token_of
 from tests.conftest import SetClock
 from tests.database.test_statement_counts import executed
 from tests.support.people import bearer, log_in, totp_code
@@ -103,6 +104,20 @@ async def test_what_few_accounts_have_is_found_by_an_index(
         found = nodes(await explain(database_url, *sent[0]))
         used[index] = [node["Index Name"] for node in found if node.get("Relation Name") == "accounts"]
     assert used == {index: [index] for index in LOOKED_FOR}
+
+
+async def test_a_window_of_events_is_read_in_the_order_of_an_index(
+    services: Services, clock: SetClock, database_url: str
+) -> None:
+    await fill_events(database_url, ACCOUNTS // 5, clock.now())
+    wanted = EventFilter(since=clock.now() - timedelta(days=60), before=clock.now() - timedelta(days=20))
+    after: UUID | None = None
+    for _ in range(2):
+        with executed(services) as sent:
+            after = (await services.admin.events(wanted, after=after, limit=50)).next_after
+        found = list(nodes(await explain(database_url, *sent[0])))
+        assert "Sort" not in {node["Node Type"] for node in found}
+        assert "events_occurred_at_id_idx" in {node.get("Index Name") for node in found}
 
 
 async def test_a_sweep_looks_at_a_part_of_the_tokens(services: Services, clock: SetClock, database_url: str) -> None:
