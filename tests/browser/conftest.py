@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from tests.browser.console import LOCALES, Console, Language, Person
 from tests.browser.service import Service, aside
 from tests.browser.virtual_key import VirtualKey
-from tests.support.marks import PATIENCE, missing
+from tests.support.marks import PATIENCE, chromium
 from tests.support.postgres import Server
 from tests.support.service import environment, free_port, output_of, over, running, twokeys, wait_until_ready
 
@@ -66,9 +66,7 @@ def service(postgres: Server) -> Iterator[Service]:
 
 @pytest.fixture(scope="package")
 def browser(service: Service) -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip(missing("chromium"))
+    program = chromium()
     # Playwright keeps an event loop in this thread while it runs, in which nobody else may start one; so it starts
     # after the service and ends before it.
     with sync_playwright() as playwright:

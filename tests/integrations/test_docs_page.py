@@ -1,7 +1,6 @@
 """`/docs` renders, and loads nothing from anybody else."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +10,7 @@ from playwright.async_api import Page, async_playwright, expect
 from tests.integrations.conftest import Service
 from tests.integrations.test_openapi import operations
 from tests.support.answers import refused
-from tests.support.marks import PATIENCE, given_settings, missing
+from tests.support.marks import PATIENCE, chromium, given_settings
 
 pytestmark = pytest.mark.anyio
 expect.set_options(timeout=PATIENCE * 1000)
@@ -49,11 +48,9 @@ async def test_without_the_setting_there_is_neither_page_nor_document(api: httpx
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip(missing("chromium"))
+    program = chromium()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield await browser.new_page()
         await browser.close()
 

@@ -41,6 +41,14 @@ def missing(*programs: str) -> str:
     return f"{' or '.join(programs)} is not installed; on Debian: apt-get install {packages}"
 
 
+def chromium() -> str:
+    """The browser's program; skips where there is none. The one without windows does the same for half of the work."""
+    programs = ("chromium-headless-shell", "chromium")
+    if reason := missing(*programs):
+        pytest.skip(reason)
+    return next(filter(None, map(shutil.which, programs)))
+
+
 def needs(*programs: str) -> pytest.MarkDecorator:
     """The test runs where one of the programs is installed."""
     reason = missing(*programs)
