@@ -12,6 +12,7 @@ from app.accounts.foreign.service import AccountTransfer, ForeignPasswords
 from app.accounts.passwords import Passwords
 from app.accounts.service import Accounts
 from app.admin.access.service import Access
+from app.admin.coverage import CoverageCounter
 from app.admin.known import KnownAccounts
 from app.admin.service import Admin
 from app.audit.service import AuditLog
@@ -433,6 +434,7 @@ def build_services(  # noqa: PLR0915 - a list without a decision, in the order i
         email_change=email_change,
         audit_log=audit_log,
         outbox=outbox,
+        coverage=CoverageCounter(database, clock, accounts.policy),
     )
     access = Access(
         database=database,

@@ -2,6 +2,7 @@
 
 from app.accounts import tables as accounts
 from app.accounts.attempts import repository as attempts
+from app.admin import tables as admin
 from app.audit import tables as audit
 from app.clients import repository as clients
 from app.database.engine import metadata
@@ -17,6 +18,7 @@ from app.webhooks import tables as webhooks
 modules = (
     accounts,
     attempts,
+    admin,
     audit,
     mail,
     clients,

@@ -85,7 +85,7 @@ def calls(at: datetime) -> Mapping[str, Call]:
     found: dict[str, Call] = {
         "check of a token": _check,
         "list of one's tokens": _list,
-        "coverage": lambda services: services.admin.coverage(),
+        "coverage": lambda services: services.admin.coverage.latest(),
         "accounts": _accounts(),
         "accounts: email": _accounts(email=address_of(77)),
         "accounts: email_prefix, one fits": _accounts(email_prefix="person77@"),

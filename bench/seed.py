@@ -60,7 +60,7 @@ _EVENTS = """
     SELECT ('00000000-0000-7000-0002-' || lpad(to_hex(n), 12, '0'))::uuid,
         ('00000000-0000-7000-0000-' || lpad(to_hex(n % $1::int), 12, '0'))::uuid,
         (ARRAY['login.succeeded', 'login.failed', 'token.created', 'token.revoked'])[1 + n % 4],
-        $3::timestamptz - interval '80 days' + interval '79 days' * n / ($1::int * $2::int), '198.51.100.7',
+        $3::timestamptz - interval '80 days' + interval '79 days' * (n::float / ($1::int * $2::int)), '198.51.100.7',
         'curl/8.14.1', (CASE WHEN n % 2 = 0 THEN '{"amr": ["pwd", "otp", "mfa"]}' ELSE '{}' END)::jsonb
     FROM generate_series(0, $1::int * $2::int - 1) AS n
 """

@@ -1,7 +1,8 @@
 """Who acts on other people's accounts, why, and what comes of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import add
 
 from app.accounts.domain import Account, AccountPolicy, Status
 from app.authentication.domain import TwoFactorState, TwoFactorStatus
@@ -44,6 +45,19 @@ class Coverage:
     in_grace: int
     overdue: int
     exempt: int
+
+    def __add__(self, other: "Coverage") -> "Coverage":
+        return Coverage(*map(add, vars(self).values(), vars(other).values()))
+
+
+@dataclass(frozen=True)
+class CoverageCount:
+    coverage: Coverage
+    counted_at: datetime
+
+    def age(self, at: datetime) -> timedelta:
+        """Never below zero: a count from a clock that ran ahead gets old as well."""
+        return abs(at - self.counted_at)
 
 
 @dataclass(frozen=True)

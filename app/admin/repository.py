@@ -1,14 +1,16 @@
-"""Reading pages of accounts by what operators look for."""
+"""Reading pages of accounts by what operators look for, and counting how many have a second factor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, not_, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, func, literal_column, not_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.accounts.domain import Account, AccountPolicy, EnrollmentPolicy, Status
 from app.accounts.tables import COLUMNS, IS_OVERDUE, MUST_ENROLL, account_of, accounts, overdue
-from app.admin.domain import AccountFilter, Coverage
+from app.admin.domain import AccountFilter, Coverage, CoverageCount
+from app.admin.tables import coverage_counts
 from app.authentication.domain import TwoFactorStatus
 from app.database.engine import Connection
 from app.kernel.page import PageOf, cut_page
@@ -21,10 +23,20 @@ _enabled = exists(
     )
 )
 _is_active = accounts.c.status == Status.ACTIVE
-# All accounts are counted, so they are joined once: a look for each would take ten times as long.
+
+
+def _in_slice(id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Said of each table: Postgres derives no range of the one that is joined."""
+    return and_(id > bindparam("after", type_=Uuid), id <= bindparam("last", type_=Uuid))
+
+
+# A slice of accounts is joined once: a look for each would take ten times as long.
 _on = factor_accounts.c.enabled_at.is_not(None)
 _with_credential = (
-    select(authenticators.c.account_id).where(authenticators.c.kind == Kind.WEBAUTHN).distinct().subquery("keys")
+    select(authenticators.c.account_id)
+    .where(authenticators.c.kind == Kind.WEBAUTHN, _in_slice(authenticators.c.account_id))
+    .distinct()
+    .subquery("keys")
 )
 _coverage = (
     select(
@@ -41,12 +53,15 @@ _coverage = (
         ),
     )
     .select_from(
-        accounts.outerjoin(factor_accounts, factor_accounts.c.account_id == accounts.c.id).outerjoin(
-            _with_credential, _with_credential.c.account_id == accounts.c.id
-        )
+        accounts.outerjoin(
+            factor_accounts,
+            and_(factor_accounts.c.account_id == accounts.c.id, _in_slice(factor_accounts.c.account_id)),
+        ).outerjoin(_with_credential, _with_credential.c.account_id == accounts.c.id)
     )
-    .where(_is_active)
+    .where(_is_active, _in_slice(accounts.c.id))
 )
+_KEPT = (coverage_counts.c.counted_at, *(coverage_counts.c[each.name] for each in fields(Coverage)))
+_LAST_ID = UUID(int=(1 << 128) - 1)
 
 
 def _with_two_factor(status: TwoFactorStatus, at: datetime) -> ColumnElement[bool]:
@@ -78,10 +93,6 @@ class AccountPages:
     connection: Connection
     policy: EnrollmentPolicy
 
-    async def coverage(self, at: datetime) -> Coverage:
-        counted = await self.connection.execute(_coverage, overdue(self.policy, at))
-        return Coverage(**counted.mappings().one())
-
     async def page(self, wanted: AccountFilter, at: datetime, *, after: UUID | None, limit: int) -> PageOf[Account]:
         """Newest first; `after` is the last id of the page before."""
         query = select(*COLUMNS).order_by(accounts.c.id.desc()).limit(limit + 1)
@@ -106,3 +117,31 @@ class AccountPages:
             query = query.where(accounts.c.id < after)
         rows = [account_of(row) for row in await self.connection.execute(query, overdue(self.policy, at))]
         return cut_page(rows, limit, lambda account: account.id)
+
+
+@dataclass(frozen=True)
+class CoverageRows:
+    connection: Connection
+
+    async def last_of_slice(self, after: UUID, size: int) -> UUID | None:
+        """The last of the next `size` accounts in the order of their ids; None where there are no more than these."""
+        query = select(accounts.c.id).where(accounts.c.id > after).order_by(accounts.c.id).offset(size - 1).limit(2)
+        found = (await self.connection.scalars(query)).all()
+        return found[0] if len(found) > 1 else None
+
+    async def count(self, after: UUID, last: UUID | None, at: datetime, policy: EnrollmentPolicy) -> Coverage:
+        """Of the accounts behind `after`, up to `last` or to the end."""
+        bounds = {"after": after, "last": last or _LAST_ID}
+        return Coverage(**(await self.connection.execute(_coverage, overdue(policy, at) | bounds)).mappings().one())
+
+    async def kept(self) -> CoverageCount | None:
+        row = (await self.connection.execute(select(*_KEPT))).first()
+        return CoverageCount(Coverage(*row[1:]), row.counted_at) if row else None
+
+    async def keep(self, count: CoverageCount) -> None:
+        """In place of the one before."""
+        values = {"counted_at": count.counted_at, **vars(count.coverage)}
+        statement = upsert(coverage_counts).values(values)
+        await self.connection.execute(
+            statement.on_conflict_do_update(index_elements=[coverage_counts.c.id], set_=values)
+        )

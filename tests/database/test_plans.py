@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -118,6 +119,22 @@ async def test_a_window_of_events_is_read_in_the_order_of_an_index(
         found = list(nodes(await explain(database_url, *sent[0])))
         assert "Sort" not in {node["Node Type"] for node in found}
         assert "events_occurred_at_id_idx" in {node.get("Index Name") for node in found}
+
+
+async def test_a_slice_of_coverage_reads_a_range_of_each_table(
+    services: Services, clock: SetClock, database_url: str
+) -> None:
+    await fill(database_url, ACCOUNTS // 5, clock.now(), with_two_factor=ACCOUNTS // 10)
+    with executed(services) as sent:
+        await replace(services.admin.coverage, at_once=100).latest()
+    counting = [each for each in sent if "count(*)" in each[0]]
+    assert len(counting) == ACCOUNTS // 500
+    read = {
+        node["Relation Name"]: "Index Cond" in node or node["Node Type"] == "Bitmap Heap Scan"
+        for node in nodes(await explain(database_url, *counting[0]))
+        if "Relation Name" in node
+    }
+    assert read == {"accounts": True, "two_factor_accounts": True, "authenticators": True}
 
 
 async def test_a_sweep_looks_at_a_part_of_the_tokens(services: Services, clock: SetClock, database_url: str) -> None:
