@@ -4,7 +4,7 @@ The state machine of `tests/attacks/test_model.py` drives the service beside it 
 nothing here may be copied from the service, or the two would be wrong together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,6 +51,9 @@ class Limits:
     ticket: int = 600
     clearing: int = 1800
     pause: int = 3600
+    address_link: int = 1500
+    address_links_open: int = 2
+    undo_link: int = 7200
 
     @property
     def careful(self) -> bool:
@@ -79,6 +82,10 @@ class Limits:
             "TWO_FACTOR_GRACE_SECONDS": self.grace,
             "TWO_FACTOR_CLEARING_SECONDS": self.clearing,
             "TWO_FACTOR_CLEARING_PAUSE_SECONDS": self.pause,
+            "EMAIL_CHANGE_SECONDS": self.address_link,
+            "EMAIL_CHANGES_OPEN": self.address_links_open,
+            "EMAIL_CHANGE_MAILS_PER_HOUR": self.mails_an_hour,
+            "EMAIL_CHANGE_UNDO_SECONDS": self.undo_link,
             # These are not modelled, and out of reach; a fresh session counts as the code to disable.
             "FRESH_SECONDS": 31_000_000,
             "WRONG_PASSWORDS_PER_ACCOUNT": 100_000,
@@ -159,6 +166,33 @@ class CancelLink:
 
 
 @dataclass
+class AddressLink:
+    """To the mailbox of an address that the account wants. One for a taken address counts, and nobody gets it."""
+
+    epoch: int
+    to: str
+    created: datetime
+    expires: datetime
+    sent: bool = False
+    over: bool = False
+    """Followed or cancelled."""
+    secret: str = ""
+
+
+@dataclass(eq=False)
+class UndoLink:
+    """Back to an address, and to the authenticators and recovery codes of that time."""
+
+    epoch: int
+    to: str
+    authenticators: Sequence[str]
+    recovery_codes: Sequence[str]
+    expires: datetime
+    over: bool = False
+    secret: str = ""
+
+
+@dataclass
 class Device:
     """An authenticator app. Each accepts a step once, whatever the others did."""
 
@@ -220,7 +254,7 @@ class Expected:
     status: int
     code: str | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
-    opened: Token | Challenge | Ticket | Enrollment | Registration | CancelLink | NewCodes | None = None
+    opened: Token | Challenge | Ticket | Enrollment | Registration | CancelLink | UndoLink | NewCodes | None = None
 
 
 _DEAD_TOKEN = Expected(401, "invalid_token")
@@ -228,6 +262,7 @@ _TOO_MANY = Expected(429, "too_many_attempts")
 _WRONG_PASSWORD = Expected(403, "wrong_password")
 _EXPIRED = Expected(401, "challenge_expired")
 _NO_PROOF = Expected(401, "invalid_credential")
+_DEAD_ADDRESS_LINK = Expected(410, "email_token_invalid")
 
 
 def _step(at: datetime) -> int:
@@ -258,6 +293,9 @@ class Reference:
     clearing: Clearing | None = None
     paused_until: datetime | None = None
     cancel_links: list[CancelLink] = field(default_factory=list)
+    address_links: list[AddressLink] = field(default_factory=list)
+    undo_links: list[UndoLink] = field(default_factory=list)
+    pending_address: AddressLink | None = None
     recovery_codes: list[str] = field(default_factory=list)
     codes_wrong: int = 0
     codes_locked_until: datetime | None = None
@@ -291,6 +329,13 @@ class Reference:
     def leads_on(self, link: Link, at: datetime) -> bool:
         return not link.spent and link.expires > at and link.epoch == self.epoch and self.active
 
+    def leads_to_address(self, link: AddressLink, at: datetime) -> bool:
+        open_still = link.sent and not link.over and link.expires > at
+        return open_still and link.epoch == self.epoch and self.active
+
+    def leads_back(self, link: UndoLink, at: datetime) -> bool:
+        return not link.over and link.expires > at and self.active
+
     @property
     def has_2fa(self) -> bool:
         return bool(self.devices or self.keys)
@@ -312,6 +357,10 @@ class Reference:
         state = {"status": status, "recovery_codes_remaining": 0, "clears_at": None, "methods": []}
         return state | {"required": self.required, "required_from": self.deadline if self.required else None}
 
+    def pending_email(self, at: datetime) -> str | None:
+        wanted = self.pending_address
+        return wanted.to if wanted and wanted.expires > at else None
+
     def _is_pending(self, found: Enrollment, at: datetime) -> bool:
         """It lives no longer than the session that began it."""
         return found.expires > at and not found.begun_by.revoked and found.begun_by.epoch == self.epoch
@@ -330,6 +379,10 @@ class Reference:
             yield link.expires
             yield link.created + hour
             yield link.created + timedelta(minutes=1)
+        for wanted in self.address_links:
+            yield wanted.expires
+            yield wanted.created + hour
+        yield from (link.expires for link in self.undo_links)
         yield from (moment + window for moment in self.passwords_wrong)
         if self.pending:
             yield self.pending.expires
@@ -422,6 +475,7 @@ class Reference:
         """Everything older dies; how many tokens that were."""
         died = [token.kind for token in self.live(at)]
         self.epoch += 1
+        self.pending_address = None
         return {"sessions": died.count("session"), "personal_tokens": died.count("personal")}
 
     def _session(self, amr: tuple[str, ...], at: datetime) -> Token:
@@ -817,6 +871,69 @@ class Reference:
         self.paused_until = at + timedelta(seconds=self.limits.pause)
         return Expected(200, members={"two_factor": "kept"})
 
+    def ask_for_address(self, token: Token, to: str, password: str, at: datetime) -> Expected:
+        """The same answer whether a mail goes out or not; who has the address is not asked."""
+        if refused := self._as_session(token, at):
+            return refused
+        right = self._password_is(password, at)
+        if not right:
+            return _TOO_MANY if right is None else _WRONG_PASSWORD
+        still_open = [link for link in self.address_links if self.leads_to_address(link, at)]
+        of_the_hour = [link for link in self.address_links if link.sent and link.created > at - timedelta(hours=1)]
+        sent = len(still_open) < self.limits.address_links_open and len(of_the_hour) < self.limits.mails_an_hour
+        wanted = AddressLink(self.epoch, to, at, at + timedelta(seconds=self.limits.address_link), sent, over=not sent)
+        self.address_links.append(wanted)
+        self.pending_address = wanted
+        return Expected(202, members={"pending_email": to, "expires_at": wanted.expires})
+
+    def cancel_address(self, token: Token, at: datetime) -> Expected:
+        if refused := self._as_session(token, at):
+            return refused
+        self.pending_address = None
+        for link in self.address_links:
+            link.over = link.over or link.expires > at
+        return Expected(204)
+
+    def follow_to_address(self, link: AddressLink, at: datetime, *, taken: bool) -> Expected:
+        if taken or not self.leads_to_address(link, at):
+            return _DEAD_ADDRESS_LINK
+        link.over = True
+        revoked = self._turn(at)
+        return Expected(200, members={"email": link.to, "revoked": revoked}, opened=self._move(link.to, at))
+
+    def _move(self, to: str, at: datetime) -> UndoLink:
+        """After everything that led here is dead."""
+        ids, expires = [each.id for each in self.authenticators], at + timedelta(seconds=self.limits.undo_link)
+        self.undo_links.append(back := UndoLink(self.epoch, self.email, ids, list(self.recovery_codes), expires))
+        self._set_address(to)
+        return back
+
+    def _set_address(self, to: str) -> None:
+        """What was guessed counts at the address where it was guessed."""
+        if to != self.email:
+            self.passwords_wrong = []
+        self.email = to
+
+    def undo(self, link: UndoLink, at: datetime, *, taken: bool) -> Expected:
+        """2FA stays as it was then, less what is gone since; what came since is gone, and so is the password."""
+        if taken or not self.leads_back(link, at):
+            return _DEAD_ADDRESS_LINK
+        self._turn(at)
+        link.over = True
+        for later in self.undo_links:
+            later.over = later.over or later.epoch > link.epoch
+        self._set_address(link.to)
+        self.passwords_wrong, self.password, self.clearing = [], None, None
+        since = [each for each in self.authenticators if each.id not in link.authenticators]
+        if len(since) == len(self.authenticators):
+            self._turn_off(at)
+            return Expected(200, members={"email": link.to})
+        for each in since:
+            self._take_away(each.id)
+        self.old_codes.extend(code for code in self.recovery_codes if code not in link.recovery_codes)
+        self.recovery_codes = [code for code in self.recovery_codes if code in link.recovery_codes]
+        return Expected(200, members={"email": link.to})
+
     def create_token(self, token: Token, max_age: int | None, at: datetime, *, extends: bool) -> Expected:
         if refused := self._as_session(token, at):
             return refused
@@ -859,7 +976,8 @@ class Reference:
         if not self.lives(token, at):
             return _DEAD_TOKEN
         token.use(at)
-        return Expected(200, members={"id": self.id, "status": "active", "two_factor": self.two_factor(at)})
+        members = {"id": self.id, "status": "active", "two_factor": self.two_factor(at), "email": self.email}
+        return Expected(200, members=members | {"pending_email": self.pending_email(at)})
 
     # An operator's acts.
 
@@ -886,6 +1004,14 @@ class Reference:
             return Expected(409, "nothing_to_cancel")
         self.clearing = None
         return Expected(200, members={"two_factor": self.two_factor(at)})
+
+    def operator_moves(self, to: str, at: datetime, *, taken: bool) -> Expected:
+        if to == self.email:
+            return Expected(200, members={"email": to})
+        if taken:
+            return Expected(409, "email_taken")
+        self._turn(at)
+        return Expected(200, members={"email": to}, opened=self._move(to, at))
 
     def set_required(self, at: datetime, *, required: bool) -> Expected:
         self.required = required

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -107,13 +107,20 @@ class Pair:
 
     def links(self, account_id: str) -> list[str]:
         """The secrets of reset links, once the worker has answered; the oldest first."""
+        self._answer(self.services.password_reset.answer_requests)
+        return self.mailed(account_id, "password_reset")
 
+    def address_links(self, account_id: str) -> list[str]:
+        """The same of links to other addresses."""
+        self._answer(self.services.email_change.answer_requests)
+        return self.mailed(account_id, "email_change")
+
+    def _answer(self, requests: Callable[[], Awaitable[int]]) -> None:
         async def answer() -> None:
-            while await self.services.password_reset.answer_requests():
+            while await requests():
                 pass
 
         self.portal.call(answer)
-        return self.mailed(account_id, "password_reset")
 
     def mailed(self, account_id: str, kind: str) -> list[str]:
         """The secrets in the mails of this kind; the oldest first."""

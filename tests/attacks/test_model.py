@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.attacks.conftest import LONG
 from tests.attacks.model import (
     ABSENT,
+    AddressLink,
     CancelLink,
     Challenge,
     Clearing,
@@ -38,6 +39,7 @@ from tests.attacks.model import (
     Registration,
     Ticket,
     Token,
+    UndoLink,
 )
 from tests.attacks.pair import Pair, pair
 from tests.support.keys import PRESENT, SoftwareKey, b64
@@ -66,6 +68,8 @@ MET = {
     (401, "ticket_expired"),
     (409, "nothing_to_cancel"),
     (410, "cancel_link_invalid"),
+    (410, "email_token_invalid"),
+    (409, "email_taken"),
     (401, "invalid_code"),
     (429, "too_many_attempts"),
     (403, "invalid_code"),
@@ -87,6 +91,8 @@ SUCCEEDS = {
     "POST /v1/me/2fa/webauthn",
     "POST /v1/two-factor-clearing/cancel",
     "POST /v1/password-reset/confirm",
+    "POST /v1/email-change/confirm",
+    "POST /v1/email-change/undo",
 }
 """The calls of this list succeed at least once on these walks."""
 Thing = TypeVar("Thing")
@@ -133,6 +139,10 @@ ACTS = {
     "ask_for_link": 2,
     "follow_link": 4,
     "cancel_clearing": 2,
+    "ask_for_address": 3,
+    "follow_to_address": 2,
+    "cancel_address": 1,
+    "undo": 2,
     "create_token": 2,
     "revoke": 2,
     "revoke_all": 2,
@@ -144,6 +154,7 @@ ACTS = {
     "operator_requires": 2,
     "operator_exempts": 1,
     "operator_cancels": 1,
+    "operator_moves": 1,
     "time_passes": 3,
     "clock_steps_back": 2,
     "restart": 1,
@@ -159,6 +170,8 @@ BY_A_SESSION = frozenset(
         "disable",
         "replace_codes",
         "change_password",
+        "ask_for_address",
+        "cancel_address",
         "create_token",
         "revoke",
         "revoke_all",
@@ -183,10 +196,11 @@ BESIDE, REGISTER = Step("enroll_beside"), Step("register")
 TOKEN, LINK = Step("create_token"), Step("ask_for_link")
 OPENINGS = {
     "enabled": [IN, ENROLL, CONFIRM, TOKEN, IN, LINK],
-    "several": [IN, ENROLL, CONFIRM, BESIDE, TOKEN, BESIDE],
+    "several": [IN, ENROLL, CONFIRM, BESIDE, TOKEN, BESIDE, BESIDE],
     "required": [Step("operator_requires"), Step("time_passes", new=-1, age=5), Step("begin_by_ticket"), TOKEN],
     "waiting": [IN, ENROLL, CONFIRM, LINK, Step("follow_link", new=1)],
     "keys": [IN, REGISTER, Step("log_in_by_passkey"), replace(REGISTER, flag=False), TOKEN, LINK],
+    "moved": [Step("operator_moves", new=1), IN, LINK, Step("ask_for_address", new=2), IN, ENROLL, CONFIRM, TOKEN],
     "pending": [IN, ENROLL, TOKEN, LINK],
     "changed": [IN, ENROLL, Step("change_password"), CONFIRM],
     # The enrollment expires, then the session grows idle.
@@ -197,8 +211,8 @@ PAIRS = [
     ["several", "enabled"],
     ["keys", "waiting"],
     ["required", "late"],
-    ["pending", "keys"],
-    ["changed", "waiting"],
+    ["changed", "moved"],
+    ["moved", "waiting"],
     ["enabled", "required"],
 ]
 STARTS = st.lists(st.sampled_from(list(OPENINGS)), min_size=2, max_size=2)
@@ -268,6 +282,8 @@ class Walk(RuleBasedStateMachine):
         self.looks = 0
         self.known_dead: set[str] = set()
         self.people = [self._person() for _ in range(2)]
+        self.addresses = [person.email for person in self.people]
+        self.addresses += [f"moved{next(_numbers)}@example.com" for _ in range(3)]
 
     def _person(self) -> Reference:
         email = f"walker{next(_numbers)}@example.com"
@@ -297,6 +313,8 @@ class Walk(RuleBasedStateMachine):
             expected.opened.secret = body["ticket"]
         elif isinstance(expected.opened, CancelLink):
             expected.opened.secret = self.service.mailed(person.id, "two_factor_clearing")[-1]
+        elif isinstance(expected.opened, UndoLink):
+            expected.opened.secret = self.service.mailed(person.id, "email_changed")[-1]
         elif isinstance(expected.opened, Enrollment) and "secret" in body:
             expected.opened.secret, expected.opened.id = body["secret"], body["id"]
         elif isinstance(expected.opened, Registration):
@@ -568,6 +586,46 @@ class Walk(RuleBasedStateMachine):
         answer = self._call(step, "POST", "/v1/two-factor-clearing/cancel", {"token": link.secret})
         self._same(person, expected, answer)
 
+    # The address.
+
+    def ask_for_address(self, step: Step, person: Reference) -> None:
+        """One that nobody has or had, one's own, or one that the other account has or had."""
+        token, password, to = self._token(person, step.which), self._password(step, person), self.addresses[step.new]
+        expected = person.ask_for_address(token, to, password, self.at)
+        body = {"new_email": to, "password": password}
+        self._same(person, expected, self._call(step, "POST", "/v1/me/email", body, token))
+        if expected.status != 202:
+            return
+        wanted = person.address_links[-1]
+        if wanted.sent and not self._taken(to, person):
+            wanted.secret = "to be read"
+        mailed = self.service.address_links(person.id)
+        assert len(mailed) == sum(bool(link.secret) for link in person.address_links), "a link went out, or did not"
+        if wanted.secret:
+            wanted.secret = mailed[-1]
+        if step.flag:
+            self.follow_to_address(replace(other_way(step), age=0), person)
+
+    def _taken(self, address: str, person: Reference) -> bool:
+        return any(each.email == address for each in self.people if each is not person)
+
+    def follow_to_address(self, step: Step, person: Reference) -> None:
+        mailed = [link for link in person.address_links if link.secret]
+        link = pick(mailed, step.age, AddressLink(-1, "", self.at, self.at, secret="tkm_" + "A" * 43))
+        expected = person.follow_to_address(link, self.at, taken=self._taken(link.to, person))
+        answer = self._call(step, "POST", "/v1/email-change/confirm", {"token": link.secret})
+        self._same(person, expected, answer)
+
+    def cancel_address(self, step: Step, person: Reference) -> None:
+        token = self._token(person, step.which)
+        expected = person.cancel_address(token, self.at)
+        self._same(person, expected, self._call(step, "DELETE", "/v1/me/email/pending", token=token))
+
+    def undo(self, step: Step, person: Reference) -> None:
+        link = pick(person.undo_links, step.age, UndoLink(-1, "", (), (), self.at, secret="tku_" + "A" * 43))
+        expected = person.undo(link, self.at, taken=self._taken(link.to, person))
+        self._same(person, expected, self._call(step, "POST", "/v1/email-change/undo", {"token": link.secret}))
+
     # Tokens.
 
     def create_token(self, step: Step, person: Reference) -> None:
@@ -634,6 +692,12 @@ class Walk(RuleBasedStateMachine):
         path = f"/v1/admin/accounts/{person.id}/2fa/clearing/cancel"
         expected = person.operator_cancels(self.at)
         self._same(person, expected, self._operator(step.on, "POST", path, {"reason": "on a walk"}))
+
+    def operator_moves(self, step: Step, person: Reference) -> None:
+        to = self.addresses[step.new]
+        expected = person.operator_moves(to, self.at, taken=self._taken(to, person))
+        answer = self._operator(step.on, "PATCH", f"/v1/admin/accounts/{person.id}", {"email": to})
+        self._same(person, expected, answer)
 
     def operator_revokes(self, step: Step, person: Reference) -> None:
         path = f"/v1/admin/accounts/{person.id}/tokens/revoke"
@@ -713,7 +777,7 @@ class Walk(RuleBasedStateMachine):
             assert expected == (person.id, person.email, token.kind, token.amr, acr)
             assert answer["jti"] == token.id
         for person, found in zip(self.people, accounts, strict=True):
-            assert found["status"] == ("active" if person.active else "disabled")
+            assert (found["status"], found["email"]) == ("active" if person.active else "disabled", person.email)
             must_hold(person.two_factor(self.at), found["two_factor"], f"{found}")
 
     def teardown(self) -> None:
@@ -723,15 +787,25 @@ class Walk(RuleBasedStateMachine):
             for challenge in person.challenges:
                 if not person.opens(challenge, self.at):
                     body = {"challenge": challenge.secret, "code": code_of(person, "now", self.at)}
-                    answer = self._call(Step("", on=1 - self.last), "POST", "/v1/login/two-factor", body)
-                    self._same(person, Expected(401, "challenge_expired"), answer)
+                    self._is_dead(person, "/v1/login/two-factor", body, Expected(401, "challenge_expired"))
             for key in person.lost_keys[-3:]:
                 self._by_passkey(Step(""), key, key.counter + 1)
-            for link in person.links:
-                if not person.leads_on(link, self.at):
-                    body = {"token": link.secret, "new_password": PASSWORDS[0]}
-                    answer = self._call(Step("", on=1 - self.last), "POST", "/v1/password-reset/confirm", body)
-                    self._same(person, Expected(410, "reset_token_invalid"), answer)
+            for path, code, links in self._dead_links(person):
+                for secret in links:
+                    new = {"new_password": PASSWORDS[0]} if code == "reset_token_invalid" else {}
+                    self._is_dead(person, path, {"token": secret} | new, Expected(410, code))
+
+    def _is_dead(self, person: Reference, path: str, body: Any, expected: Expected) -> None:
+        self._same(person, expected, self._call(Step("", on=1 - self.last), "POST", path, body))
+
+    def _dead_links(self, person: Reference) -> Iterator[tuple[str, str, Iterator[str]]]:
+        resets = (link.secret for link in person.links if not person.leads_on(link, self.at))
+        yield "/v1/password-reset/confirm", "reset_token_invalid", resets
+        mailed = [link for link in person.address_links if link.secret]
+        forward = (link.secret for link in mailed if not person.leads_to_address(link, self.at))
+        yield "/v1/email-change/confirm", "email_token_invalid", forward
+        back = (link.secret for link in person.undo_links if not person.leads_back(link, self.at))
+        yield "/v1/email-change/undo", "email_token_invalid", back
 
 
 RESET_POLICIES = ["clears_two_factor_later", "clears_two_factor", "requires_second_factor"]
