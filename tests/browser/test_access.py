@@ -109,7 +109,7 @@ def _walk(console: Console, person: Person, service: Service) -> Iterator[Consol
     yield console.go_to("Authentication tokens").says("This session")
     yield console.click("Create personal token").fill("Description", "Nightly backup")
     yield console.click("Create").says("It is shown only now.")
-    console.click("Revoke all")
+    console.click("Log out everywhere")
     yield console
     console.page.keyboard.press("Escape")
     console.click("Done")
@@ -201,7 +201,7 @@ def test_an_error_is_tied_to_its_field_and_takes_the_focus(console: Console) -> 
 
 def test_a_closed_dialog_gives_the_focus_back(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
-    console.click("Revoke all")
+    console.click("Log out everywhere")
     console.page.keyboard.press("Escape")
     expect(console.page.get_by_role("dialog")).to_have_count(0)
-    expect(console.page.get_by_role("button", name="Revoke all")).to_be_focused()
+    expect(console.page.get_by_role("button", name="Log out everywhere")).to_be_focused()

@@ -192,10 +192,10 @@ def test_a_personal_token_is_limited_and_says_so(console: Console, person: Perso
 def test_revoking_all_tokens_here_leads_to_the_log_in(console: Console, person: Person, service: Service) -> None:
     console.log_in(person).shows("User information")
     service.log_in_elsewhere(person)
-    console.go_to("Authentication tokens").says("curl").click("Revoke all")
+    console.go_to("Authentication tokens").says("curl").click("Log out everywhere")
     dialog = console.page.get_by_role("dialog")
     dialog.get_by_label("Stay logged in here").uncheck()
-    dialog.get_by_role("button", name="Revoke all").click()
+    dialog.get_by_role("button", name="Log out everywhere").click()
     console.shows("Log in").says("All tokens are revoked: 2 sessions.")
 
 

@@ -96,6 +96,24 @@ def test_a_server_that_never_answers_is_given_up_on(console: Console, person: Pe
     console.says("The server did not answer.")
 
 
+def test_an_unused_session_asks_before_it_ends_and_then_shows_nothing(console: Console, person: Person) -> None:
+    console.page.clock.install()
+    console.log_in(person).says("1 session")
+    console.page.clock.fast_forward("58:30")
+    asked = console.page.get_by_role("dialog")
+    expect(asked).to_contain_text("You will be logged out in less than 2 minutes.")
+    console.page.clock.fast_forward("02:00")
+    console.shows("Log in").says("Your session has ended.")
+    expect(asked).to_have_count(0)
+
+    console.log_in(person).says("2 sessions")
+    console.page.clock.fast_forward("58:30")
+    with console.page.expect_response("**/v1/me") as used:
+        asked.get_by_role("button", name="Stay logged in").click()
+    assert used.value.ok
+    console.shows("User information")
+
+
 def test_an_expired_enrollment_starts_again(console: Console, person: Person) -> None:
     console.log_in(person).shows("User information")
     device = console.start_enrollment(person)

@@ -155,7 +155,7 @@ def test_nothing_unsaved_is_left_without_a_question(console: Console, person: Pe
 
     console.page.on("dialog", stay)
     console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
-    console.click("Revoke all")
+    console.click("Log out everywhere")
     console.page.go_back()
     console.shows("User information")
     expect(console.page.get_by_role("dialog")).to_have_count(0)

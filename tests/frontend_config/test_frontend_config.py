@@ -27,6 +27,7 @@ async def test_it_says_the_defaults(api: httpx.AsyncClient) -> None:
         "disable_requires_code": False,
         "two_factor_policy": "optional",
         "passkey_login": True,
+        "session_idle_seconds": 3600,
         "session_max_seconds": 86400,
         "locales": ["en", "de"],
         "support_url": None,

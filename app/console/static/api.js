@@ -65,6 +65,7 @@ async function send(method, path, {
     const answer = await read(response);
     if (response.ok) {
       if (token) unansweredChange = false;
+      if (token && token === session.token) session.usedAt = Date.now();
       return answer;
     }
     throw problemFrom(response.status, response.headers.get("Retry-After"), answer);
@@ -72,15 +73,18 @@ async function send(method, path, {
     const refused = failure instanceof Problem ? failure : new Problem("no_answer");
     if (refused.code === "no_answer" && method !== "GET" && token) unansweredChange = true;
     // A refusal of a token that has been replaced meanwhile says nothing about the one we hold now.
-    if (refused.code === "invalid_token" && token && token === session.token) {
-      session.end();
-      whenSessionIsLost({ afterUnansweredChange: unansweredChange });
-      unansweredChange = false;
-    }
+    if (refused.code === "invalid_token" && token && token === session.token) loseSession();
     throw refused;
   } finally {
     clearTimeout(patience);
   }
+}
+
+/** Forgets a token that is dead. */
+export function loseSession() {
+  session.end();
+  whenSessionIsLost({ afterUnansweredChange: unansweredChange });
+  unansweredChange = false;
 }
 
 /** @param {Response} response */

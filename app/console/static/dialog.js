@@ -6,11 +6,13 @@ import { words } from "./words.js";
 
 /** @typedef {import("./types.js").Children} Children */
 
-/** @type {(yes: boolean) => void} */
-let close = () => {};
+/** @type {Set<(yes: boolean) => void>} What closes each question on the screen. */
+const open = new Set();
 
-/** Takes an open question off the screen, as if it had been cancelled: the view under it is being left. */
-export const dismissDialog = () => close(false);
+/** Takes all questions off the screen, as if they had been cancelled: the view under them is being left. */
+export function dismissDialogs() {
+  for (const close of open) close(false);
+}
 
 /**
  * Resolves to what `content` closes it with; Escape cancels.
@@ -22,15 +24,18 @@ export function asked(title, content) {
     const heading = freshId("dialog");
     const dialog = element("dialog", { "aria-labelledby": heading, oncancel: () => close(false) },
       element("h2", { id: heading }, title),
-      content((yes) => close(yes)));
-    close = (yes) => {
-      close = () => {};
+      content(close));
+    open.add(close);
+    document.body.append(dialog);
+    dialog.showModal();
+
+    /** @param {boolean} yes */
+    function close(yes) {
+      open.delete(close);
       dialog.close();
       dialog.remove();
       resolve(yes);
-    };
-    document.body.append(dialog);
-    dialog.showModal();
+    }
   });
 }
 

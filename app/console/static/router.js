@@ -3,10 +3,11 @@
 
 import { api, onSessionLost } from "./api.js";
 import { config } from "./config.js";
-import { dismissDialog } from "./dialog.js";
+import { dismissDialogs } from "./dialog.js";
 import { announce, element, failure, notice, skeleton } from "./dom.js";
 import { explain } from "./explain.js";
 import { inside, outside } from "./frame.js";
+import { watchForIdleness } from "./idleness.js";
 import { takeLink } from "./links.js";
 import { Problem } from "./problem.js";
 import { remembered, session } from "./session.js";
@@ -50,13 +51,14 @@ export function startRouter(all) {
     const sentence = `${words.sessionEnded}${afterUnansweredChange ? words.mayHaveChanged : ""}`;
     go(LOG_IN, notice("info", element("p", {}, sentence)));
   });
+  watchForIdleness(logOut);
   addEventListener("beforeunload", (happening) => { if (unsaved) happening.preventDefault(); });
   // A page that somebody comes back to shows nothing of a session that has ended meanwhile.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && session.token) void api.account().catch(() => {});
   });
   addEventListener("popstate", ({ state }) => {
-    dismissDialog();
+    dismissDialogs();
     if (location.hash === here) onStep?.(state);
   });
   // Somebody who clicks "Skip to the content" wants the content, not a view.
@@ -102,7 +104,7 @@ async function render() {
   // A secret in a link leaves the address bar, and with it the history, before anything else.
   takeLink();
   if (!mayLeave()) return history.replaceState(null, "", here);
-  dismissDialog();
+  dismissDialogs();
   const mine = ++turn;
   const path = pathOf(location.hash);
   const open = views.open.get(path);

@@ -26,6 +26,8 @@ function store(key, value) {
 }
 
 export const session = {
+  /** When the server last knew the token, in milliseconds; a session that is not used ends. */
+  usedAt: Date.now(),
   get token() {
     return token;
   },
@@ -40,6 +42,7 @@ export const session = {
   /** @param {{ access_token: string }} grant */
   begin(grant) {
     token = grant.access_token;
+    this.usedAt = Date.now();
     store(TOKEN, token);
   },
   end() {

@@ -27,16 +27,16 @@ export function show({ main, go, hold, logOut }) {
   const maker = tokenMaker({ hold, created: loadPersonal, started: () => status.replaceChildren() });
   const personal = element("div");
   main.append(
-    element("p", { class: "lead" }, TEXT.lead),
-    element("div", { class: "toolbar" },
-      element("button", { type: "button", class: "danger quiet-danger", onclick: revokeAll }, TEXT.revokeAll)),
-    status, lists);
+    element("p", { class: "lead" }, TEXT.lead), status, lists);
   load();
 
   function load() {
     const sessions = tokenList({
       kind: "session", count: (page) => page.counts.sessions, empty: TEXT.noSessions, row,
       heading: TEXT.sessions, hint: TEXT.sessionsHint,
+      tool: {
+        button: element("button", { type: "button", class: "danger quiet-danger", onclick: revokeAll }, TEXT.revokeAll),
+      },
     });
     lists.replaceChildren(sessions, personal);
     loadPersonal();
@@ -92,6 +92,8 @@ export function show({ main, go, hold, logOut }) {
       }
       say("success", TEXT.othersRevoked(revoked));
       load();
+      // The button that was pressed is gone.
+      lists.querySelector("h2")?.focus();
     });
   }
 
@@ -117,7 +119,7 @@ export function show({ main, go, hold, logOut }) {
  * @param {{
  *   kind: "session" | "personal", heading: string, hint: string, empty: string, count: (page: TokenPage) => number,
  *   row: (token: Token, gone: (row: HTMLElement) => void) => HTMLElement,
- *   tool?: { button: HTMLElement, panel: HTMLElement },
+ *   tool?: { button: HTMLElement, panel?: HTMLElement },
  * }} parts
  */
 function tokenList({ kind, heading, hint, empty, count, row, tool }) {

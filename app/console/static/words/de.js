@@ -75,6 +75,11 @@ export const sentences = {
     + ` Sitzung endet von selbst, spätestens ${duration} nach der Anmeldung.`,
   sessionEnded: "Ihre Sitzung ist beendet. Sitzungen enden, wenn sie eine Zeit lang nicht benutzt werden und wenn sich"
     + " ändert, wie Sie sich anmelden. Melden Sie sich noch einmal an, um fortzufahren.",
+  idleness: {
+    title: "Sind Sie noch da?",
+    why: (duration) => `Hier ist eine Weile nichts geschehen. Sie werden in weniger als ${duration} abgemeldet.`,
+    stay: "Angemeldet bleiben",
+  },
   mayHaveChanged: " Auf Ihre letzte Änderung kam keine Antwort; vielleicht ist sie trotzdem erfolgt. Ist die"
     + " Zwei-Faktor-Anmeldung jetzt eingeschaltet, melden Sie sich mit einem Code aus Ihrer App an und erstellen Sie"
     + " neue Wiederherstellungscodes.",
@@ -596,7 +601,7 @@ export const sentences = {
     noPersonal: "Keine persönlichen Tokens.",
     create: "Persönliches Token erstellen",
     revoke: "Widerrufen",
-    revokeAll: "Alle widerrufen",
+    revokeAll: "Überall abmelden",
     thisSession: "Diese Sitzung",
     moreLikeIt: (number) => `${number} weitere von diesem Gerät und dieser Adresse anzeigen`,
     logOutHere: "Aus dieser Sitzung abmelden",
@@ -619,7 +624,7 @@ export const sentences = {
     revokeQuestion: (name) => `„${name}“ widerrufen?`,
     revokeConsequence: "Was es benutzt, verliert sofort den Zugang. Das lässt sich nicht rückgängig machen.",
     revoked: (name) => `„${name}“ ist widerrufen.`,
-    revokeAllQuestion: "Alle Tokens widerrufen?",
+    revokeAllQuestion: "Überall abmelden?",
     revokeAllConsequence: "Jede Sitzung und jedes persönliche Token Ihres Kontos endet, auf allen Geräten.",
     stay: "Hier angemeldet bleiben",
     allRevoked: (revoked) => `Alle Tokens sind widerrufen: ${ended(revoked) || "Sonst war nichts angemeldet"}. Melden`

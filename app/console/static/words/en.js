@@ -78,6 +78,12 @@ export const sentences = {
     + ` ends by itself, at the latest ${duration} after you logged in.`,
   sessionEnded: "Your session has ended. Sessions end after some time without use, and whenever the way you log in"
     + " changes. Log in again to continue.",
+  idleness: {
+    title: "Are you still there?",
+    /** @param {string} duration */
+    why: (duration) => `Nothing has happened here for a while. You will be logged out in less than ${duration}.`,
+    stay: "Stay logged in",
+  },
   mayHaveChanged: " Your last change got no answer, but it may have been made: if two-factor authentication is on now,"
     + " log in with a code from your app and create new recovery codes.",
 
@@ -630,7 +636,7 @@ export const sentences = {
     noPersonal: "No personal tokens.",
     create: "Create personal token",
     revoke: "Revoke",
-    revokeAll: "Revoke all",
+    revokeAll: "Log out everywhere",
     thisSession: "This session",
     /** @param {number} number */
     moreLikeIt: (number) => `Show ${number} more of this device and address`,
@@ -664,7 +670,7 @@ export const sentences = {
     revokeConsequence: "Whatever uses it loses access at once. This can't be undone.",
     /** @param {string} name */
     revoked: (name) => `“${name}” is revoked.`,
-    revokeAllQuestion: "Revoke all tokens?",
+    revokeAllQuestion: "Log out everywhere?",
     revokeAllConsequence: "Every session and every personal token of your account ends, on all devices.",
     stay: "Stay logged in here",
     /** @param {Revoked} revoked */
