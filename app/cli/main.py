@@ -16,7 +16,9 @@ from app.cli.accounts import accounts
 from app.cli.clients import clients
 from app.cli.events import events
 from app.cli.keys import keys
+from app.cli.mail import mail
 from app.cli.service import dev, migrate, openapi, serve, worker
+from app.cli.settings import settings
 from app.cli.webhooks import webhooks
 from app.database.migrations import UnsuitableDatabase
 from app.environment import leave_unreadable_home
@@ -59,6 +61,8 @@ commands.add_typer(accounts, name="accounts")
 commands.add_typer(clients, name="clients")
 commands.add_typer(events, name="events")
 commands.add_typer(keys, name="keys")
+commands.add_typer(mail, name="mail")
+commands.add_typer(settings, name="settings")
 commands.add_typer(webhooks, name="webhooks")
 
 

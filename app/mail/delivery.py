@@ -12,8 +12,10 @@ from jinja2 import TemplateError
 
 from app.database.engine import Connection, Database
 from app.kernel.clock import Clock
+from app.kernel.randomness import new_id
 from app.kernel.refusal import Unavailable
-from app.mail.domain import MailKind, OutboxState, QueuedMail, unpack, wait_before_retry
+from app.kernel.requester import NO_REQUESTER
+from app.mail.domain import MailContext, MailKind, OutboxState, QueuedMail, unpack, wait_before_retry
 from app.mail.mailer import MailDeferred, MailDropped, Mailer, MailRefused, MailServerRefusesUs
 from app.mail.rendering import MailTemplates
 from app.mail.repository import OutboxRows
@@ -82,6 +84,11 @@ class Delivery:
         for fault in filter(None, [task.exception() for task in done]):
             raise fault
         return len(claimed)
+
+    async def send_test(self, to: str) -> None:
+        """To the mail server at once, past the outbox. Raises MailRefused, MailDeferred."""
+        context = MailContext(to, self.clock.now(), NO_REQUESTER, {})
+        await self.mailer.send(self.templates.render(MailKind.TEST, context, id=new_id()))
 
     async def stop(self) -> None:
         """Cuts off what is still with the mailer; it goes out again when its claim lapses."""

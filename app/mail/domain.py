@@ -50,6 +50,7 @@ class MailKind(StrEnum):
     NEW_SIGN_IN = "new_sign_in"
     WRONG_CODES = "wrong_codes"
     WRONG_CODES_AT_SET_UP = "wrong_codes_at_set_up"
+    TEST = "test"
 
 
 ABOUT_CLEARING = frozenset(
@@ -95,8 +96,8 @@ def is_notice(kind: MailKind) -> bool:
 
 
 def carries_not_me(kind: MailKind) -> bool:
-    """Whether it has a link "This wasn't me". One kind also goes to a mailbox that has just lost the account."""
-    return is_notice(kind) and kind is not MailKind.EMAIL_CHANGE_UNDONE
+    """Whether it has a link "This wasn't me". Two may go to a mailbox that has no account, or has just lost it."""
+    return is_notice(kind) and kind not in {MailKind.EMAIL_CHANGE_UNDONE, MailKind.TEST}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from tests.conftest import SetClock
 from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, KEY, PASSWORD, a_session, an_account, bearer, log_in
 from tests.support.postgres import Server
+from tests.support.receiving import MailSink
 from tests.support.service import TWOKEYS, environment, over, twokeys
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +104,8 @@ async def newest_event(database: Database) -> tuple[str, Any, Any]:
         ("keys",),
         ("keys", "generate"),
         ("keys", "rotate"),
+        ("mail", "test"),
+        ("settings", "check"),
     ],
 )
 def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
@@ -381,6 +384,30 @@ def test_a_new_key_stands_alone_on_its_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
     assert len(read_key(done.stdout.strip())) == 32
+
+
+async def test_a_check_of_the_settings_says_what_would_prevent_the_start(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    assert (await command_line.run("settings", "check")).stderr == "The service would start with these settings.\n"
+    (tmp_path / "mail" / "en").mkdir(parents=True)
+    (tmp_path / "mail" / "en" / "password_changed.txt").write_text("{{ nothing_like_it }}")
+    broken = await command_line.refusal("settings", "check", TWOKEYS_MAIL_TEMPLATES=str(tmp_path / "mail"))
+    assert "password_changed.txt" in broken
+
+
+async def test_a_test_mail_arrives_or_says_why_not(command_line: CommandLine) -> None:
+    sink = MailSink()
+    async with sink.running():
+        settings = {"TWOKEYS_MAIL": "on", "TWOKEYS_SMTP_URL": sink.url, "TWOKEYS_MAIL_FROM": "no-reply@example.com"}
+        sent = await command_line.run("mail", "test", "ada@example.com", **settings)
+        assert (sent.returncode, sent.stderr) == (0, "The mail server took the mail.\n")
+        assert [str(message["Subject"]) for message in sink.messages] == ["Twokeys: a test mail"]
+        sink.recipient_answer = "550 5.7.1 relaying denied"
+        refused = await command_line.refusal("mail", "test", "ada@example.com", **settings)
+        assert refused == "The mail server did not take the mail: relaying refused with 550."
+    off = await command_line.refusal("mail", "test", "ada@example.com")
+    assert off == "TWOKEYS_SMTP_URL is missing, or TWOKEYS_MAIL=off: no mail would leave."
 
 
 def test_no_secret_is_printed_to_where_nobody_reads() -> None:
