@@ -1,7 +1,7 @@
 """HTTP/1.1 on one connection: uvicorn's, with limits for slow senders, long headers and the number of connections."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -14,6 +14,7 @@ from app.http.refusals import HeadTooLarge, MalformedHttp, MalformedRequest, Met
 from app.kernel.randomness import new_id
 from app.kernel.refusal import Overloaded
 from app.server.head import begins_with_method, is_unambiguous
+from app.server.transport import JoinedWrites
 
 _RETRY_AFTER_SECONDS = 1
 _CLOSING = {"Connection": "close"}
@@ -80,7 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Bytes of the message in flight that are not its body; those of the read that it began in don't count."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         self._expect_headers()
         if len(self.connections) > self.most_connections:
             self.app = _FULL
