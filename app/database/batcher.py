@@ -47,14 +47,14 @@ class Batcher(Generic[Question, Found, Answer]):
         answer: asyncio.Future[Found | None] = loop.create_future()
         self._waiting.append((question, answer))
         if len(self._waiting) == 1:
-            loop.call_soon(self._begin)
+            self._begin()
         found = await answer
         return None if found is None else self._read(found)
 
     def _begin(self) -> None:
-        while self._waiting and len(self._running) < self._statements_at_once:
-            together, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-            task = asyncio.create_task(self._answer(together))
+        """The task takes what waits when it starts: all that is asked in this turn of the event loop."""
+        if self._waiting and len(self._running) < self._statements_at_once:
+            task = asyncio.create_task(self._answer_waiting())
             self._running.add(task)
             task.add_done_callback(self._ended)
 
@@ -62,7 +62,10 @@ class Batcher(Generic[Question, Found, Answer]):
         self._running.discard(task)
         self._begin()
 
-    async def _answer(self, together: Sequence[tuple[Question, asyncio.Future[Found | None]]]) -> None:
+    async def _answer_waiting(self) -> None:
+        together, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+        # More wait than one statement answers.
+        self._begin()
         # Who has gone away needs no answer, and whoever asks the same gets the same.
         questions = list({question: None for question, future in together if not future.done()})
         if not questions:

@@ -112,9 +112,10 @@ class Database:
             # The newest connection is used first, so that idle ones can be told apart after a failover.
             pool_use_lifo=True,
             hide_parameters=True,
+            # Once for each connection; a transaction here says BEGIN and COMMIT by itself.
+            isolation_level="AUTOCOMMIT",
         )
         event.listen(self._engine.sync_engine, "handle_error", give_up_the_unanswering)
-        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._free = asyncio.Semaphore(pool_size)
         self._wait_seconds = wait_seconds
         self.pool_size = pool_size
@@ -159,7 +160,7 @@ class Database:
             else:
                 await self._free.acquire()
             try:
-                connection = await self._single.connect()
+                connection = await self._engine.connect()
                 try:
                     yield connection
                 finally:
