@@ -34,6 +34,8 @@ _UNREAD_SECONDS = 20
 # How long a thread that draws a QR code may keep the event loop waiting for the interpreter; Python's own 5 ms is what
 # a check takes altogether.
 SWITCH_SECONDS = 0.001
+# Requests in flight are more than Python's own 700, so that it would look at all of them again and again.
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
 _log = structlog.get_logger(__name__)
 
 
@@ -93,6 +95,7 @@ class _Server(uvicorn.Server):
         # What is here now stays to the end, so the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
