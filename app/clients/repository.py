@@ -67,15 +67,17 @@ _COLUMNS = (
 )
 
 
-def _client_of(row: Row[*tuple[Any, ...]] | Record) -> Client:
+def _client_of(row: Row[*tuple[Any, ...]] | Record, first: int = 0) -> Client:
+    """The client whose _COLUMNS stand in this row, behind `first` others."""
+    id, name, roles, created_at, last_used_at, required_acr, has_old_secret = row[first : first + len(_COLUMNS)]
     return Client(
-        id=row.client_id,
-        name=row.client_name,
-        roles=frozenset(map(Role, row.client_roles)),
-        created_at=row.client_created_at,
-        last_used_at=row.client_last_used_at,
-        has_old_secret=row.client_has_old_secret,
-        required_acr=Assurance(row.client_required_acr) if row.client_required_acr else None,
+        id=id,
+        name=name,
+        roles=frozenset(map(Role, roles)),
+        created_at=created_at,
+        last_used_at=last_used_at,
+        has_old_secret=has_old_secret,
+        required_acr=Assurance(required_acr) if required_acr else None,
     )
 
 
@@ -126,8 +128,8 @@ _answers = CompiledStatement(
 
 def result_of(row: Record) -> IntrospectionResult:
     return IntrospectionResult(
-        client=_client_of(row) if row.client_id else None,
-        caller=Caller(account_of(row), token_of(row, len(ACCOUNT_COLUMNS))) if row.token_id else None,
+        client=_client_of(row, len(ACCOUNT_COLUMNS) + len(TOKEN_COLUMNS)) if row["client_id"] else None,
+        caller=Caller(account_of(row), token_of(row, len(ACCOUNT_COLUMNS))) if row["token_id"] else None,
     )
 
 
@@ -146,7 +148,8 @@ class Introspections:
             "token_digests": [request.token_digest for request in requests],
         } | living(self.rules, at)
         return {
-            IntrospectionRequest(row.requested_client_id, row.requested_client_digest, row.requested_token_digest): row
+            # By place: their names are looked up in Python.
+            IntrospectionRequest(*row[-len(_requested.c) :]): row
             for row in await _answers.all(self.connection, params)
         }
 

@@ -84,10 +84,11 @@ async def _read_form(request: Request) -> list[tuple[str, str]]:
     """Raises FieldError for a query, MalformedForm, WrongContentType."""
     check_query(request)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if await request.body() and content_type != "application/x-www-form-urlencoded":
+    body = await request.body()
+    if body and content_type != "application/x-www-form-urlencoded":
         raise WrongContentType("This call takes application/x-www-form-urlencoded.")
     # A token is shorter, however it is encoded, and decoding 64 KiB takes long.
-    pairs = (pair[:_LONGEST_PAIR] for pair in (await request.body()).split(b"&", _MOST_PAIRS))
+    pairs = (pair[:_LONGEST_PAIR] for pair in body.split(b"&", _MOST_PAIRS))
     try:
         return parse_qsl(b"&".join(pairs).decode(), keep_blank_values=True, max_num_fields=_MOST_PAIRS)
     except ValueError:

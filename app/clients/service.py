@@ -124,7 +124,7 @@ class Clients:
         if caller is None or not (holder.address is None or caller.token.works_from(holder.address)):
             return None
         use = await self.tokens.note_use(caller, RequestContext(self.clock.now(), holder))
-        return replace(caller, token=caller.token.used(use, self.tokens.rules.idle))
+        return Caller(caller.account, caller.token.used(use, self.tokens.rules.idle))
 
     async def revoke(self, client: Client, secret: str, context: RequestContext) -> None:
         await self.tokens.revoke_by_secret(secret, replace(context, client_id=str(client.id)))

@@ -34,7 +34,7 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
         return any(address in network for network in trusted)
 
     believed = _read(peer) if peer else None
-    if believed is None or not is_trusted(believed):
+    if believed is None or not forwarded_for or not is_trusted(believed):
         return str(believed) if believed else None
     for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
         address = _read(hop)

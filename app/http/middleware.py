@@ -40,16 +40,20 @@ _Received = Mapping[bytes, bytes]
 """The headers of a request by their names, the first of each."""
 
 
+_CONSTANT_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_ENCODED_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _CONSTANT_HEADERS.items()]
+
+
 def common_headers(request_id: str) -> dict[str, str]:
-    return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
+    return {**_CONSTANT_HEADERS, "X-Request-Id": request_id}
 
 
 def _add_common_headers(message: Message, request_id: str) -> None:
     """The few responses that may be cached say so themselves."""
     headers = message.setdefault("headers", [])
     present = {name for name, _ in headers}
-    common = ((name.lower().encode(), value.encode()) for name, value in common_headers(request_id).items())
-    headers += [(name, value) for name, value in common if name not in present]
+    common = *_ENCODED_HEADERS, (b"x-request-id", request_id.encode())
+    headers += [header for header in common if header[0] not in present]
 
 
 def _text(headers: _Received, name: bytes) -> str | None:

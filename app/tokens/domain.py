@@ -49,7 +49,7 @@ class Use:
 
     def after(self, earlier: "Use | None") -> "Use":
         """A service need not say from where the token came that it asks about: the last known address stays."""
-        return self if self.ip or not earlier else replace(earlier, at=self.at)
+        return self if self.ip or not earlier else Use(self.at, earlier.ip, earlier.user_agent)
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ class Token:
         ends = [absolute, at + idle if self.kind is Kind.SESSION else None]
         earliest = min((end for end in ends if end is not None), default=None)
         last = use.after(Use(at, self.last_used_ip, self.last_used_user_agent))
-        return replace(
-            self,
-            last_used_at=at,
-            last_used_ip=last.ip,
-            last_used_user_agent=last.user_agent,
-            expires_at=absolute,
-            ends_at=earliest,
-        )
+        changed = {
+            "last_used_at": at,
+            "last_used_ip": last.ip,
+            "last_used_user_agent": last.user_agent,
+            "expires_at": absolute,
+            "ends_at": earliest,
+        }
+        # Each check comes here, and `replace` takes twice as long.
+        return Token(**vars(self) | changed)
 
     def works_from(self, address: str | None) -> bool:
         """Whether it may be used from there. With a list of addresses it works from no unknown one."""
