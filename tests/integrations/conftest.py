@@ -87,14 +87,14 @@ async def served(service: Service) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def make_package(which: str, folder: Path) -> Path:
-    """The package in a folder of its own; skips where the generators can't be had."""
+def make_package(which: str, folder: Path) -> str:
+    """The package in a folder of its own, and what the programs said; skips where the generators can't be had."""
     command = [sys.executable, "-m", "scripts.clients", which, "--into", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode == MISSING:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder / which
+    return done.stdout + done.stderr
 
 
 def _made_once(which: str, factory: pytest.TempPathFactory) -> Path:
@@ -107,9 +107,13 @@ def _made_once(which: str, factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = folder / "made"
         if not made.exists():
-            make_package(which, folder)
-            made.touch()
+            made.write_text(make_package(which, folder))
     return folder / which
+
+
+def output_of(package: Path) -> str:
+    """What the programs said that made it."""
+    return package.with_name("made").read_text()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from tests.integrations.conftest import Service
+from tests.integrations.conftest import Service, output_of
 from tests.integrations.pages import marked
 from tests.support.answers import granted
 from tests.support.keys import SoftwareKey, b64
@@ -52,33 +52,23 @@ def must(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def python_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `twokeys_client` and the story, and the environment `env` that runs it."""
+def python_client(python_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `twokeys_client` as it was generated, the story, and the environment `.venv` that runs it."""
     folder = tmp_path_factory.mktemp("python-client")
-    uv, python = Path(sys.executable).with_name("uv"), folder / "env" / "bin" / "python"
-    install(uv, "venv", "--quiet", "--python", sys.executable, folder / "env", cwd=folder)
-    locked = HERE / "python" / "requirements.txt"
-    install(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, locked, cwd=folder)
-    # The generator calls ruff, which was installed beside it.
-    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
-    out = ("--output-path", folder / "twokeys_client", "--meta", "none")
-    generator = python.with_name("openapi-python-client")
-    said = must(generator, "generate", "--path", DOCUMENT, *out, cwd=folder, PATH=path)
-    # It knows no NDJSON, and leaves out the call whose body is that. Nothing else may be missing.
-    assert [line.split("within")[0] for line in said.splitlines() if "WARNING" in line] == [
-        "WARNING parsing POST /v1/admin/imports "
-    ]
+    (folder / "twokeys_client").symlink_to(python_package / "twokeys_client" / "wire")
+    (folder / ".venv").symlink_to(python_package / ".venv")
     shutil.copy(HERE / "python" / "story.py", folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def typescript_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `twokeys.d.ts` and the story, and the packages that compile and run it."""
+def typescript_client(typescript_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `twokeys.d.ts` as it was generated, the story, compiled, and the packages that run it."""
     folder = tmp_path_factory.mktemp("typescript-client")
-    programs = npm_environment(folder, "typescript")
-    must(programs / "openapi-typescript", DOCUMENT, "--output", "twokeys.d.ts", cwd=folder)
-    must(programs / "tsc", cwd=folder)
+    shutil.copytree(HERE / "typescript", folder, dirs_exist_ok=True)
+    shutil.copy(typescript_package / "src" / "wire.ts", folder / "twokeys.d.ts")
+    (folder / "node_modules").symlink_to(typescript_package / "node_modules")
+    must(folder / "node_modules" / ".bin" / "tsc", cwd=folder)
     return folder
 
 
@@ -151,8 +141,15 @@ async def test_a_python_client_lives_the_whole_story(
     service: Service, served: httpx.AsyncClient, python_client: Path
 ) -> None:
     email = "python@example.com"
-    message = await live(service, email, python_client / "env" / "bin" / "python", "story.py", cwd=python_client)
+    message = await live(service, email, python_client / ".venv" / "bin" / "python", "story.py", cwd=python_client)
     await was_lived(served, message, email)
+
+
+@pytest.mark.system
+def test_the_python_client_has_every_call_but_one(python_package: Path) -> None:
+    """The generator knows no NDJSON, and leaves out the call whose body is that."""
+    warnings = [line.split("within")[0] for line in output_of(python_package).splitlines() if "WARNING" in line]
+    assert warnings == ["WARNING parsing POST /v1/admin/imports "]
 
 
 @pytest.mark.system
@@ -160,7 +157,7 @@ def test_the_python_client_is_typed(python_client: Path) -> None:
     """Strictly, but for its `client.py`, which the generator writes from nothing of ours."""
     checked = ("story.py", "twokeys_client/api", "twokeys_client/models")
     strictly = ("--strict", "--config-file=", "--follow-imports=silent", "--no-incremental")
-    environment = python_client / "env" / "bin" / "python"
+    environment = python_client / ".venv" / "bin" / "python"
     must(sys.executable, "-m", "mypy", *strictly, "--python-executable", environment, *checked, cwd=python_client)
 
 
@@ -173,9 +170,17 @@ async def test_a_typescript_client_lives_the_whole_story(
     await was_lived(served, await live(service, email, "node", "story.js", cwd=typescript_client), email)
 
 
+@dataclass(frozen=True)
+class OpenapiGenerator:
+    """A folder with the clients `python` and `java`, and the Python of an environment; its program has libraries."""
+
+    folder: Path
+    python: Path
+    jar: Path
+
+
 @pytest.fixture(scope="module")
-def openapi_generator(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A folder with the Python of an environment, and the generator's Java program."""
+def openapi_generator(tmp_path_factory: pytest.TempPathFactory) -> OpenapiGenerator:
     folder = tmp_path_factory.mktemp("openapi-generator")
     if shutil.which("javac") is None:
         pytest.skip("a JDK is not installed")
@@ -184,28 +189,24 @@ def openapi_generator(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     locked = HERE / "openapi-generator" / "requirements.txt"
     install(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, locked, cwd=folder)
     (jar,) = folder.glob("env/lib/python*/site-packages/openapi_generator_cli/openapi-generator.jar")
-    return folder, jar
-
-
-def generate(folder: Path, jar: Path, generator: str, **properties: str) -> Path:
-    """The folder of the client."""
-    out = folder / generator
-    given = ",".join(f"{name}={value}" for name, value in properties.items())
-    options = ("--additional-properties", given) if given else ()
-    must(*JAVA, "-jar", jar, "generate", "-i", DOCUMENT, "-g", generator, "-o", out, *options, cwd=folder)
-    return out
+    # By one run, which reads the document for both.
+    plain = {"library": "native", "openApiNullable": "false", "useJakartaEe": "false"}
+    for name, properties in {"python": {}, "java": plain}.items():
+        client = {"generatorName": name, "inputSpec": str(DOCUMENT), "outputDir": str(folder / name)}
+        (folder / f"{name}.json").write_text(json.dumps({**client, "additionalProperties": properties}))
+    must(*JAVA, "-jar", jar, "batch", "--fail-fast", "python.json", "java.json", cwd=folder)
+    return OpenapiGenerator(folder, python, jar)
 
 
 @pytest.mark.anyio
 @pytest.mark.system
 async def test_openapi_generators_python_client_reads_every_answer(
-    service: Service, openapi_generator: tuple[Path, Path]
+    service: Service, openapi_generator: OpenapiGenerator
 ) -> None:
-    folder, jar = openapi_generator
-    client = generate(folder, jar, "python")
+    client = openapi_generator.folder / "python"
     shutil.copy(HERE / "openapi-generator" / "story.py", client)
     credentials = [f"{client.id}:{client.secret}" for client in (service.operator, service.introspector)]
-    command = [folder / "env" / "bin" / "python", "story.py", service.address, *credentials, "generator@example.com"]
+    command = [openapi_generator.python, "story.py", service.address, *credentials, "generator@example.com"]
     run = await anyio.run_process([str(each) for each in command], cwd=client, check=False)
     assert run.returncode == 0, run.stderr.decode()
     told = json.loads(run.stdout)
@@ -214,12 +215,10 @@ async def test_openapi_generators_python_client_reads_every_answer(
 
 
 @pytest.mark.system
-def test_openapi_generators_java_client_compiles(openapi_generator: tuple[Path, Path]) -> None:
+def test_openapi_generators_java_client_compiles(openapi_generator: OpenapiGenerator) -> None:
     """Against the libraries inside the generator, which has nearly all that its client needs."""
-    folder, jar = openapi_generator
-    plain = {"library": "native", "openApiNullable": "false", "useJakartaEe": "false"}
-    client = generate(folder, jar, "java", **plain)
-    sources = [*client.glob("src/main/**/*.java"), *(HERE / "openapi-generator" / "java").glob("*.java")]
+    folder, jar = openapi_generator.folder, openapi_generator.jar
+    sources = [*folder.glob("java/src/main/**/*.java"), *(HERE / "openapi-generator" / "java").glob("*.java")]
     javac = ("javac", *(f"-J{option}" for option in QUICK), "-nowarn")
     must(*javac, "-cp", jar, "-d", folder / "classes", *sources, cwd=folder)
     document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
@@ -262,7 +261,7 @@ def test_the_page_shows_what_the_stories_do(mark: str, story: str) -> None:
 
 def test_no_lock_names_a_place_to_get_packages_from() -> None:
     locks = [*HERE.glob("*/requirements.txt"), *HERE.glob("*/package*.json")]
-    assert len(locks) >= 8
+    assert len(locks) >= 5
     for name in locks:
         text = name.read_text(encoding="utf-8")
         for forbidden in ("http:", "https:", "file:", "--index", "resolved", "@ "):
