@@ -23,7 +23,6 @@ Language = Literal["en", "de"]
 LOCALES: dict[Language, str] = {"en": "en-GB", "de": "de-DE"}
 
 _STEP = 30
-_TYPING_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,19 @@ class Person:
 
 @dataclass
 class Device:
-    """The phone with the authenticator app. Each code counts once, so it gives the next one rather than wait."""
+    """The phone with the authenticator app. Each code counts once, so it gives the next one rather than wait.
+
+    That is two of them: this step's and the next one's, which both count for half a minute at least, whatever holds
+    them up. The one of the step before would count as well, and might end on its way.
+    """
 
     secret: str
     _last_step: int = 0
 
     def code(self) -> str:
-        now = time.time()
-        # The oldest step that counts is about to be too old: a code that is on its way then would arrive too late.
-        oldest = int(now + _TYPING_SECONDS) // _STEP - 1
-        step = max(oldest, self._last_step + 1)
-        assert step <= int(now) // _STEP + 1, "asked for more codes than the window holds"
+        now = int(time.time()) // _STEP
+        step = max(now, self._last_step + 1)
+        assert step <= now + 1, "asked for a third code within a step"
         self._last_step = step
         return self.code_at(step * _STEP)
 
