@@ -81,7 +81,7 @@ def start(
 ) -> ForkedProcess:
     """`python -m module …`; `streams` are the three standard ones."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(_imported())
+    connection.connect(_shared[-1] if _shared else begin())
     params = {"module": module, "arguments": list(arguments), "env": dict(env), "cwd": str(cwd)}
     request = json.dumps(params).encode()
     length = len(request).to_bytes(_NUMBER, "big")
@@ -110,9 +110,17 @@ def _number(connection: socket.socket) -> int:
     return int.from_bytes(found, "big", signed=True)
 
 
+_shared: list[str] = []
+
+
+def share(address: str) -> None:
+    """From now on this process has its programs forked there, by a process that serves all workers of a run."""
+    _shared.append(address)
+
+
 @cache
-def _imported() -> str:
-    """The address of the process that has imported everything; it ends with this one."""
+def begin() -> str:
+    """Starts the process that imports everything; returns its address. It ends with this one."""
     folder = tempfile.mkdtemp(prefix="twokeys-forked-")
     address = f"{folder}/socket"
     reading, writing = os.pipe()
@@ -140,15 +148,15 @@ def _imported() -> str:
 
 
 def _serve(address: str) -> None:
-    # So that no program has to.
+    listener = socket.create_server(address, family=socket.AF_UNIX, backlog=64)
+    print("listens", flush=True)
+    # So that no program has to. Who asks meanwhile is served afterwards.
     for module in ("tests.faults.killable", "app.cli.main", "app.server.start", "app.development.start", "app.worker"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    listener = socket.create_server(address, family=socket.AF_UNIX, backlog=64)
     # The system reaps the children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    print("ready", flush=True)
     while True:
         readable, _, _ = select.select([sys.stdin, listener], [], [])
         if sys.stdin in readable:

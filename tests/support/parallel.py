@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.support import forked
 from tests.support.postgres import Server, start_server
 
 # What takes long begins first, the longest before the others, so that no worker is left alone with it at the end. The
@@ -76,13 +77,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # xdist publishes no types
-    """In the process that starts the workers: their Postgres, before the first of them."""
+    """In the process that starts the workers: what they share, before the first of them."""
     config = node.config
     if _SERVER not in config.stash:
         config.stash[_OPEN] = ExitStack()
         config.stash[_SERVER] = config.stash[_OPEN].enter_context(start_server())
     server = config.stash[_SERVER]
     node.workerinput["postgres"] = (server.url, server.template)
+    if hasattr(os, "fork"):
+        node.workerinput["forked_from"] = forked.begin()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -127,5 +130,7 @@ class Messages:
 @pytest.hookimpl(trylast=True)  # The terminal is a plugin that the same call registers.
 def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if forked_from := getattr(config, "workerinput", {}).get("forked_from"):
+        forked.share(forked_from)
     if terminal is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Messages(terminal), "messages")
