@@ -19,6 +19,7 @@ from app.security.foreign_hashes.sha_crypt import ShaCrypt
 from app.security.hasher import Hasher
 from app.services import Services
 from tests.imports.lines import a_line, send
+from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD, a_client, an_account
 
 pytestmark = pytest.mark.anyio
@@ -119,7 +120,7 @@ class SlowHash:
 
     def verify(self, password: bytes) -> bool:
         self.begun.set()
-        return self.ended.wait(60)
+        return self.ended.wait(PATIENCE)
 
 
 async def test_a_slow_hash_takes_as_much_of_the_queue_as_it_costs() -> None:

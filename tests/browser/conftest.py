@@ -51,7 +51,7 @@ def serving(postgres: Server, name: str, **more: str) -> Iterator[Service]:
         made = twokeys("clients", "create", "operator", "--role", "admin", "--json", env=env, cwd=home)
         client = json.loads(made.stdout)
         auth = (client["client_id"], client["client_secret"])
-        with httpx.Client(base_url=address, auth=auth) as operator:
+        with httpx.Client(base_url=address, auth=auth, timeout=PATIENCE) as operator:
             yield Service(address, home, env, operator)
         assert "Traceback" not in output_of(home), output_of(home)
     aside(postgres.drop(name))

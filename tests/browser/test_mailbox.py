@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.console import Console
 from tests.browser.service import Service
+from tests.support.marks import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +36,7 @@ def test_no_cache_keeps_more_than_files_that_it_asks_about(service: Service) -> 
     revalidated = dict.fromkeys(("/console/", "/console/main.js"), "no-cache")
     kept_nowhere = dict.fromkeys(("/", "/console/nothing", "/mailbox/", "/mailbox/mails"), "no-store")
     for path, caching in (revalidated | kept_nowhere).items():
-        answer = httpx.get(f"{service.address}{path}")
+        answer = httpx.get(f"{service.address}{path}", timeout=PATIENCE)
         assert answer.headers["cache-control"] == caching, path
         assert answer.headers["x-content-type-options"] == "nosniff", path
 

@@ -74,6 +74,7 @@ def _log_in_on_other_devices(service: Service, email: str, password: str, code: 
             f"{service.address}/v1/login",
             json={"email": email, "password": password, "code": params},
             headers={"User-Agent": user_agent, "X-Forwarded-For": address},
+            timeout=PATIENCE,
         )
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Dialog, expect
 
 from tests.browser.console import UNKNOWN_LINK, Console, Device, Person
 from tests.browser.service import Service
+from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, bearer
 
 pytestmark = pytest.mark.browser
@@ -166,7 +167,7 @@ def test_a_personal_token_is_shown_once_renamed_and_revoked(console: Console, pe
     shown = console.says(re.compile("^tkp_")).page.locator(".new-token").inner_text()
     console.click("Done")
     expect(console.page.get_by_text("tkp_")).to_have_count(0)
-    used = httpx.get(f"{console.address}/v1/me", headers=bearer(shown) | {"User-Agent": "curl/8"})
+    used = httpx.get(f"{console.address}/v1/me", headers=bearer(shown) | {"User-Agent": "curl/8"}, timeout=PATIENCE)
     assert used.status_code == httpx.codes.OK
     console.go_to("User information").go_to("Authentication tokens").says(re.compile("from 127.0.0.1 with curl"))
     console.click("Rename Nightly backup").fill("Description", " ").click("Save").says("Enter a description.")

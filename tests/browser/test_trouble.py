@@ -10,6 +10,7 @@ from playwright.sync_api import Route, expect
 from tests.browser.console import UNKNOWN_LINK, Console, Person
 from tests.browser.routes import answers, refuses, settle
 from tests.browser.service import Service
+from tests.support.marks import PATIENCE
 from tests.support.people import NEW_PASSWORD, bearer
 
 pytestmark = pytest.mark.browser
@@ -128,11 +129,10 @@ def test_an_expired_enrollment_starts_again(console: Console, person: Person) ->
 
 
 def test_a_weak_password_says_why_and_keeps_the_link_usable(console: Console, person: Person, service: Service) -> None:
-    httpx.post(f"{service.address}/v1/password-reset", json={"email": person.email})
+    httpx.post(f"{service.address}/v1/password-reset", json={"email": person.email}, timeout=PATIENCE)
     service.wait_for_mail(person, "Reset")
-    text = next(
-        mail["text"] for mail in httpx.get(f"{service.address}/mailbox/mails").json() if mail["to"] == person.email
-    )
+    mails = httpx.get(f"{service.address}/mailbox/mails", timeout=PATIENCE).json()
+    text = next(mail["text"] for mail in mails if mail["to"] == person.email)
     found = re.search(r"#/password-reset/\S+", text)
     assert found
     console.open(found[0]).fill("New password", "password1")
@@ -148,7 +148,10 @@ def test_a_session_that_ended_elsewhere_leads_to_the_log_in(console: Console, pe
     console.log_in(person).shows("User information").go_to("Authentication tokens").says("This session")
     other = service.log_in_elsewhere(person)
     httpx.post(
-        f"{service.address}/v1/me/tokens/revoke-all", json={"keep_current": True}, headers=bearer(other)
+        f"{service.address}/v1/me/tokens/revoke-all",
+        json={"keep_current": True},
+        headers=bearer(other),
+        timeout=PATIENCE,
     ).raise_for_status()
     console.page.get_by_role("navigation").get_by_role("link", name="Activity").click()
     console.shows("Log in").says("Your session has ended.")

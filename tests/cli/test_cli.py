@@ -180,7 +180,7 @@ async def test_a_byte_order_mark_is_no_part_of_a_password(command_line: CommandL
 def test_a_password_that_is_no_utf_8_is_one_line(database_url: str, tmp_path: Path, content: bytes) -> None:
     command = [*TWOKEYS, "accounts", "create", EMAIL, "--password-stdin"]
     done = subprocess.run(
-        command, env=over(database_url), cwd=tmp_path, input=content, capture_output=True, timeout=60, check=False
+        command, env=over(database_url), cwd=tmp_path, input=content, capture_output=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"twokeys: password: Must be UTF-8.\n")
 

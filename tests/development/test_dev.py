@@ -54,12 +54,12 @@ def test_a_first_and_a_second_start(home: Path) -> None:
             wait_until_ready(address, process, home)
             password = announced(home, "Its password")
             for place in ("Console", "Mailbox", "API docs", "Metrics"):
-                assert httpx.get(announced(home, place)).status_code == 200
+                assert httpx.get(announced(home, place), timeout=PATIENCE).status_code == 200
             body = {"email": announced(home, "Demo account"), "password": password}
-            assert httpx.post(f"{address}/v1/login", json=body).json()["status"] == "authenticated"
+            assert httpx.post(f"{address}/v1/login", json=body, timeout=PATIENCE).json()["status"] == "authenticated"
             passwords.append(password)
             process.send_signal(ending)
-            assert process.wait(15) == 0, output_of(home)
+            assert process.wait(PATIENCE) == 0, output_of(home)
             assert "Traceback" not in output_of(home)
         assert postgres_under(home) == []
     assert passwords[0] == passwords[1]
@@ -73,15 +73,16 @@ def test_a_reset_mail_lands_in_the_mailbox(home: Path) -> None:
     with running("dev", "--port", str(port), env=env, cwd=home) as process:
         wait_until_ready(address, process, home)
         assert "TWOKEYS_SEASONING" in output_of(home)
-        assert httpx.post(f"{address}/v1/password-reset", json={"email": "demo@example.com"}).status_code == 202
+        body = {"email": "demo@example.com"}
+        assert httpx.post(f"{address}/v1/password-reset", json=body, timeout=PATIENCE).status_code == 202
         deadline = time.monotonic() + PATIENCE
-        while not (mails := httpx.get(f"{address}/mailbox/mails").json()):
+        while not (mails := httpx.get(f"{address}/mailbox/mails", timeout=PATIENCE).json()):
             assert time.monotonic() < deadline, output_of(home)
             time.sleep(0.05)
         assert f"http://localhost:{port}/console/#/password-reset/tkr_" in mails[0]["text"]
         assert (home / ".twokeys" / "kept.json").stat().st_mode & 0o077 == 0
         process.send_signal(signal.SIGINT)
-        assert process.wait(15) == 0, output_of(home)
+        assert process.wait(PATIENCE) == 0, output_of(home)
 
 
 def test_a_kill_takes_postgres_along(home: Path) -> None:
@@ -136,7 +137,7 @@ def test_it_takes_a_database_that_is_given_with_a_word(home: Path, database_url:
         wait_until_ready(f"http://127.0.0.1:{port}", process, home)
         assert postgres_under(home) == []
         process.send_signal(signal.SIGINT)
-        assert process.wait(15) == 0, output_of(home)
+        assert process.wait(PATIENCE) == 0, output_of(home)
 
 
 def test_a_database_of_the_environment_is_left_alone(home: Path, postgres: Server) -> None:
@@ -146,7 +147,7 @@ def test_a_database_of_the_environment_is_left_alone(home: Path, postgres: Serve
         with running("dev", "--port", str(port), env=over(url), cwd=home) as process:
             wait_until_ready(f"http://127.0.0.1:{port}", process, home)
             process.send_signal(signal.SIGINT)
-            assert process.wait(15) == 0, output_of(home)
+            assert process.wait(PATIENCE) == 0, output_of(home)
         assert asyncio.run(tables_of(url)) == []
     finally:
         asyncio.run(postgres.drop("dev_foreign"))

@@ -86,7 +86,7 @@ class Node:
         child, self.child = self.child, None
         if child is not None:
             child.send_signal(how)
-            child.wait(20)
+            child.wait(PATIENCE)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -245,6 +245,6 @@ def _process(command: list[str], address: str, folder: Path) -> Iterator[str]:
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/healthz").status_code == httpx.codes.OK
+        return httpx.get(f"{address}/healthz", timeout=PATIENCE).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False

@@ -16,6 +16,7 @@ import pytest
 
 from app.database.migrations import migrate
 from tests.support.keys import SoftwareKey, a_key
+from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD, bearer, totp_code
 from tests.support.postgres import Server
 from tests.support.service import free_port, output_of, over, running, twokeys, wait_until_ready
@@ -91,7 +92,7 @@ async def test_an_account_of_the_release_before_goes_on(empty: str, release_befo
         made = await asyncio.to_thread(twokeys, *create, env=env, cwd=tmp_path, stdin=PASSWORD)
         assert made.returncode == 0, made.stderr
     with served(release_before, empty, tmp_path / "one") as old_address:
-        async with httpx.AsyncClient(base_url=old_address, timeout=30) as old:
+        async with httpx.AsyncClient(base_url=old_address, timeout=PATIENCE) as old:
             ada, ada_secret, ada_codes = await enrolled(old, "ada@example.com")
             stop, busy = asyncio.Event(), []
 
@@ -101,7 +102,7 @@ async def test_an_account_of_the_release_before_goes_on(empty: str, release_befo
                     if stop.is_set():
                         return
                     way = httpx.AsyncHTTPTransport(local_address=f"127.0.1.{host}")
-                    async with httpx.AsyncClient(base_url=old_address, transport=way, timeout=30) as caller:
+                    async with httpx.AsyncClient(base_url=old_address, transport=way, timeout=PATIENCE) as caller:
                         busy.append((await log_in(caller, "joy@example.com")).status_code)
                         busy.append((await caller.get("/v1/me", headers=bearer(ada))).status_code)
 
@@ -111,7 +112,7 @@ async def test_an_account_of_the_release_before_goes_on(empty: str, release_befo
             await working
             assert set(busy) == {200}
             with served(_ROOT, empty, tmp_path / "two") as new_address:
-                async with httpx.AsyncClient(base_url=new_address, timeout=30) as new:
+                async with httpx.AsyncClient(base_url=new_address, timeout=PATIENCE) as new:
                     # The session, the device and the recovery codes of before are good here.
                     shown = await json_of(new.get("/v1/me/2fa/authenticators", headers=bearer(ada)))
                     assert [each["name"] for each in shown["items"]] == ["Authenticator app"]

@@ -190,7 +190,7 @@ def two_workers(database_url: str, counters: Path, cwd: Path) -> Iterator[tuple[
         with httpx.Client(base_url=address, headers={"Connection": "close"}, timeout=PATIENCE) as api:
             yield api, process
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def counted(api: httpx.Client, route: str) -> float:

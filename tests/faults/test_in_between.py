@@ -47,7 +47,7 @@ async def served(env: dict[str, str], folder: Path, port: int) -> AsyncIterator[
 async def test_a_process_killed_at_random_loses_nothing(database_url: str, services: Services, tmp_path: Path) -> None:
     port = free_port()
     env = over(database_url, **TRUSTED)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api:
         async with served(env, tmp_path, port) as first, at_work(api, services, drops=True) as (ledger, _):
             await asyncio.sleep(1)
             first.kill()
@@ -62,7 +62,7 @@ async def test_a_process_killed_at_random_loses_nothing(database_url: str, servi
 
 async def test_sigterm_under_load_breaks_no_request_off(database_url: str, services: Services, tmp_path: Path) -> None:
     port, env = free_port(), over(database_url, **TRUSTED)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api:
         async with served(env, tmp_path, port) as process, at_work(api, services, drops=True) as (ledger, _):
             await asyncio.sleep(1)
             process.send_signal(signal.SIGTERM)
@@ -82,7 +82,7 @@ async def test_a_commit_that_nobody_heard_back_from_is_a_503_and_safe_to_repeat(
             services = build_services(_settings(url), SystemClock())
             async with (
                 served(over(url, TWOKEYS_RUN_WORKER="false", **TRUSTED), tmp_path, port),
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,
+                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api,
             ):
                 account = await an_account(services)
                 enrolled = await enroll(api, await a_session(api), SystemClock().now())
@@ -113,7 +113,7 @@ async def test_everything_works_through_pgbouncer_in_transaction_mode(tmp_path: 
         services = build_services(_settings(url, pgbouncer=True, **LOCAL), SystemClock())
         async with (
             served(over(url, TWOKEYS_PGBOUNCER="true", **TRUSTED), tmp_path, port),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as api,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as api,
             following(services) as follower,
         ):
             async with at_work(api, services, people=8) as (ledger, _):

@@ -46,10 +46,10 @@ async def service(url: str, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClie
     )
     with running("serve", "--port", str(port), env=over(url, **TRUSTED), cwd=folder) as process:
         wait_until_ready(address, process, folder)
-        async with httpx.AsyncClient(base_url=address, timeout=20) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api:
             yield api, services
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     await services.close()
 
 

@@ -83,7 +83,7 @@ async def service(postgres: Server) -> AsyncIterator[Service]:
 @pytest.fixture
 async def served(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service that runs."""
-    async with httpx.AsyncClient(base_url=service.address) as client:
+    async with httpx.AsyncClient(base_url=service.address, timeout=PATIENCE) as client:
         yield client
 
 

@@ -55,7 +55,7 @@ def started(command: list[str], port: int, folder: Path) -> Iterator[None]:
             while True:
                 assert run.poll() is None, (folder / "output.log").read_text()
                 try:
-                    httpx.get(f"http://127.0.0.1:{port}/")
+                    httpx.get(f"http://127.0.0.1:{port}/", timeout=PATIENCE)
                     break
                 except httpx.TransportError:
                     assert time.monotonic() < deadline

@@ -17,12 +17,13 @@ import pytest
 from app.http.openapi import VERSION
 from tests.integrations.conftest import Service
 from tests.support.keys import Held, a_key
+from tests.support.marks import PATIENCE
 from tests.support.people import PASSWORD, a_session, an_account
 
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = Path(__file__).resolve().parent / "packages"
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-_STORY_WITHIN = 60
+_STORY_WITHIN = PATIENCE
 
 
 def signed(event: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from tests.integrations.conftest import Service
 from tests.integrations.pages import marked
 from tests.integrations.proxies import PROXIES, started
 from tests.support.answers import granted, has_common_headers, refused
-from tests.support.marks import missing
+from tests.support.marks import PATIENCE, missing
 from tests.support.people import EMAIL, a_session, an_account, bearer, enroll
 from tests.support.service import free_port
 
@@ -168,7 +168,7 @@ async def front(
         twokeys = service.address.removeprefix("http://")
         command = documented(program, port, tmp_path, twokeys=twokeys, app=f"127.0.0.1:{application}")
         with started(command, port, tmp_path):
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as web:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as web:
                 yield Front(service, served, web)
 
 
@@ -312,6 +312,6 @@ async def test_it_fails_closed(service: Service, tmp_path: Path) -> None:
             port = free_port()
             away, app = f"127.0.0.1:{free_port()}", f"127.0.0.1:{application}"
             with started(documented(program, port, folder, twokeys=away, app=app), port, folder):
-                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as web:
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as web:
                     for path in ("/", "/admin/"):
                         assert (await web.get(path, headers=bearer("tks_" + "A" * 43))).status_code in {500, 502}

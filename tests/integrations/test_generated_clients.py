@@ -18,7 +18,7 @@ from tests.integrations.conftest import Service, output_of
 from tests.integrations.pages import marked
 from tests.support.answers import granted
 from tests.support.keys import SoftwareKey, b64
-from tests.support.marks import missing
+from tests.support.marks import PATIENCE, missing
 from tests.support.people import bearer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent / "generated"
 QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 JAVA = ("java", *QUICK)
 _INSTALLS_WITHIN = 240
-_STORY_WITHIN = 60
+_STORY_WITHIN = PATIENCE
 
 
 def install(*command: str | Path, cwd: Path) -> None:
@@ -225,7 +225,7 @@ def test_openapi_generators_java_client_compiles(openapi_generator: OpenapiGener
     answers = document["paths"]["/v1/introspect"]["post"]["responses"]["200"]["content"]["application/json"]
     answer = answers["examples"]["ActiveToken"]["value"]
     command = [*JAVA, "-cp", f"{jar}{os.pathsep}{folder / 'classes'}", "Story", json.dumps(answer)]
-    read = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    read = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert read.stdout == f"true {answer['sub']} {answer['acr']}\n", read.stderr
 
 

@@ -19,6 +19,7 @@ from app.services import Services
 from tests.conftest import SetClock
 from tests.integrations.clients import a_client
 from tests.integrations.pages import marked
+from tests.support.marks import PATIENCE
 from tests.support.people import EMAIL, a_session, an_account, bearer, enroll
 from tests.support.service import environment, free_port, output_of, running, twokeys, wait_until_ready
 
@@ -124,7 +125,7 @@ def test_a_reader_guards_a_service_of_their_own(home: Path) -> None:
         with subprocess.Popen(command, cwd=home, env=params, stderr=subprocess.DEVNULL) as orders:
             try:
                 body = {"email": message["Demo account"], "password": message["Its password"]}
-                grant = httpx.post(f"http://127.0.0.1:{port}/v1/login", json=body).json()
+                grant = httpx.post(f"http://127.0.0.1:{port}/v1/login", json=body, timeout=PATIENCE).json()
                 transport = httpx.HTTPTransport(retries=20)
                 with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{orders_port}") as web:
                     answer = web.get("/orders", headers=bearer(grant["access_token"]))
@@ -134,7 +135,7 @@ def test_a_reader_guards_a_service_of_their_own(home: Path) -> None:
             finally:
                 orders.terminate()
         dev.send_signal(signal.SIGINT)
-        assert dev.wait(15) == 0, output_of(home)
+        assert dev.wait(PATIENCE) == 0, output_of(home)
 
 
 def printed(home: Path, what: str) -> str:

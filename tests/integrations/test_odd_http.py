@@ -13,6 +13,7 @@ import pytest
 from tests.attacks.edge_forms import FORMS, TRAILER, Form
 from tests.integrations.proxies import PROXIES, started
 from tests.support.listening import Recorder, answer_on, recording
+from tests.support.marks import PATIENCE
 from tests.support.service import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
@@ -145,7 +146,7 @@ async def test_a_proxy_and_we_read_the_same_requests(proxied: tuple[Recorder, in
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
             writer.write(b"GET /victim/%d HTTP/1.1\r\nHost: x\r\n\r\n" % victim)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 assert await answer_on(reader) == (200, b"GET /victim/%d\n" % victim)
 
 

@@ -83,7 +83,7 @@ async def test_a_receiver_takes_what_we_signed_and_nothing_else(
         async with asyncio.timeout(PATIENCE):
             while not await is_delivered(services, webhook_id):
                 await services.webhook_delivery.deliver_due()
-        async with httpx.AsyncClient() as stranger:
+        async with httpx.AsyncClient(timeout=PATIENCE) as stranger:
             for headers in ({}, forged(secret, int(time.time()) - 600), forged("whsec_AAAA", int(time.time()))):
                 assert (await stranger.post(url, content=b"{}", headers=headers)).status_code == 400
         process.kill()

@@ -76,8 +76,8 @@ def test_it_migrates_a_database_and_serves_it(program: str, home: Path, empty_da
     with running("serve", "--port", str(port), env=env, cwd=home, program=[program]) as process:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(address, process, home)
-        assert httpx.get(f"{address}/console/").status_code == httpx.codes.OK
-        assert httpx.get(f"{address}/v1/config").json()["issuer"] == "Twokeys"
+        assert httpx.get(f"{address}/console/", timeout=PATIENCE).status_code == httpx.codes.OK
+        assert httpx.get(f"{address}/v1/config", timeout=PATIENCE).json()["issuer"] == "Twokeys"
 
 
 def test_dev_needs_nothing_but_the_wheel(program: str, home: Path) -> None:
@@ -89,6 +89,6 @@ def test_dev_needs_nothing_but_the_wheel(program: str, home: Path) -> None:
         assert password, output_of(home)
         body = {"email": "demo@example.com", "password": password[1]}
         assert httpx.post(f"{address}/v1/login", json=body, timeout=PATIENCE).json()["status"] == "authenticated"
-        assert httpx.get(f"{address}/mailbox/").status_code == httpx.codes.OK
+        assert httpx.get(f"{address}/mailbox/", timeout=PATIENCE).status_code == httpx.codes.OK
         process.terminate()
         assert process.wait(PATIENCE) == 0, output_of(home)

@@ -34,7 +34,7 @@ async def test_every_line_is_json_and_every_request_has_its_id(database_url: str
     address = f"http://127.0.0.1:{(port := free_port())}"
     with running("serve", "--port", str(port), env=over(database_url), cwd=tmp_path) as process:
         await asyncio.to_thread(wait_until_ready, address, process, tmp_path)
-        async with httpx.AsyncClient(base_url=address, timeout=30, headers={"user-agent": CANARY}) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, headers={"user-agent": CANARY}) as api:
             body = {"email": f"{CANARY}@example.com", "password": PASSWORD}
             refused = await api.post(f"/v1/login?{CANARY}={CANARY}", json=body)
             unknown = await api.get(f"/v1/{CANARY}")

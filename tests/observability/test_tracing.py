@@ -33,7 +33,7 @@ async def serving(url: str, folder: Path, endpoint: str, **more: str) -> AsyncIt
     with running("serve", "--port", str(port), env=env, cwd=folder) as process:
         address = f"http://127.0.0.1:{port}"
         await asyncio.to_thread(wait_until_ready, address, process, folder)
-        async with httpx.AsyncClient(base_url=address, timeout=30) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as api:
             yield api
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 12) == 0, output_of(folder)

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.answers import can_appear_by_chance
+from tests.support.marks import PATIENCE
 from tests.support.parallel import SLOW
 
 TESTS = Path(__file__).resolve().parents[1]
 _CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns"}
 _SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep"}
 _TEXTS = {"text", "content", "stdout", "stderr"}
+_REQUESTS = {"get", "post", "put", "patch", "delete", "request", "stream", "Client", "AsyncClient"}
+_LIMITS = {"asyncio.timeout", "anyio.fail_after", "subprocess.run"}
+_RUNNING = {"process", "child", "dev", "run", "server"}
 # Where a pause is the length of the work or of the fault, and no outcome is waited for by it.
 _PAUSES = {"faults", "database/test_compiled.py"}
 
@@ -40,6 +44,33 @@ def wall_clock_limits(tree: ast.Module) -> Iterator[ast.AST]:
             numbers = [each for each in ast.walk(node.test) if isinstance(each, ast.Constant)]
             if numbers and "within" not in set(calls(node.test)):
                 yield node
+
+
+def _patience(call: ast.Call) -> ast.expr | None:
+    """The seconds after which it gives up; httpx says five where nobody says more."""
+    whole, _, name = ast.unparse(call.func).rpartition(".")
+    named = next((each.value for each in call.keywords if each.arg == "timeout"), None)
+    if whole == "httpx" and name in _REQUESTS and not any(each.arg == "transport" for each in call.keywords):
+        return named or ast.Constant(5)
+    if f"{whole}.{name}" in _LIMITS or (name == "wait" and whole in _RUNNING):
+        return named or next(iter(call.args), None)
+    return None
+
+
+def short_patience(tree: ast.Module) -> Iterator[ast.AST]:
+    """A wait that a busy machine ends. Where the test asks again, or goes on without an answer, it may be brief."""
+    spared = {
+        id(each)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.While)
+        or (isinstance(outer, ast.Try) and outer.handlers)
+        or (isinstance(outer, ast.With) and ast.unparse(outer.items[0]).startswith("suppress("))
+        for each in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        limit = _patience(node) if isinstance(node, ast.Call) and id(node) not in spared else None
+        if isinstance(limit, ast.Constant) and isinstance(limit.value, int | float) and limit.value < PATIENCE:
+            yield node
 
 
 def ports_given_back(tree: ast.Module) -> Iterator[ast.AST]:
@@ -96,6 +127,7 @@ Kind = Callable[[ast.Module], Iterator[ast.AST]]
 KINDS: tuple[Kind, ...] = (
     fixed_sleeps,
     wall_clock_limits,
+    short_patience,
     ports_given_back,
     short_searches,
     assertions_about_nothing,
@@ -133,6 +165,9 @@ def test_no_test_depends_on_chance() -> None:
         (fixed_sleeps, "time.sleep(0.1)"),
         (fixed_sleeps, "async def f():\n    await asyncio.sleep(seconds)"),
         (wall_clock_limits, "assert time.monotonic() - began < 5"),
+        (short_patience, "httpx.get(address)"),
+        (short_patience, "assert process.wait(10) == 0"),
+        (short_patience, "async def f():\n    async with asyncio.timeout(30):\n        await it"),
         (ports_given_back, "def port():\n    return socket.getsockname()[1]"),
         (short_searches, "assert 'ada' not in answer.text"),
         (short_searches, "assert 'mfa' in done.stdout"),
@@ -151,6 +186,9 @@ def test_each_kind_is_recognised(kind: Kind, code: str) -> None:
         (fixed_sleeps, "await asyncio.sleep(0)"),
         (wall_clock_limits, "assert time.monotonic() - began < within(5)"),
         (wall_clock_limits, "assert time.monotonic() < deadline"),
+        (short_patience, "httpx.AsyncClient(transport=app)"),
+        (short_patience, "while True:\n    httpx.get(address, timeout=2)"),
+        (short_patience, "assert process.wait(PATIENCE) == 0"),
         (short_searches, "assert 'ada@example.com' not in answer.text"),
         (assertions_about_nothing, "def test():\n    assert len(rows) == 2\n    assert all(row.ip for row in rows)"),
         (assertions_about_nothing, "def test():\n    assert all(path in seen for path in PATHS)"),

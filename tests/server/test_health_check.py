@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.server.health_check import place_of
+from tests.support.marks import PATIENCE
 from tests.support.service import free_port, over, running, wait_until_ready
 
 # Nobody listens there: who asked a proxy would learn that.
@@ -33,7 +34,7 @@ def test_the_command_line_says_where_to_ask(command: str, place: tuple[str, int]
 def health_of(pid: int) -> int:
     command = [sys.executable, "-m", "app.server.health_check", str(pid)]
     root = Path(__file__).resolve().parents[2]
-    return subprocess.run(command, cwd=root, env=os.environ | DEAD_PROXIES, check=False, timeout=60).returncode
+    return subprocess.run(command, cwd=root, env=os.environ | DEAD_PROXIES, check=False, timeout=PATIENCE).returncode
 
 
 def test_a_service_is_well_while_it_is_ready(database_url: str, tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_a_service_that_answers_nothing_is_not_well(database_url: str, tmp_path:
     with running(
         "serve", "--port", str(free_port()), env=over(database_url, TWOKEYS_SECRET_KEYS=""), cwd=tmp_path
     ) as process:
-        process.wait(60)
+        process.wait(PATIENCE)
         assert health_of(process.pid) == 1
 
 

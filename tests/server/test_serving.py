@@ -168,7 +168,7 @@ def test_being_told_to_end_is_no_failure(
     ) as process:
         wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
         process.send_signal(ending)
-        assert process.wait(10) == 0, output_of(tmp_path)
+        assert process.wait(PATIENCE) == 0, output_of(tmp_path)
         wait_until_gone(process, tmp_path)
 
 
@@ -194,7 +194,7 @@ def test_a_request_under_way_is_answered_before_the_end(database_url: str, tmp_p
             connection.sendall(body.encode())
             process.send_signal(signal.SIGTERM)
             assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_an_idle_connection_does_not_hold_the_end_up(database_url: str, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_an_idle_connection_does_not_hold_the_end_up(database_url: str, tmp_path
             half.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
             assert time.monotonic() - began < within(5)
 
 
@@ -225,7 +225,7 @@ def test_workers_count_together_and_those_that_die_are_replaced(database_url: st
     with running("serve", "--port", str(port), "--workers", "2", env=env, cwd=tmp_path) as process:
         wait_until_ready(address, process, tmp_path)
         # Each request on a connection of its own, so that both workers get some.
-        with httpx.Client(base_url=address, headers={"Connection": "close"}) as api:
+        with httpx.Client(base_url=address, headers={"Connection": "close"}, timeout=PATIENCE) as api:
             for _ in range(20):
                 api.post("/v1/logout")
             assert {_logouts(api) for _ in range(10)} == {20.0}
@@ -239,13 +239,13 @@ def test_workers_count_together_and_those_that_die_are_replaced(database_url: st
             time.sleep(0.05)
         wait_until_ready(address, process, tmp_path)
         # What the dead counted stays, in less room.
-        with httpx.Client(base_url=address) as api:
+        with httpx.Client(base_url=address, timeout=PATIENCE) as api:
             assert _logouts(api) == 20.0
         left = [file.stat().st_size for pid in before for file in tmp_path.glob(f"*/*_{pid}.db")]
         assert 0 < sum(left) < min(FILE_BYTES.values())
 
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0, output_of(tmp_path)
+        assert process.wait(PATIENCE) == 0, output_of(tmp_path)
         wait_until_gone(process, tmp_path)
 
 
@@ -270,7 +270,7 @@ def test_what_is_not_http_is_told_so_in_a_problem(database_url: str, tmp_path: P
     port = free_port()
     with running("serve", "--port", str(port), env=over(database_url), cwd=tmp_path) as process:
         wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path)
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
             connection.sendall(b"what?\r\n\r\n")
             answer = connection.makefile("rb").read().decode()
     head, _, body = answer.partition("\r\n\r\n")
@@ -289,7 +289,7 @@ def test_a_worker_alone_ends_with_0(database_url: str, tmp_path: Path) -> None:
             assert time.monotonic() < deadline, output_of(tmp_path)
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0, output_of(tmp_path)
+        assert process.wait(PATIENCE) == 0, output_of(tmp_path)
 
 
 def test_a_worker_refuses_as_serve_does(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.support.service import FileClock, Process, free_port, over, running, 
 
 STEP = timedelta(seconds=30)
 BEGIN = datetime(2026, 3, 14, 15, 9, 30, tzinfo=UTC)
+_ONE_WAITS_WITHIN, _ALL_WAIT_WITHIN = 30, 2.5
 _numbers = count(1)
 _SECRET = re.compile(r"tk[a-z]_[A-Za-z0-9_-]{43}|(?:[A-Z2-7]{4}-){5}[A-Z2-7]{4}|\b[A-Z2-7]{32}\b")
 Answers = list[httpx.Response]
@@ -253,7 +254,11 @@ class Processes:
         watcher = await asyncpg.connect(self.database_url)
 
         async def until_waiting(number: int) -> None:
-            async with asyncio.timeout(2.5):
+            async with asyncio.timeout(_ONE_WAITS_WITHIN):
+                while not await watcher.fetchval(WAITING):  # noqa: ASYNC110 - another process has no event
+                    await asyncio.sleep(0.001)
+            # The service waits three seconds for a lock: by then the others must wait beside the first one.
+            async with asyncio.timeout(_ALL_WAIT_WITHIN):
                 while await watcher.fetchval(WAITING) < number:  # noqa: ASYNC110 - another process has no event
                     await asyncio.sleep(0.001)
 

@@ -120,7 +120,7 @@ def wait_until_ready(address: str, process: Process, cwd: Path) -> None:
 @cache
 def _client() -> httpx.Client:
     """One for all that start: each would read the certificates of the whole world anew."""
-    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=PATIENCE)
 
 
 def processes_of(group: int) -> list[int]:

@@ -67,7 +67,7 @@ async def main() -> dict[str, Any]:
         seen["without"] = [(await shop.get("/any")).status_code, await status("/any", "nonsense")]
         for name, grant in (("code", by_code), ("key", by_key)):
             seen[name] = [await status(path, grant.access_token) for path in ("/any", "/two", "/key", "/new")]
-        async with httpx.AsyncClient(base_url=address) as api:
+        async with httpx.AsyncClient(base_url=address, timeout=180) as api:
             await api.post("/v1/logout", headers={"Authorization": f"Bearer {by_code.access_token}"})
         seen["kept"] = await status("/any", by_code.access_token)
         event = ask(revoked=str(by_code.token.id))
