@@ -183,9 +183,9 @@ class Settings(BaseModel):
 
     # Lifetimes
     session_idle_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
-    """A session dies after so long without use."""
+    """A session ends after this long without use."""
     session_max_seconds: int = Field(default=86400, ge=1, le=_LONGEST_SECONDS)
-    """A session dies so long after log-in."""
+    """A session ends this long after log-in."""
     fresh_seconds: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
     """How old a proof by two factors may be for changes of authenticators, a new personal token or another address."""
 
@@ -211,11 +211,11 @@ class Settings(BaseModel):
 
     # Process
     drain_seconds: int = Field(default=2, ge=0, le=5)
-    """After SIGTERM `/readyz` says 503 for so long before the port is closed."""
+    """How long `/readyz` says 503 after SIGTERM before the port is closed."""
     keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
-    """An idle connection is closed after so long."""
+    """An idle connection is closed after this long."""
     event_retention_days: int = Field(default=400, ge=1, le=_LONGEST_DAYS)
-    """Events are swept after so long."""
+    """Events are deleted after this many days."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """How much is logged."""
 

@@ -22,7 +22,7 @@ class CoverageCounter:
     clock: Clock
     policy: EnrollmentPolicy
     at_once: int = 100_000
-    """So many accounts are counted by one statement. Where there are more, the worker counts, and its count is kept."""
+    """Up to this many accounts are counted by one statement; of more, the worker keeps a count."""
 
     async def latest(self) -> CoverageCount:
         at = self.clock.now()

@@ -91,7 +91,7 @@ def disable(email: Email, *, json: AsJson = False) -> None:
 
 @accounts.command()
 def enable(email: Email, *, json: AsJson = False) -> None:
-    """Let a person in again; what the account had stays dead."""
+    """Let a person in again. Tokens and links from before stay revoked."""
 
     async def run() -> KnownAccount:
         async with open_services(seals=False) as services:

@@ -114,7 +114,7 @@ def _as_output(client: Client) -> dict[str, Any]:
 
 @clients.command()
 def delete(id: Id) -> None:
-    """Delete a client; its next question is refused."""
+    """Delete a client. Its next request is refused."""
 
     async def run() -> None:
         async with open_services(seals=False) as services, _known_id():

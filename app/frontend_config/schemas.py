@@ -23,7 +23,7 @@ class FrontendConfig(ResponseModel):
     disable_requires_code: bool = Field(examples=[False])
     two_factor_policy: TwoFactorPolicy = Field(description="Whether accounts must have two-factor authentication.")
     passkey_login: bool = Field(description="Whether `/v1/login/passkey` is there.", examples=[True])
-    session_idle_seconds: int = Field(description="A session ends after so long without use.", examples=[3600])
+    session_idle_seconds: int = Field(description="A session ends after this long without use.", examples=[3600])
     session_max_seconds: int = Field(examples=[86400])
     locales: list[str] = Field(
         description="BCP 47 tags of the languages that the mails are written in.", examples=[["en", "de"]]

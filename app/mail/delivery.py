@@ -36,13 +36,13 @@ async def outbox_state(connection: Connection, at: datetime) -> OutboxState:
 @dataclass(frozen=True)
 class Lease:
     """How long a claim lasts. It is renewed as long as a mail is with the mailer: a server may take ten minutes for its
-    answer, and a mail whose process died should not wait for so long.
+    answer, and a mail whose process died should not wait for that long.
     """
 
     seconds: float = 30
     renewed_every: float = 10
     claim_waits: float = 10
-    """For so long the quick mails of a claim wait for the slow ones, which then go on by themselves."""
+    """How long the quick mails of a claim wait for the slow ones, which then go on by themselves."""
 
     def until(self, at: datetime) -> datetime:
         return at + timedelta(seconds=self.seconds)

@@ -15,7 +15,7 @@ _SHORTEST_WAIT = timedelta(seconds=2)
 _LONGEST_WAIT = timedelta(minutes=5)
 _WAITS_PER_AGE = 20
 NOTICES_AT_ONCE = 3
-"""So many notices of one kind go out singly within the window; what comes after them is told in one."""
+"""How many notices of one kind go out singly within the window; what comes after them is told in one."""
 NOTICE_WINDOW = timedelta(minutes=10)
 
 

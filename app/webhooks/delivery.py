@@ -27,10 +27,10 @@ _TOLD_AT_ONCE = 1000
 _MOST_IN_FLIGHT = 128
 # Longer than an attempt takes. The process that made a claim may die; then another one goes on when it has lapsed.
 _CLAIM_LASTS = timedelta(seconds=30)
-# What has waited so long for a receiver that is away is given up, lest it wait for ever.
+# What has waited this long for a receiver that is away is given up, lest it wait for ever.
 _GIVEN_UP_AFTER = timedelta(days=30)
 _LOOKED_UP_SECONDS = 0.5
-# So long after the first attempt of a round has ended, those that ended with it are noted together.
+# This long after the first attempt of a round has ended, those that ended with it are noted together.
 _GATHERED_SECONDS = 0.01
 _GONE = 410
 

@@ -19,7 +19,7 @@ EVERYTHING = "*"
 MOST_TYPES, LONGEST_DESCRIPTION = 100, 200
 _SECRET_PREFIX = "whsec_"
 SECRET_BYTES = 32
-# Both secrets sign for so long, so that a receiver changes over when it suits.
+# Both secrets sign for this long, so that a receiver changes over when it suits.
 OVERLAP = timedelta(hours=24)
 # After each failed attempt; the specification of Standard Webhooks recommends these.
 _WAITS = (

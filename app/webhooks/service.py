@@ -29,7 +29,7 @@ from app.webhooks.domain import (
 from app.webhooks.repository import DeliveryRows, QueueRows, SecretRows, WebhookRows
 from app.webhooks.targets import TargetRules
 
-# What became of a delivery can be looked up for so long.
+# What became of a delivery can be looked up for this long.
 _SETTLED_KEPT = timedelta(days=30)
 
 
