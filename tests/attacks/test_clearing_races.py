@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 
+from app.clients.domain import Role
 from app.mail.domain import unpack
 from tests.attacks.test_races import Calls, both_ways, no_deadlock, run
 from tests.support.people import NEW_PASSWORD
@@ -35,6 +37,11 @@ async def cancel_link(processes: Processes, person: Person) -> str:
     [row] = await processes.rows(query, person.id)
     mail = unpack(processes.services.secret_box.open(row[0], owner=person.id), at=row[1])
     return str(mail.facts["token"])
+
+
+async def operator_cancels(processes: Processes, person: Person, auth: httpx.BasicAuth) -> httpx.Response:
+    path = f"/v1/admin/accounts/{person.id}/2fa/clearing/cancel"
+    return await processes.post(path, {"reason": "He called us."}, auth=auth)
 
 
 async def ends(processes: Processes, person: Person) -> list[str]:
@@ -103,6 +110,28 @@ async def test_the_end_of_the_wait_races_the_link_that_cancels(
             assert await ends(processes, person) == ["two_factor.clearing_cancelled"]
         else:
             assert {each.json()["status"] for each in passwords} == {"authenticated"}
+            assert await ends(processes, person) == ["two_factor.cleared"]
+
+
+@both_ways
+async def test_the_end_of_the_wait_races_an_operator_who_cancels(
+    processes: Processes,
+    rounds: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    auth = await processes.client(Role.ADMIN)
+    for _ in range(rounds):
+        person = await waiting(processes)
+        processes.clock.advance(WAIT)
+        calls: Calls = [operator_cancels(processes, person, auth), *(processes.log_in(person) for _ in range(3))]
+        cancelled, *passwords = await run(processes, person, calls, held=held)
+        said = {each.json()["status"] for each in winners(passwords)}
+        if cancelled.is_success:
+            assert said <= {"two_factor_required"}
+            assert await ends(processes, person) == ["two_factor.clearing_cancelled"]
+        else:
+            assert (cancelled.status_code, cancelled.json()["code"]) == (409, "nothing_to_cancel")
+            assert said == {"authenticated"}
             assert await ends(processes, person) == ["two_factor.cleared"]
 
 

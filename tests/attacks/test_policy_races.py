@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.clients.domain import Role
+from tests.attacks.test_races import both_ways
 from tests.support.people import PASSWORD, totp_code
 from tests.support.processes import Answers, Person, Processes, no_fault, statuses, winners
 
@@ -93,10 +94,12 @@ async def test_a_ticket_against_a_deletion(processes: Processes) -> None:
         assert await processes.rows(f"SELECT FROM {table} WHERE account_id = $1", person.id) == [], table
 
 
-async def test_an_exemption_against_a_log_in(processes: Processes) -> None:
+@both_ways
+async def test_an_exemption_against_a_log_in(processes: Processes, held: bool) -> None:  # noqa: FBT001
     person = await processes.someone(session=False)
     await set_policy(processes, person, REQUIRED)
-    answers = await raced(processes, [processes.log_in(person), set_policy(processes, person, EXEMPT)])
+    tries = [processes.log_in(person), set_policy(processes, person, EXEMPT)]
+    answers = await raced(processes, tries, hold=person if held else None)
     assert statuses(answers) == {200: 2}
     if answers[0].json()["status"] == "authenticated":
         assert await processes.alive(answers[0].json()["access_token"])
@@ -105,20 +108,21 @@ async def test_an_exemption_against_a_log_in(processes: Processes) -> None:
     assert (await processes.log_in(person)).json()["status"] == "authenticated"
 
 
-async def test_a_deadline_against_a_log_in(processes: Processes) -> None:
+@both_ways
+async def test_a_policy_against_a_log_in(processes: Processes, held: bool) -> None:  # noqa: FBT001
     person = await processes.someone(session=False)
-    answers = await raced(processes, [processes.log_in(person), set_policy(processes, person, REQUIRED)])
+    tries = [processes.log_in(person), set_policy(processes, person, REQUIRED)]
+    answers = await raced(processes, tries, hold=person if held else None)
     assert statuses(answers) == {200: 2}
     if answers[0].json()["status"] == "authenticated":
         assert not await processes.alive(answers[0].json()["access_token"])
 
 
-async def test_a_deadline_against_an_enrollment(processes: Processes) -> None:
+@both_ways
+async def test_a_policy_against_an_enrollment(processes: Processes, held: bool) -> None:  # noqa: FBT001
     person = await processes.someone()
-    began = await processes.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
-    code = {"code": totp_code(began.json()["secret"], processes.clock.at)}
-    confirming = processes.post("/v1/me/2fa/confirm", code, token=person.token)
-    answers = await raced(processes, [confirming, set_policy(processes, person, REQUIRED)])
+    tries = [await confirming(processes, person), set_policy(processes, person, REQUIRED)]
+    answers = await raced(processes, tries, hold=person if held else None)
     assert answers[0].status_code in {200, 401}
     if answers[0].is_success:
         assert await processes.alive(answers[0].json()["grant"]["access_token"])
@@ -126,10 +130,20 @@ async def test_a_deadline_against_an_enrollment(processes: Processes) -> None:
         assert (await processes.log_in(person)).json()["status"] == "enrollment_required"
 
 
-async def test_a_policy_against_a_disabling(processes: Processes) -> None:
+async def confirming(processes: Processes, person: Person) -> Awaitable[httpx.Response]:
+    """The call that ends an enrollment which has begun."""
+    began = await processes.post("/v1/me/2fa/enrollment", {"password": PASSWORD}, token=person.token)
+    assert began.status_code == 201, began.text
+    code = {"code": totp_code(began.json()["secret"], processes.clock.at)}
+    return processes.post("/v1/me/2fa/confirm", code, token=person.token)
+
+
+@both_ways
+async def test_a_policy_against_a_disabling(processes: Processes, held: bool) -> None:  # noqa: FBT001
     person = await processes.someone(two_factor=True)
     disabling = processes.post("/v1/me/2fa/disable", {"password": PASSWORD}, token=person.token)
-    answers = await raced(processes, [disabling, set_policy(processes, person, REQUIRED)])
+    tries = [disabling, set_policy(processes, person, REQUIRED)]
+    answers = await raced(processes, tries, hold=person if held else None)
     assert answers[0].status_code in {200, 409}
     status = (await processes.log_in(person)).json()["status"]
     assert status == ("enrollment_required" if answers[0].is_success else "two_factor_required")

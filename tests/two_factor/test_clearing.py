@@ -34,6 +34,7 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
+from tests.support.postgres import overtaken
 
 LATER = PasswordResetPolicy.CLEARS_TWO_FACTOR_LATER
 WAIT, PAUSE = timedelta(days=3), timedelta(days=7)
@@ -293,6 +294,17 @@ async def test_what_is_no_cancel_link_cancels_nothing(
     refused(await api.get("/v1/me", headers=bearer(link)), 401, "invalid_token")
     refused(await answer_challenge(api, link, device.recovery_codes[0]), 401, "challenge_expired")
     granted(await cancel(api, link))
+
+
+async def test_a_wait_that_was_cancelled_a_moment_ago_clears_nothing(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
+) -> None:
+    """The log-in has read that it is over, and then waits for whoever cancels."""
+    await waiting(api, services, clock)
+    clock.advance(WAIT)
+    cancelling = "DELETE FROM two_factor_clearings USING (SELECT FROM accounts FOR NO KEY UPDATE) AS locked"
+    step = granted(await overtaken(database_url, log_in(api, password=NEW_PASSWORD), cancelling))
+    assert step["status"] == "two_factor_required"
 
 
 async def test_an_operator_cancels_and_the_password_stays(

@@ -1,6 +1,7 @@
 """Accounts that must have two-factor authentication: the deadline, the ticket, and what is suspended meanwhile."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,11 +35,13 @@ from tests.support.people import (
     totp_code,
     wrong_code,
 )
+from tests.support.postgres import holding
 
 pytestmark = pytest.mark.anyio
 DAY = timedelta(days=1)
 REQUIRED = {"two_factor_policy": TwoFactorPolicy.REQUIRED}
 at_once = given_settings(two_factor_policy=TwoFactorPolicy.REQUIRED)
+in_a_minute = given_settings(two_factor_policy=TwoFactorPolicy.REQUIRED, two_factor_grace_seconds=60)
 in_a_week = given_settings(two_factor_policy=TwoFactorPolicy.REQUIRED, two_factor_grace_seconds=7 * 86400)
 
 
@@ -201,6 +204,39 @@ async def test_a_clock_that_steps_moves_no_deadline(
     assert clock.now() == began + DAY
     assert await required_from(api, granted(await log_in(api))["access_token"]) == began + 7 * DAY
     assert token.startswith("tks_")
+
+
+@in_a_minute
+async def test_a_deadline_that_passes_during_a_confirm_finds_a_second_factor(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
+) -> None:
+    await an_account(services)
+    token = await a_session(api)
+    begun = await api.post("/v1/me/2fa/enrollment", json={"password": PASSWORD}, headers=bearer(token))
+    code = {"code": totp_code(granted(begun, 201)["secret"], clock.now())}
+    confirming = api.post("/v1/me/2fa/confirm", json=code, headers=bearer(token))
+    grant = granted(await until_late(database_url, confirming, clock))["grant"]
+    granted(await api.get("/v1/me", headers=bearer(grant["access_token"])))
+    assert grant["account"]["two_factor"]["required_from"] is None
+
+
+@in_a_minute
+async def test_a_deadline_that_passes_during_a_log_in_suspends_its_session(
+    api: httpx.AsyncClient, services: Services, clock: SetClock, database_url: str
+) -> None:
+    await an_account(services)
+    token = granted(await until_late(database_url, log_in(api), clock))["access_token"]
+    refused(await api.get("/v1/me", headers=bearer(token)), 401, "invalid_token")
+    assert granted(await log_in(api))["status"] == "enrollment_required"
+
+
+async def until_late(database_url: str, act: Coroutine[Any, Any, httpx.Response], clock: SetClock) -> httpx.Response:
+    """The account's deadline passes while the act waits to write."""
+    async with holding(database_url, "SELECT FROM accounts FOR NO KEY UPDATE") as writer:
+        running = asyncio.create_task(act)
+        await writer.until_waiting(running)
+        clock.advance(timedelta(minutes=1))
+    return await running
 
 
 @at_once
