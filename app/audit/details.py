@@ -17,6 +17,7 @@ MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "authenticator_id": _ID,
     "by": _TEXT | {"description": "What cancelled the wait: `proof`, `link`, `operator` or `undo`."},
     "clears_at": _TEXT | {"format": "date-time", "description": "When a right password turns two-factor off."},
+    "description": _TEXT | {"description": "What its owner calls the personal token. Webhooks leave it out."},
     "epoch": {
         "type": ["integer", "null"],
         "description": "The account's epoch from now on: what has a smaller one is dead. Null: all that there is.",
@@ -62,7 +63,7 @@ OUR_REASONS = frozenset(
         EventType.ACCOUNT_EPOCH_TURNED,
     }
 )
-_OF_PEOPLE = frozenset({"locale", "operator"})
+_OF_PEOPLE = frozenset({"description", "locale", "operator"})
 
 _CHANGE = ("revoked", "epoch")
 _CHANGE_BY_CALLER = ("amr", *_CHANGE)
@@ -96,9 +97,9 @@ DETAILS: Mapping[EventType, tuple[str, ...]] = {
     EventType.EMAIL_CHANGE_CANCELLED: (),
     EventType.EMAIL_CHANGED: ("reason", "operator", *_CHANGE),
     EventType.EMAIL_CHANGE_UNDONE: _CHANGE,
-    EventType.TOKEN_CREATED: ("token_id", "kind", "amr"),
-    EventType.TOKEN_RENAMED: ("token_id",),
-    EventType.TOKEN_REVOKED: ("token_id", "kind", "reason", "operator"),
+    EventType.TOKEN_CREATED: ("token_id", "kind", "description", "amr"),
+    EventType.TOKEN_RENAMED: ("token_id", "description"),
+    EventType.TOKEN_REVOKED: ("token_id", "kind", "description", "reason", "operator"),
     EventType.TOKENS_REVOKED: ("reason", "notice", "operator", "token_ids", "accounts", *_CHANGE),
     EventType.ACCOUNT_CREATED: ("invited", "operator", *_OF_IMPORT),
     EventType.ACCOUNT_UPDATED: ("locale", "reason", "operator", "epoch", *_OF_IMPORT),

@@ -63,6 +63,7 @@ class PersonalTokens:
             account_id=account.id,
             token_id=str(token.id),
             kind=token.kind.value,
+            description=token.description,
             amr=list(token.amr),
         )
         await self.outbox.queue(
@@ -85,7 +86,12 @@ class PersonalTokens:
             if token is None:
                 raise NotFound
             await self.audit_log.record(
-                connection, EventType.TOKEN_RENAMED, context, account_id=account.id, token_id=str(id)
+                connection,
+                EventType.TOKEN_RENAMED,
+                context,
+                account_id=account.id,
+                token_id=str(id),
+                description=description,
             )
         return token
 

@@ -209,13 +209,23 @@ class Tokens:
         self, connection: Connection, account: Account, id: UUID, context: RequestContext, *, reason: str
     ) -> None:
         """In the caller's transaction. Raises NotFound where the account has no such live token."""
-        kind = await self.rows(connection).revoke(id, account.id, context.at)
-        if kind is None:
+        revoked = await self.rows(connection).revoke(id, account.id, context.at)
+        if revoked is None:
             raise NotFound
-        await self._record_revoked(connection, account.id, id, kind, context, reason=reason)
+        kind, description = revoked
+        named = {} if description is None else {"description": description}
+        await self._record_revoked(connection, account.id, id, kind, context, reason=reason, **named)
 
     async def _record_revoked(
-        self, connection: Connection, account_id: UUID, id: UUID, kind: Kind, context: RequestContext, *, reason: str
+        self,
+        connection: Connection,
+        account_id: UUID,
+        id: UUID,
+        kind: Kind,
+        context: RequestContext,
+        *,
+        reason: str,
+        **named: str,
     ) -> None:
         await self.audit_log.record(
             connection,
@@ -225,6 +235,7 @@ class Tokens:
             token_id=str(id),
             kind=kind.value,
             reason=reason,
+            **named,
         )
         self.uses.forget(id)
 

@@ -228,6 +228,17 @@ async def test_the_list_marks_the_calling_token_and_shows_no_secret(api: httpx.A
     assert other not in answer.text
 
 
+async def test_events_name_a_personal_token_as_its_owner_did(api: httpx.AsyncClient, services: Services) -> None:
+    await an_account(services)
+    session = await a_session(api)
+    path = f"/v1/me/tokens/{(await a_personal_token(api, session))['token']['id']}"
+    granted(await api.patch(path, json={"description": "Nightly"}, headers=bearer(session)))
+    assert (await api.delete(path, headers=bearer(session))).status_code == 204
+    events = granted(await api.get("/v1/me/events", headers=bearer(session)))["items"]
+    named = [(event["type"], event["details"]["description"]) for event in events if event["type"].startswith("token.")]
+    assert named == [("token.revoked", "Nightly"), ("token.renamed", "Nightly"), ("token.created", "Backup")]
+
+
 async def test_revoking_all_but_this_one(api: httpx.AsyncClient, services: Services) -> None:
     await an_account(services)
     other, session = await a_session(api), await a_session(api)

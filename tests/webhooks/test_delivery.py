@@ -92,8 +92,9 @@ async def test_nothing_that_an_operator_types_or_that_a_person_is_leaves(
     granted(await api.patch(path, json={"two_factor_policy": "exempt", **why}, auth=operator))
     own = bearer(await a_session(api))
     granted(await api.patch("/v1/me", json={"locale": "de-CH"}, headers=own))
+    granted(await api.post("/v1/me/tokens", json={"description": "Ada Lovelace's"}, headers=own), 201)
     granted(await api.post("/v1/me/tokens/revoke-all", headers=own))
-    told = [(each.event["type"], each.event["data"]["details"]) for each in await deliver(services, receiver, 10)]
+    told = [(each.event["type"], each.event["data"]["details"]) for each in await deliver(services, receiver, 11)]
     arrived = dict(told)
     # Of the same type the one reason was typed, the other is a word of ours.
     assert ["reason" in details for type, details in told if type == "tokens.revoked"] == [False, True]

@@ -47,7 +47,9 @@ export interface Details {
   amr?: string[];
   by?: string;
   client_id?: string;
+  description?: string;
   imported?: boolean;
+  kind?: string;
   reason?: string;
   revoked?: Revoked;
 }

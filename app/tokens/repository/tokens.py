@@ -183,13 +183,14 @@ class TokenRows:
         row = (await self.connection.execute(renamed.returning(*COLUMNS), self._params(at))).first()
         return token_of(row) if row else None
 
-    async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> Kind | None:
-        """None where the account has no such token, or it has ended."""
+    async def revoke(self, id: UUID, account_id: UUID, at: datetime) -> tuple[Kind, str | None] | None:
+        """What it was: its kind and description. None where the account has no such token, or it has ended."""
         not_ended = select(tokens.c.id).join(accounts, accounts.c.id == tokens.c.account_id).where(NOT_ENDED)
         mine = (tokens.c.id == id) & (tokens.c.account_id == account_id)
         statement = delete(tokens).where(mine, tokens.c.id.in_(not_ended))
-        kind = await self.connection.scalar(statement.returning(tokens.c.kind), self._params(at))
-        return Kind(kind) if kind else None
+        returning = statement.returning(tokens.c.kind, tokens.c.description)
+        row = (await self.connection.execute(returning, self._params(at))).first()
+        return (Kind(row.kind), row.description) if row else None
 
     async def revoke_all_but(self, kept: UUID, account_id: UUID, at: datetime) -> tuple[Revoked, Sequence[UUID]]:
         """How many tokens that ended, and which."""

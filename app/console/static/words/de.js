@@ -32,6 +32,9 @@ const revokedBecause = {
 };
 
 /** @param {Details} details */
+const called = ({ description }) => (description ? ` „${description}“` : "");
+
+/** @param {Details} details */
 const byAdministrator = (details) => (details.client_id ? " durch die Administration" : "");
 
 /** @param {Problem} problem */
@@ -708,9 +711,10 @@ export const sentences = {
     "email.change_cancelled": () => "Änderung der E-Mail-Adresse abgebrochen",
     "email.changed": (details) => `E-Mail-Adresse geändert${byAdministrator(details)}`,
     "email.change_undone": () => "Änderung der E-Mail-Adresse aus dem alten Postfach rückgängig gemacht",
-    "token.created": () => "Persönliches Token erstellt",
-    "token.renamed": () => "Persönliches Token umbenannt",
-    "token.revoked": (details) => revokedBecause[details.reason ?? ""] ?? "Token widerrufen",
+    "token.created": (details) => `Persönliches Token${called(details)} erstellt`,
+    "token.renamed": (details) => `Persönliches Token${details.description ? ` in${called(details)}` : ""} umbenannt`,
+    "token.revoked": (details) => revokedBecause[details.reason ?? ""]
+      ?? (details.kind === "session" ? "Sitzung widerrufen" : `Persönliches Token${called(details)} widerrufen`),
     "tokens.revoked": (details) => `Tokens widerrufen${byAdministrator(details)}`,
     "account.created": () => "Konto angelegt",
     "account.updated": (details) => (details.imported ? "Konto durch einen Import geändert" : "Sprache geändert"),

@@ -34,6 +34,9 @@ const revokedBecause = {
 };
 
 /** @param {Details} details */
+const called = ({ description }) => (description ? ` “${description}”` : "");
+
+/** @param {Details} details */
 const byAdministrator = (details) => (details.client_id ? " by an administrator" : "");
 
 /** @param {Problem} problem */
@@ -760,9 +763,10 @@ export const sentences = {
     "email.change_cancelled": () => "Change of the email address cancelled",
     "email.changed": (details) => `Email address changed${byAdministrator(details)}`,
     "email.change_undone": () => "Change of the email address undone from the old mailbox",
-    "token.created": () => "Personal token created",
-    "token.renamed": () => "Personal token renamed",
-    "token.revoked": (details) => revokedBecause[details.reason ?? ""] ?? "Token revoked",
+    "token.created": (details) => `Personal token${called(details)} created`,
+    "token.renamed": (details) => `Personal token renamed${details.description ? ` to${called(details)}` : ""}`,
+    "token.revoked": (details) => revokedBecause[details.reason ?? ""]
+      ?? (details.kind === "session" ? "Session revoked" : `Personal token${called(details)} revoked`),
     "tokens.revoked": (details) => `Tokens revoked${byAdministrator(details)}`,
     "account.created": () => "Account created",
     "account.updated": (details) => (details.imported ? "Account updated by an import" : "Language changed"),
