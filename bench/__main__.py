@@ -1,4 +1,4 @@
-"""`make bench`: the service against what the machine allows, everything interleaved, in under five minutes.
+"""`make bench`: the service against what the machine allows, everything interleaved, in under twelve minutes.
 
 `--peers FILE…` adds servers: each file is a Python module with one context manager, `start(folder)`, that yields a
 `bench.server.Server` (bench/peer_example.py is one). `--write` renews docs/evidence/performance.md and its picture.
@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,20 +79,23 @@ class Bench:
         )
         self.note("argon2", "argon2", Measured(float(output.stdout), 0, 0))
 
-    def paced(self, target: Server, *, under_log_ins: bool) -> None:
-        """A steady trickle of checks: the time of one, with and without log-ins that want all the CPU there is."""
-        name = "busy" if under_log_ins else "idle"
+    def paced(self, target: Server, beside: Server | None = None) -> None:
+        """A steady trickle of checks: the time of one, and beside a server whose log-ins want all the CPU there is."""
+        name = "busy" if beside else "idle"
         self.step(f"checks while {name}: {target.name}")
-        beside = threading.Thread(
-            target=load.log_in,
-            args=(target, "plain", self._some_people("plain"), LOG_IN_CONNECTIONS, self.seconds + 2),
+        with self._log_ins_at(beside) if beside else nullcontext():
+            self.note(name, target.name, load.check(target, 4, self.seconds, self.folder, pause_ms=10))
+
+    @contextmanager
+    def _log_ins_at(self, target: Server) -> Iterator[None]:
+        people = self._some_people("plain")
+        log_ins = threading.Thread(
+            target=load.log_in, args=(target, "plain", people, LOG_IN_CONNECTIONS, self.seconds + 2)
         )
-        if under_log_ins:
-            beside.start()
-            time.sleep(1)
-        self.note(name, target.name, load.check(target, 4, self.seconds, self.folder, pause_ms=10))
-        if under_log_ins:
-            beside.join()
+        log_ins.start()
+        time.sleep(1)
+        yield
+        log_ins.join()
 
     def _some_people(self, kind: str) -> list[int]:
         """A code counts once in half a minute, so the people with a device take turns; the others may come again."""
@@ -131,7 +134,8 @@ def _peer(path: Path, folder: Path) -> Iterator[Server]:
         yield started
 
 
-def _at_speed(bench: Bench, ours: Server, others: list[Server]) -> None:
+def _at_speed(bench: Bench, ours: Server, ref: Server, peers: list[Server]) -> None:
+    others = [ref, *peers]
     for _ in range(bench.rounds):
         for connections in CONNECTIONS:
             for target in (ours, *others):
@@ -143,8 +147,9 @@ def _at_speed(bench: Bench, ours: Server, others: list[Server]) -> None:
         for kind in ("plain", "two_factor"):
             for target in (ours, *(each for each in others if kind in each.log_ins)):
                 bench.log_in(target, kind)
-        bench.paced(ours, under_log_ins=False)
-        bench.paced(ours, under_log_ins=True)
+        for target in (ours, ref):
+            bench.paced(target)
+            bench.paced(target, beside=ours)
 
 
 def _grown(bench: Bench, few: Server, many: Server) -> None:
@@ -195,18 +200,21 @@ def _rows(
             for each in (ours, ref, *peers) if path in each.calls
         ]  # fmt: skip
     rows.append(Row("argon2id alone, 2 threads", "argon2", "/s", bench.median("argon2", "argon2"), 1.0, "x argon2"))
-    for kind, words in (("plain", "log-ins, password"), ("two_factor", "log-ins, two factors")):
+    for kind, words, wanted in (("plain", "log-ins, password", 0.8), ("two_factor", "log-ins, two factors", 0.72)):
         for each in (ours, *(peer for peer in peers if kind in peer.log_ins)):
             rows.append(
                 Row(words, each.name, "/s", bench.median(kind, each.name),
-                    bench.ratio(kind, each.name, "argon2", "argon2"), "x argon2", 0.95 if each is ours else None,
+                    bench.ratio(kind, each.name, "argon2", "argon2"), "x argon2", wanted if each is ours else None,
                     bench.median(kind, each.name, "p50"), bench.median(kind, each.name, "p99"))
             )  # fmt: skip
-    idle, busy = (bench.median(each, ours.name, "p99") for each in ("idle", "busy"))
+    for name, words in (("idle", "p99 of a check, idle"), ("busy", "p99 of a check, 16 log-ins beside it")):
+        rows += [
+            Row(words, each.name, "ms", bench.median(name, each.name, "p99"),
+                bench.ratio(name, each.name, name, "ref", "p99"), "x ref",
+                1.3 if name == "busy" and each is ours else None, at_most=True)
+            for each in (ours, ref)
+        ]  # fmt: skip
     rows += [
-        Row("p99 of a check, idle", ours.name, "ms", idle, 1.0, "x idle"),
-        Row("p99 of a check, 16 log-ins beside it", ours.name, "ms", busy,
-            bench.ratio("busy", ours.name, "idle", ours.name, "p99"), "x idle", 2.0, at_most=True),
         Row("the event loop stands still, enrolling", ours.name, "ms", stalls[0], stalls[0], "ms", 5.0, at_most=True),
         Row("the same, at rest", ours.name, "ms", stalls[1]),
         Row("start to ready, one worker", ours.name, "s", ours.ready_after, ours.ready_after, "s", 2.0, at_most=True),
@@ -258,7 +266,7 @@ def _run(arguments: argparse.Namespace, folder: Path, progress: Progress) -> tup
         ours = stack.enter_context(server.twokeys(postgres.url, folder, FEW * TOKENS_EACH))
         ref = stack.enter_context(server.ref(postgres.url, folder, FEW * TOKENS_EACH))
         peers = [stack.enter_context(_peer(path, folder)) for path in arguments.peers]
-        _at_speed(bench, ours, [ref, *peers])
+        _at_speed(bench, ours, ref, peers)
         with tail(postgres.url, folder) as watched:
             _told(bench, ours, watched)
             bench.step(f"{RATE:,} events a second")
