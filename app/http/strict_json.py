@@ -21,6 +21,7 @@ from app.kernel.refusal import FieldError, InvalidToken, NotFound, SessionRequir
 
 _MOST_NAMES = 100
 _LONGEST_POINTER = 200
+_DEEPEST = 64
 _OK, _NO_CONTENT = 200, 204
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -44,7 +45,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_text(value: Any, pointer: str) -> None:
     """Neither Postgres nor UTF-8 takes these, so they are refused at the door."""
-    # Nested deeply, each of a thousand long names would be copied a thousand times.
+    # Nested deeply, each of many long names would be copied many times.
     pointer = pointer[:_LONGEST_POINTER]
     if isinstance(value, str):
         if "\0" in value:
@@ -60,10 +61,21 @@ def _check_text(value: Any, pointer: str) -> None:
             _check_text(inner, f"{pointer}/{index}")
 
 
+def _check_depth(value: Any, levels: int = _DEEPEST) -> None:
+    """Raises RecursionError, as `json` does after 1,000 to 10,000 levels, by the version of Python."""
+    if isinstance(value, dict | list):
+        if levels == 0:
+            raise RecursionError
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, levels - 1)
+
+
 def read_json(body: bytes) -> Any:
     """Raises MalformedRequest for what is not JSON, FieldError for text that can't be kept."""
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        if body.count(b"{") + body.count(b"[") > _DEEPEST:
+            _check_depth(value)
         if b"\\u" in body:
             _check_text(value, "")
     except (ValueError, RecursionError):

@@ -75,6 +75,13 @@ def test_what_cannot_be_kept_is_refused_with_its_place(body: bytes, pointer: str
     assert refused.value.pointer == pointer
 
 
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_no_python_reads_more_than_64_levels(opening: bytes, closing: bytes) -> None:
+    read_json(opening * 64 + b"1" + closing * 64)
+    with pytest.raises(MalformedRequest):
+        read_json(opening * 65 + b"1" + closing * 65)
+
+
 def test_a_pair_of_surrogates_is_one_character() -> None:
     assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"
 
@@ -91,5 +98,5 @@ def test_an_object_of_very_many_names_is_refused_whole() -> None:
 def test_a_pointer_into_a_deep_object_stays_short() -> None:
     name = "a" * 60
     with pytest.raises(FieldError) as refusal:
-        read_json(f'{{"{name}":'.encode() * 800 + b'"\\u0000"' + b"}" * 800)
+        read_json(f'{{"{name}":'.encode() * 64 + b'"\\u0000"' + b"}" * 64)
     assert len(refusal.value.pointer) < 300
