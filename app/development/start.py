@@ -39,6 +39,7 @@ HOST = "127.0.0.1"
 NAME = "localhost"
 DEMO_ADDRESS = "demo@example.com"
 _MAILBOX = "/mailbox/"
+_PORT_OPTION = "--port (make run PORT=8001)"
 _log = structlog.get_logger(__name__)
 _KEPT = "kept.json"
 _DEMO_PASSWORD_BYTES = 10
@@ -87,7 +88,7 @@ def develop(port: int, data: Path, *, uses_database_url: bool) -> int:
         signal.signal(ending, signal.default_int_handler)
     try:
         # The port first: it costs nothing, and is what most often is in the way.
-        with listen(HOST, port) as listening, _held(data) as folder, ExitStack() as running:
+        with listen(HOST, port, option=_PORT_OPTION) as listening, _held(data) as folder, ExitStack() as running:
             return _develop(listening, folder, running, load_settings(), uses_database_url=uses_database_url)
     except KeyboardInterrupt:
         return 0

@@ -43,8 +43,8 @@ class CannotServe(Exception):
     """Why the service does not start, in one line."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that holds the port from now on. Raises CannotServe."""
+def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A socket that holds the port from now on. Raises CannotServe, which names the `option` for another port."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
@@ -52,7 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         # asyncio and socket add the address to the text, which stands in ours already.
         why = (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
-        raise CannotServe(f"Port {port} on {host} can't be used: {why}. Choose another with --port.") from None
+        raise CannotServe(f"Port {port} on {host} can't be used: {why}. Choose another with {option}.") from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Inherited by each connection: a client that never reads its response is disconnected.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_SECONDS * 1000)

@@ -103,7 +103,8 @@ def test_two_at_once_need_two_ports_and_two_folders(home: Path) -> None:
     with running("dev", "--port", str(first), "--data", "one", env=environment(), cwd=home) as process:
         wait_until_ready(f"http://127.0.0.1:{first}", process, home)
         assert refusal(home, "--port", str(first), "--data", "two") == (
-            f"twokeys: Port {first} on 127.0.0.1 can't be used: address already in use. Choose another with --port."
+            f"twokeys: Port {first} on 127.0.0.1 can't be used: address already in use. Choose another with --port"
+            " (make run PORT=8001)."
         )
         assert not (home / "two").exists()
         assert "Another `twokeys dev` uses" in refusal(home, "--port", str(second), "--data", "one")
