@@ -33,11 +33,12 @@ from app.tokens.domain import Caller, Kind, LifeRules, Revoked, Token
 from app.tokens.tables import COLUMNS, COUNTS, LAST_SIGN_OF_LIFE, LIVES, NOT_ENDED, living, token_of, tokens
 
 _DELETE_DEAD = CompiledStatement("""
-    WITH slice AS (SELECT id FROM tokens WHERE id > CAST(:after AS uuid) ORDER BY id LIMIT :slice),
+    WITH slice AS (
+        SELECT id, credential_epoch FROM accounts WHERE id > CAST(:after AS uuid) ORDER BY id LIMIT :slice),
     deleted AS (
         DELETE FROM tokens WHERE id IN (
-            SELECT t.id FROM slice JOIN tokens AS t ON t.id = slice.id JOIN accounts AS a ON a.id = t.account_id
-            WHERE t.epoch <> a.credential_epoch OR t.expires_at <= :at
+            SELECT t.id FROM slice JOIN tokens AS t ON t.account_id = slice.id
+            WHERE t.epoch <> slice.credential_epoch OR t.expires_at <= :at
                 OR (t.kind = 'session' AND coalesce(t.last_used_at, t.created_at) <= :idle_since)
             FOR UPDATE OF t SKIP LOCKED)
         RETURNING id
@@ -206,7 +207,7 @@ class TokenRows:
         return Revoked(kinds.count(Kind.SESSION), kinds.count(Kind.PERSONAL)), sorted(ended)
 
     async def delete_dead(self, after: UUID, at: datetime, *, slice: int) -> tuple[int, int, UUID | None]:
-        """Among the next tokens in the order of their ids: how many were looked at and deleted, and the last id."""
+        """Of the next accounts in the order of their ids: how many they were, how many tokens went, and the last id."""
         params = {"after": after, "at": at, "idle_since": at - self.rules.idle, "slice": slice}
         [row] = await _DELETE_DEAD.all(self.connection, params)
         return row.looked_at, row.deleted, row.last
