@@ -1,18 +1,21 @@
 """What calls cost in a large database, to what they cost in a small one: `python -m bench.growth [--accounts 5000000]`.
 
-The calls that read or sweep are made in this process, in turns on both databases; a log-in and a check over HTTP are
-in `make bench`.
+The calls are made in this process, in turns on both databases, and the plans of their statements in the large one are
+looked at: none may read a large table from one end to the other.
 """
 
 import argparse
 import asyncio
 import itertools
+import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 from pydantic import SecretStr
 
 from app.accounts.domain import Status
@@ -26,14 +29,29 @@ from app.kernel.request_context import RequestContext
 from app.services import Services, build_services
 from app.settings import Settings
 from bench.bulk import bulk_load
-from bench.seed import KEY, account_id, address_of, fill, fill_events, token_of
+from bench.report import write_between
+from bench.seed import (
+    KEY,
+    PASSWORD,
+    WITH_TWO_FACTOR,
+    account_id,
+    address_of,
+    bytes_a_row,
+    fill,
+    fill_events,
+    token_of,
+)
 from bench.server import another_database
+from tests.support.statements import executed, nodes, plan_of
 
 FEW = 10_000
-_TURNS = 21
+_TURNS = 61
 _WARM_TURNS = 2
 # A call that has taken so long altogether is not made again.
 _LONG_MS = 10_000.0
+_LARGE = {"accounts", "tokens", "events"}
+_PREFIXES = tuple(f"{table}_" for table in _LARGE)
+_BEGIN, _END = "<!-- growth: begin -->", "<!-- growth: end -->"
 _numbers = itertools.count(1)
 
 Call = Callable[[Services], Awaitable[object]]
@@ -41,14 +59,11 @@ Call = Callable[[Services], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Cost:
-    """In milliseconds; infinite where the database gave the statement up."""
+    """In milliseconds; infinite where the database gave the statement up. The ratio is the median of those of turns."""
 
     few: float
     many: float
-
-    @property
-    def ratio(self) -> float:
-        return self.many / self.few
+    ratio: float
 
 
 def _some() -> int:
@@ -64,6 +79,13 @@ async def _list(services: Services) -> None:
 
 async def _check(services: Services) -> None:
     await services.tokens.check(token_of(_some()), RequestContext(services.clock.now()))
+
+
+async def _log_in(services: Services) -> None:
+    """Of somebody without a device."""
+    number = WITH_TWO_FACTOR + _some() % (FEW - WITH_TWO_FACTOR)
+    context = RequestContext(services.clock.now())
+    await services.login.by_password(address_of(number), SecretStr(PASSWORD), None, context)
 
 
 def _accounts(**wanted: object) -> Call:
@@ -84,6 +106,7 @@ def calls(at: datetime) -> Mapping[str, Call]:
     """By what they are called in the table. The seed makes everybody at once, `at`, and some with a device."""
     found: dict[str, Call] = {
         "check of a token": _check,
+        "log-in": _log_in,
         "list of one's tokens": _list,
         "coverage": lambda services: services.admin.coverage.latest(),
         "accounts": _accounts(),
@@ -116,24 +139,53 @@ async def _took(call: Call, services: Services) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-async def costs(few: str, many: str, turns: int = _TURNS) -> Mapping[str, Cost]:
-    """Of each call, the medians of calls in turns."""
-    both = [
-        build_services(Settings(database_url=SecretStr(url), secret_keys=(SecretStr(KEY),)), SystemClock())
-        for url in (few, many)
-    ]
-    found = {}
-    for name, call in calls(datetime.now(UTC)).items():
-        took: tuple[list[float], list[float]] = ([], [])
-        # The first ones read pages and prepare statements.
-        for turn in range(turns + _WARM_TURNS):
-            for each, services in zip(took, both, strict=True):
-                each.append(await _took(call, services))
-            if turn > _WARM_TURNS and sum(took[1]) > _LONG_MS:
-                break
-        found[name] = Cost(*(statistics.median(each[_WARM_TURNS:]) for each in took))
-    for services in both:
+@asynccontextmanager
+async def _serving(url: str) -> AsyncIterator[Services]:
+    """With a coverage that the worker has counted, where it keeps that."""
+    services = build_services(Settings(database_url=SecretStr(url), secret_keys=(SecretStr(KEY),)), SystemClock())
+    try:
+        await services.admin.measure_coverage()
+        yield services
+    finally:
         await services.close()
+
+
+async def costs(few: str, many: str, turns: int = _TURNS) -> Mapping[str, Cost]:
+    """Of each call, the medians of calls in turns; each database is the first every other time."""
+    found = {}
+    async with _serving(few) as small, _serving(many) as large:
+        for name, call in calls(datetime.now(UTC)).items():
+            took: tuple[list[float], list[float]] = ([], [])
+            # The first ones read pages and prepare statements.
+            for turn in range(turns + _WARM_TURNS):
+                both = [(took[0], small), (took[1], large)]
+                for each, services in both if turn % 2 else reversed(both):
+                    each.append(await _took(call, services))
+                if turn > _WARM_TURNS and sum(took[1]) > _LONG_MS:
+                    break
+            counted = [each[_WARM_TURNS:] for each in took]
+            ratios = [large / small for small, large in zip(*counted, strict=True)]
+            found[name] = Cost(*(statistics.median(each) for each in (*counted, ratios)))
+    return found
+
+
+async def indexes(url: str) -> Mapping[str, Sequence[str]]:
+    """Of each call, the indexes that its statements look into. Raises where one reads a large table without any."""
+    found = {}
+    connection = await asyncpg.connect(url)
+    try:
+        for name, call in calls(datetime.now(UTC)).items():
+            # Of its own each time: what a call leaves to write later counts as its own.
+            async with _serving(url) as services:
+                with executed(services) as sent:
+                    await call(services)
+                plans = [node for each in sent for node in nodes(await plan_of(connection, *each))]
+                whole = {node["Relation Name"] for node in plans if node["Node Type"] == "Seq Scan"} & _LARGE
+                if whole:
+                    raise AssertionError(f"{name} reads all of {', '.join(sorted(whole))}.")
+                found[name] = sorted({node["Index Name"] for node in plans if "Index Name" in node})
+    finally:
+        await connection.close()
     return found
 
 
@@ -147,20 +199,33 @@ async def _grown(postgres: EmbeddedPostgres, name: str, accounts: int) -> str:
     return url
 
 
-async def _run(accounts: int) -> Mapping[str, Cost]:
-    settings = {**DISPOSABLE, "shared_buffers": "1GB", "max_wal_size": "4GB"}
-    with EmbeddedPostgres(settings=settings) as postgres:
-        return await costs(await _grown(postgres, "few", FEW), await _grown(postgres, "many", accounts))
+@contextmanager
+def _databases(accounts: int) -> Iterator[tuple[str, str]]:
+    with EmbeddedPostgres(settings={**DISPOSABLE, "shared_buffers": "1GB", "max_wal_size": "1GB"}) as postgres:
+        yield asyncio.run(_grown(postgres, "few", FEW)), asyncio.run(_grown(postgres, "many", accounts))
+
+
+def _markdown(costs: Mapping[str, Cost], indexes: Mapping[str, Sequence[str]], sizes: Mapping[str, float]) -> str:
+    lines = ["| call | small | large | ratio | indexes of large tables |", "|---|---|---|---|---|"]
+    for name, cost in costs.items():
+        used = ", ".join(f"`{index}`" for index in indexes[name] if index.startswith(_PREFIXES))
+        lines.append(f"| {name} | {cost.few:,.1f} ms | {cost.many:,.1f} ms | {cost.ratio:.2f} | {used} |")
+    rows = ", ".join(f"{table} {size:,.0f}" for table, size in sizes.items())
+    load = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
+    return "\n".join([*lines, "", f"Bytes a row, indexes included: {rows}. Medians of {_TURNS} turns at {load}."])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=1_000_000)
     parser.add_argument("--on", nargs=2, help="two databases that are filled, the small one first")
+    parser.add_argument("--write", action="store_true", help="renew the table in docs/evidence/performance.md")
     arguments = parser.parse_args()
-    found = asyncio.run(costs(*arguments.on) if arguments.on else _run(arguments.accounts))
-    for name, cost in sorted(found.items(), key=lambda each: -each[1].ratio):
-        print(f"{name:38} {cost.few:9.2f} ms {cost.many:9.2f} ms  {cost.ratio:6.2f} x")
+    with nullcontext(arguments.on) if arguments.on else _databases(arguments.accounts) as (few, many):
+        found = asyncio.run(costs(few, many)), asyncio.run(indexes(many)), asyncio.run(bytes_a_row(many))
+    print(_markdown(*found))
+    if arguments.write:
+        write_between(_BEGIN, _END, _markdown(*found))
 
 
 if __name__ == "__main__":

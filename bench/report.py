@@ -134,7 +134,12 @@ def as_svg(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], about: About) -> None:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{as_markdown(rows, about)}\n{END}{after}", encoding="utf-8")
+    write_between(BEGIN, END, as_markdown(rows, about))
     (DOCS / "images" / "performance.svg").write_text(as_svg(rows), encoding="utf-8")
+
+
+def write_between(begin: str, end: str, markdown: str) -> None:
+    """In place of what the page of measurements has between these two lines."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{markdown}\n{end}{after}", encoding="utf-8")

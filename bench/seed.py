@@ -123,7 +123,7 @@ async def bytes_a_row(dsn: str) -> dict[str, float]:
             table: await connection.fetchval(
                 f"SELECT pg_total_relation_size('{table}')::float / greatest(count(*), 1) FROM {table}"  # noqa: S608
             )
-            for table in ("accounts", "tokens", "authenticators")
+            for table in ("accounts", "tokens", "authenticators", "events")
         }
     finally:
         await connection.close()

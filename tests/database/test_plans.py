@@ -1,8 +1,6 @@
 """Every hot statement looks its rows up in an index, however many there are: read from Postgres' own plans."""
 
 import base64
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +16,8 @@ from app.audit.domain import EventFilter
 from app.services import Services
 from bench.seed import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRET, address_of, fill, fill_events, token_of
 from tests.conftest import SetClock
-from tests.database.test_statement_counts import executed
 from tests.support.people import bearer, log_in, totp_code
+from tests.support.statements import executed, nodes, plan_of
 
 pytestmark = pytest.mark.anyio
 
@@ -28,12 +26,6 @@ WITH_DEVICE, WITHOUT_DEVICE = 7, 8
 # A handful of rows on one page, of which a plan may as well read all.
 HANDFUL = {"clients", "authenticator_enrollments", "enrollment_tickets", "two_factor_clearings"}
 BASIC = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
 
 
 def reads_without_index(plan: dict[str, Any]) -> list[str]:
@@ -51,11 +43,9 @@ async def explain(dsn: str, statement: str, params: tuple[Any, ...]) -> dict[str
     try:
         # Some tables are small here, and an index is to be used wherever there is one.
         await connection.execute("SET enable_seqscan = off")
-        answer = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *params)
+        return await plan_of(connection, statement, params)
     finally:
         await connection.close()
-    plan: dict[str, Any] = json.loads(answer)[0]["Plan"]
-    return plan
 
 
 async def live_a_little(api: httpx.AsyncClient, services: Services, clock: SetClock) -> None:

@@ -1,54 +1,17 @@
 """How often the hot calls ask Postgres: each statement is there for a guarantee that some other test would miss."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event
 
 from app.clients.domain import Role
-from app.database import compiled
-from app.database.driver import Record, ask_driver
-from app.database.engine import Connection
 from app.services import Services
 from tests.conftest import SetClock
 from tests.support.people import a_session, an_account, bearer, enroll, log_in, totp_code
+from tests.support.statements import executed
 
 pytestmark = pytest.mark.anyio
-
-
-# Set in the task of the test and of its requests, not in the loops beside them, whose statements fall at any time.
-_counting = ContextVar("counting", default=False)
-
-
-@contextmanager
-def executed(services: Services) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
-    """What is sent within the block, with its parameters; BEGIN and COMMIT are no statements."""
-    sent: list[tuple[str, tuple[Any, ...]]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: tuple[Any, ...], *_: Any) -> None:
-        if _counting.get():
-            sent.append((statement, parameters))
-
-    async def ask(connection: Connection, statement: str, params: Sequence[Any]) -> Sequence[Record]:
-        if _counting.get():
-            sent.append((statement, tuple(params)))
-        return await ask_driver(connection, statement, params)
-
-    engine = services.database._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    counting = _counting.set(True)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(compiled, "ask_driver", ask)
-            yield sent
-    finally:
-        _counting.reset(counting)
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def test_a_check_is_one_statement(api: httpx.AsyncClient, services: Services) -> None:
