@@ -18,6 +18,8 @@ from tests.support.people import PASSWORD, an_account, bearer, enroll, log_in
 
 _numbers = count(1)
 RECOVERED_WITHIN = within(10.0)
+# Personal tokens; an account may have fifty.
+_KEPT = 40
 
 
 def somewhere() -> dict[str, str]:
@@ -105,6 +107,56 @@ class Worker:
         while not stopping.is_set():
             await self.round()
             await asyncio.sleep(PAUSE)
+
+
+class Steady(Worker):
+    """Goes on for as long as it takes: asks again with a code that nobody answered, and gets new ones in time."""
+
+    kept = 0
+
+    async def round(self) -> None:
+        code = self.codes[-1] if self.codes else None
+        body = {"email": self.email, "password": PASSWORD} | ({"code": code} if code else {})
+        answer = await self.ask("POST", "/v1/login", body=body)
+        if answer is None or answer.status_code >= 500:
+            return
+        if code:
+            self.codes.pop()
+        if answer.status_code == 401:
+            # Spent by a request that nobody was answered.
+            return
+        if "access_token" not in answer.json():
+            self.ledger.violations.append(f"{len(self.codes)} codes left: {answer.status_code} {answer.text}")
+            return
+        token = str(answer.json()["access_token"])
+        self.ledger.live.add(token)
+        if code:
+            self.ledger.used.append((self.email, code))
+            await self.renew(token)
+        if self.kept < _KEPT:
+            made = await self.ask("POST", "/v1/me/tokens", token, {"description": "kept"})
+            if made is not None and made.status_code == 201:
+                self.ledger.live.add(made.json()["access_token"])
+                self.kept += 1
+        self.ledger.live.discard(token)
+        await self.end(token)
+
+    async def renew(self, token: str) -> None:
+        """The last codes but three are never used up, so that a renewal without an answer leaves some."""
+        while len(self.codes) < 3:
+            renewed = await self.ask("POST", "/v1/me/2fa/recovery-codes", token, {"password": PASSWORD})
+            if renewed is not None and renewed.is_success:
+                self.codes = list(renewed.json()["recovery_codes"])
+
+    async def end(self, token: str) -> None:
+        """Whoever was told that a token is dead, by whichever answer, may rely on it."""
+        ended = await self.ask("POST", "/v1/logout", token)
+        again = await self.ask("GET", "/v1/me", token)
+        acknowledged = ended is not None and ended.status_code == 204
+        if acknowledged and again is not None and again.is_success:
+            self.ledger.violations.append("a dead token was answered")
+        if acknowledged or (again is not None and again.status_code == 401):
+            self.ledger.dead.add(token)
 
 
 @asynccontextmanager
