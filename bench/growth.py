@@ -26,6 +26,7 @@ from app.database.migrations import migrate
 from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from app.kernel.clock import SystemClock
 from app.kernel.request_context import RequestContext
+from app.kernel.requester import Requester
 from app.services import Services, build_services
 from app.settings import Settings
 from bench.bulk import bulk_load
@@ -82,9 +83,10 @@ async def _check(services: Services) -> None:
 
 
 async def _log_in(services: Services) -> None:
-    """Of somebody without a device."""
+    """Of somebody without a device, from an address of their own: so many from one would be refused."""
     number = WITH_TWO_FACTOR + _some() % (FEW - WITH_TWO_FACTOR)
-    context = RequestContext(services.clock.now())
+    requester = Requester(f"10.0.{number >> 8}.{number & 255}", None)
+    context = RequestContext(services.clock.now(), requester)
     await services.login.by_password(address_of(number), SecretStr(PASSWORD), None, context)
 
 
