@@ -1,14 +1,18 @@
 """Addresses: what is one, and which two are the same; accounts."""
 
-from datetime import UTC, datetime
+import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.accounts.attempts.domain import attempt_at, subject_of
 from app.accounts.domain import Account, Status, read_address
 from app.kernel.randomness import new_id
 from app.kernel.refusal import FieldError
+from app.kernel.request_context import RequestContext
+from app.kernel.requester import Requester
 
 
 @pytest.mark.parametrize(
@@ -128,3 +132,24 @@ def test_a_reserved_domain_is_refused_with_the_reason_and_let_in_by_the_setting(
 def test_what_is_no_address_stays_none_below_a_reserved_domain(text: str) -> None:
     with pytest.raises(FieldError):
         read_address(text, reserved_domains=True)
+
+
+def test_an_address_that_waits_is_forgotten_at_its_end() -> None:
+    at = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+    waiting = Account(
+        new_id(), "ada@example.com", Status.ACTIVE, 0, at, None, pending_address="new@example.com", pending_until=at
+    )
+    assert waiting.as_of(at - timedelta(microseconds=1)) is waiting
+    over = waiting.as_of(at)
+    assert (over.id, over.pending_address, over.pending_until) == (waiting.id, None, None)
+    settled = Account(new_id(), "ada@example.com", Status.ACTIVE, 0, at, None)
+    assert settled.as_of(at) is settled
+
+
+def test_an_attempt_names_neither_the_address_nor_the_network() -> None:
+    at = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+    attempt = attempt_at("ada@example.com", RequestContext(at, Requester("2001:db8::7", None)), longest=10)
+    assert (attempt.at, attempt.longest) == (at, 10)
+    assert attempt.subject == subject_of("ada@example.com") == hashlib.sha256(b"subject\nada@example.com").digest()
+    assert attempt.network == hashlib.sha256(b"client\n2001:db8::").digest()
+    assert attempt_at("ada@example.com", RequestContext(at)).longest == 0

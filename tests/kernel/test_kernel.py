@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.kernel.clock import SystemClock, rfc3339
+from app.kernel.clock import SystemClock, read_rfc3339, rfc3339
 from app.kernel.page import cut_page
 from app.kernel.randomness import new_id, random_bytes, random_text
 from app.kernel.refusal import Delayed, FieldError, InvalidToken, NotFound, Overloaded, RateLimited, Refusal, StepUp
@@ -22,6 +22,34 @@ def test_a_moment_is_shown_in_utc_to_the_millisecond() -> None:
     plus_two = timezone(timedelta(hours=2))
     assert rfc3339(datetime(2026, 3, 14, 17, 9, 26, 535897, tzinfo=plus_two)) == "2026-03-14T15:09:26.535Z"
     assert rfc3339(datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)) == "2026-03-14T15:09:26.000Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-03-14T15:09:26Z", datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)),
+        ("2026-03-14t17:09:26.5+02:00", datetime(2026, 3, 14, 15, 9, 26, 500_000, tzinfo=UTC)),
+        ("2026-03-14 15:09:26z", datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)),
+        ("2026-03-14T15:09:26", None),
+        ("2026-03-14", None),
+        ("20260314T150926Z", None),
+        (1773500966, None),
+        (None, None),
+    ],
+)
+def test_a_moment_is_read_as_rfc_3339_writes_it(text: object, moment: datetime | None) -> None:
+    if moment:
+        found = read_rfc3339(text)
+        assert (found, found.tzinfo) == (moment, UTC)
+        return
+    with pytest.raises(ValueError, match=r"^Must be a time as RFC 3339 writes it, with its offset from UTC\.$"):
+        read_rfc3339(text)
+
+
+@pytest.mark.parametrize("text", ["2026-02-30T00:00:00Z", "2026-03-14T25:09:26Z", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_never_is_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^There is no such time\.$"):
+        read_rfc3339(text)
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows keeps one zone for a process")

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from app.accounts.domain import Account, AccountPolicy, EnrollmentPolicy, Status
 from app.authentication.domain import TWO_FACTOR_OFF, TwoFactorStatus
 from app.kernel.randomness import new_id
 from app.two_factor import totp
+from app.two_factor.clearing.domain import next_mail_after
 from app.two_factor.codes import is_totp_code, new_recovery_codes, plain_recovery_code, recovery_code_digest
-from app.two_factor.domain import Enrollment, Kind, SecondFactor, TotpDevice, state_of
+from app.two_factor.domain import Enrollment, Kind, SecondFactor, TotpDevice, state_of, state_under
 from app.two_factor.schemas import CodeIn
 from tests.support.people import totp_code
 
@@ -31,8 +33,9 @@ def test_what_is_shown_of_a_second_factor() -> None:
     soon, earlier = AT + timedelta(minutes=10), AT - timedelta(days=3)
     result = state_of(a_factor(enrollment_expires_at=soon), AT)
     assert (result.status, result.enrollment_expires_at, result.enabled_at) == (TwoFactorStatus.PENDING, soon, None)
-    on = a_factor(enabled_at=earlier, last_used_at=AT, recovery_codes_remaining=7)
+    on = a_factor(enabled_at=earlier, last_used_at=AT, recovery_codes_remaining=7, credentials=1, clears_at=soon)
     result = state_of(on, AT)
+    assert (result.methods, result.clears_at) == ((Kind.WEBAUTHN,), soon)
     assert (result.status, result.enabled_at, result.last_used_at) == (TwoFactorStatus.ENABLED, earlier, AT)
     assert (result.enrollment_expires_at, result.recovery_codes_remaining) == (None, 7)
     assert (TWO_FACTOR_OFF.status, TWO_FACTOR_OFF.recovery_codes_remaining) == (TwoFactorStatus.DISABLED, 0)
@@ -50,6 +53,62 @@ def test_the_kinds_are_those_of_the_authenticators() -> None:
     assert a_factor(devices=(device,)).kinds == (Kind.TOTP,)
     assert a_factor(credentials=2).kinds == (Kind.WEBAUTHN,)
     assert a_factor(devices=(device,), credentials=1).kinds == (Kind.TOTP, Kind.WEBAUTHN)
+
+
+@pytest.mark.parametrize(
+    ("service", "account", "required"),
+    [
+        (True, AccountPolicy.INHERIT, True),
+        (False, AccountPolicy.INHERIT, False),
+        (True, AccountPolicy.EXEMPT, False),
+        (False, AccountPolicy.REQUIRED, True),
+    ],
+)
+def test_who_must_have_it_must_until_it_is_on(service: bool, account: AccountPolicy, required: bool) -> None:  # noqa: FBT001
+    person = Account(
+        new_id(), "ada@example.com", Status.ACTIVE, 0, AT, None, two_factor_policy=account, two_factor_deadline=AT
+    )
+    policy = EnrollmentPolicy(service)
+    off, on = state_under(policy, person, None, AT), state_under(policy, person, a_factor(enabled_at=AT), AT)
+    assert (off.required, off.required_from) == (required, AT if required else None)
+    assert (on.status, on.required, on.required_from) == (TwoFactorStatus.ENABLED, required, None)
+
+
+def test_a_wait_is_over_at_its_end_and_so_is_a_pause() -> None:
+    before, after = AT - timedelta(microseconds=1), AT + timedelta(microseconds=1)
+    factor = a_factor(clears_at=AT, clearing_paused_until=AT)
+    assert [factor.is_due_to_clear(at) for at in (before, AT, after)] == [False, True, True]
+    assert [factor.has_clearing_paused(at) for at in (before, AT, after)] == [True, False, False]
+    assert not a_factor().is_due_to_clear(AT)
+    assert not a_factor().has_clearing_paused(AT)
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("waits", "times"),
+    [
+        (timedelta(days=7), [3.5, 6, 7]),
+        (timedelta(days=2), [1, 2]),
+        (timedelta(hours=30), [0.25, 0.625, 1.25]),
+        (DAY, [0.5, 1]),
+        (timedelta(hours=6), [0.125, 0.25]),
+    ],
+)
+def test_a_wait_is_told_half_way_a_day_before_and_at_its_end(waits: timedelta, times: list[float]) -> None:
+    told, at = [], AT
+    while following := next_mail_after(at, started_at=AT, clears_at=AT + waits):
+        told.append((following - AT) / DAY)
+        at = following
+    assert told == times
+
+
+def test_an_enrollment_is_open_to_the_token_that_began_it_or_to_all() -> None:
+    token = new_id()
+    of_one = Enrollment(new_id(), new_id(), b"sealed", begun_at=AT, expires_at=AT, begun_by=token)
+    of_all = Enrollment(new_id(), new_id(), b"sealed", begun_at=AT, expires_at=AT)
+    assert [of_one.is_open_to(token), of_one.is_open_to(new_id()), of_all.is_open_to(token)] == [True, False, True]
 
 
 def test_an_enrollment_has_expired_at_its_end() -> None:
