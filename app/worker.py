@@ -117,7 +117,7 @@ class Worker:
     async def send_webhooks(self, stopping: asyncio.Event) -> None:
         """What happened and what is due, as long as there is more of it."""
         while not stopping.is_set() and (moved := await self.webhook_delivery.deliver_due()):
-            if moved < _FULL_ROUND:
+            if moved < _FULL_ROUND and not self.webhook_delivery.is_waiting:
                 # A round is a dozen statements, for one event as for a hundred, and log-ins need that CPU.
                 await asyncio.sleep(_WEBHOOK_PAUSE_SECONDS)
 

@@ -66,6 +66,11 @@ class WebhookDelivery:
             raise fault
         return told + len(claims) + len(done)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a receiver has not answered yet."""
+        return bool(self._in_flight)
+
     def _take_done(self) -> Sequence[asyncio.Task[Outcome]]:
         done = [task for task in self._in_flight if task.done()]
         for task in done:
