@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -29,20 +30,35 @@ metadata = MetaData(
     }
 )
 
-_STATEMENT_SECONDS = 5.0
-_WAIT_FOR_A_CONNECTION_SECONDS = 3.0
 _RETRY_AFTER_SECONDS = 1
 
-# Asked of the server for each of our sessions. A lock that somebody sits on and a statement that takes too long are
-# given up there before our own time for a statement is over, so that running into that one means a server that no
-# longer answers; and a process of ours that froze in a transaction loses its locks.
-_SESSION = {
-    # Whatever the database or the role has as its default: statements here are written for this one.
-    "default_transaction_isolation": "read committed",
-    "lock_timeout": "3s",
-    "statement_timeout": "4500ms",
-    "idle_in_transaction_session_timeout": "10s",
-}
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long the database is waited for, in seconds.
+
+    A lock that somebody sits on and a statement that takes too long are given up by the server, before our own time for
+    an answer is over: so running into that one means a server that no longer answers.
+    """
+
+    connection: float = 3.0
+    """For one of the pool to be free."""
+    lock: float = 3.0
+    statement: float = 4.5
+    answer: float = 5.0
+    idle: float = 10.0
+    """In a transaction: a process of ours that froze in one loses its locks."""
+
+    def session(self) -> dict[str, str]:
+        """What is asked of the server for each of our sessions."""
+        return {
+            # Whatever the database or the role has as its default: statements here are written for this one.
+            "default_transaction_isolation": "read committed",
+            "lock_timeout": f"{self.lock}s",
+            "statement_timeout": f"{self.statement}s",
+            "idle_in_transaction_session_timeout": f"{self.idle}s",
+        }
+
 
 # Said each time, since behind pgbouncer a session has no settings of ours.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -83,17 +99,17 @@ class Database:
         *,
         pool_size: int = 10,
         pgbouncer: bool = False,
-        wait_seconds: float = _WAIT_FOR_A_CONNECTION_SECONDS,
+        limits: TimeLimits = TimeLimits(),
     ) -> None:
         """Raises UrlUnreadable. Opens no connection yet."""
-        driver: dict[str, Any] = {"server_settings": _SESSION, "connection_class": NeverCancelling}
+        driver: dict[str, Any] = {"server_settings": limits.session(), "connection_class": NeverCancelling}
         prepared: dict[str, Any] = {}
         if pgbouncer:
             # It refuses to pass settings of a session on: they belong to the role there (docs/how-to/operate.md).
             driver = {"statement_cache_size": 0, "connection_class": BehindPgbouncer}
             prepared = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
 
-        connector = Connector(read_database_url(dsn), command_timeout=_STATEMENT_SECONDS, record_class=Record, **driver)
+        connector = Connector(read_database_url(dsn), command_timeout=limits.answer, record_class=Record, **driver)
 
         async def connect(**_: Any) -> Any:
             try:
@@ -108,7 +124,7 @@ class Database:
             connect_args=prepared,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=wait_seconds,
+            pool_timeout=limits.connection,
             # The newest connection is used first, so that idle ones can be told apart after a failover.
             pool_use_lifo=True,
             hide_parameters=True,
@@ -117,7 +133,7 @@ class Database:
         )
         event.listen(self._engine.sync_engine, "handle_error", give_up_the_unanswering)
         self._free = asyncio.Semaphore(pool_size)
-        self._wait_seconds = wait_seconds
+        self._wait_seconds = limits.connection
         self.pool_size = pool_size
         self.pgbouncer = pgbouncer
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from app.database.engine import Database
+from app.database.engine import Database, TimeLimits
 from app.kernel.refusal import Unavailable
 from app.services import Services
 from tests.support.answers import granted, refused
@@ -79,7 +79,7 @@ async def test_who_waits_for_a_connection_has_it_before_who_comes_later(database
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_and_takes_none(database_url: str) -> None:
-    database = Database(database_url, pool_size=1, wait_seconds=0.01)
+    database = Database(database_url, pool_size=1, limits=TimeLimits(connection=0.01))
 
     async def ask() -> None:
         async with database.autocommit():

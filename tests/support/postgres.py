@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from app.database.engine import Database
+from app.database.engine import Database, TimeLimits
 from app.database.migrations import migrate
 from app.development.embedded_postgres import DISPOSABLE, EmbeddedPostgres
 from app.development.postgres_programs import RunAs, usable_programs
+from tests.support.marks import PATIENCE
 
 # Races and replicas in tests open more connections than Postgres' default of 100, and no table lives long enough to
 # gain from a vacuum.
@@ -60,6 +61,10 @@ class Server:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+# The machine may be busy with something else for longer than a caller should wait for an answer.
+_PATIENT = TimeLimits(connection=60, lock=60, statement=90, answer=PATIENCE, idle=PATIENCE)
 
 
 def _own(name: str) -> str:
@@ -134,14 +139,14 @@ class Spares:
         tables = await watch.fetch(_TABLES)
         deletions = ", ".join(f"_{number} AS (DELETE FROM {each['name']})" for number, each in enumerate(tables))  # noqa: S608 - as Postgres quotes it
         empty = f"WITH {deletions} {_RESTART}"
-        return Spare(name, url, watch, await watch.fetchval(_SCHEMA), empty, KeptDatabase(url))
+        return Spare(name, url, watch, await watch.fetchval(_SCHEMA), empty, KeptDatabase(url, limits=_PATIENT))
 
     async def _is_like_new(self, spare: Spare) -> bool:
         kept, watch = spare.database, spare.watch
         # All who are connected should be idle ones of the pool.
         if kept.is_spoiled or kept.pool_in_use() or await watch.fetchval(_OTHERS) != kept.idle():
             await kept.end()
-            spare.database = KeptDatabase(spare.url)
+            spare.database = KeptDatabase(spare.url, limits=_PATIENT)
             await watch.execute(_END_OTHERS)
         if await watch.fetchval(_SCHEMA) != spare.schema or await watch.fetchval(_BYTES) > _MOST_BYTES:
             return False
