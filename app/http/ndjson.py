@@ -1,12 +1,15 @@
 """Lines of JSON, for bodies that are read and written piece by piece."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 
 NDJSON = "application/x-ndjson"
+# RFC 9110 §12.4.2
+_UNWANTED = re.compile(r"q=0(\.0{0,3})?")
 
 
 def write_line(value: Mapping[str, Any]) -> bytes:
@@ -21,6 +24,9 @@ def lines_of(description: str, example: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def accepts(request: Request, media_type: str) -> bool:
-    """Whether a header `Accept` names this type."""
-    offers = ",".join(request.headers.getlist("accept")).lower().split(",")
-    return media_type in {offer.partition(";")[0].strip() for offer in offers}
+    """Whether a header `Accept` names this type, as one that is wanted."""
+    for offer in ",".join(request.headers.getlist("accept")).lower().split(","):
+        name, *parameters = (part.strip() for part in offer.split(";"))
+        if name == media_type:
+            return not any(map(_UNWANTED.fullmatch, parameters))
+    return False

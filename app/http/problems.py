@@ -1,7 +1,7 @@
 """RFC 9457 problems: the one place that turns the kinds of refusal into HTTP statuses."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,9 @@ _STATUS_OF_KIND: dict[type[Refusal], int] = {
 }
 # A field's name is repeated only where it looks like one of a programmer's, not like something pasted.
 _FIELD_NAME = re.compile(r"[a-z_]{1,40}")
+_Location = tuple[str | int, ...]
+# Of a member that may be null, pydantic says this beside what is wrong with the value.
+_NO_NULL = "none_required"
 _MESSAGES = {
     "missing": "This field is required.",
     "extra_forbidden": "There is no such field here.",
@@ -103,7 +106,7 @@ def problem(
     return JSONResponse(body, status, all_headers, media_type=MEDIA_TYPE)
 
 
-def pointer_to(location: tuple[str | int, ...]) -> str:
+def pointer_to(location: _Location) -> str:
     """A JSON pointer (RFC 6901) to the field, as far as its names are ours or harmless."""
     steps: list[str] = []
     for step in location[1:]:
@@ -116,12 +119,24 @@ def pointer_to(location: tuple[str | int, ...]) -> str:
 
 def field_errors(error: RequestValidationError) -> list[dict[str, str]]:
     """What is wrong where, without a value: pydantic's own messages repeat parts of some."""
+    items = error.errors()
+    optional = [tuple(item["loc"])[:-1] for item in items if item["type"] == _NO_NULL]
     found = []
-    for item in error.errors():
+    for item in items:
         kind = str(item["type"])
         own = str(item["msg"]).removeprefix("Value error, ")
-        found.append({"pointer": pointer_to(tuple(item["loc"])), "message": _MESSAGES.get(kind, own)})
+        if kind != _NO_NULL:
+            location = _without_type(tuple(item["loc"]), optional)
+            found.append({"pointer": pointer_to(location), "message": _MESSAGES.get(kind, own)})
     return found
+
+
+def _without_type(location: _Location, optional: Sequence[_Location]) -> _Location:
+    """Without the name that pydantic gives to one of the types that an optional member may have."""
+    for member in optional:
+        if location[: len(member)] == member:
+            return (*member, *location[len(member) + 1 :])
+    return location
 
 
 def problem_for(

@@ -63,6 +63,14 @@ async def test_lines_are_the_pages_from_the_oldest_on(
     assert found[::-1] == await items()
 
 
+async def test_lines_are_for_those_who_want_them(api: httpx.AsyncClient, auditor: httpx.BasicAuth) -> None:
+    kinds = {"text/html, application/X-NDJSON;q=0.5": "application/x-ndjson"}
+    kinds |= dict.fromkeys(("*/*", "application/x-ndjson; q=0, */*", "application/x-ndjson;q=0.00"), "application/json")
+    for accept, kind in kinds.items():
+        answer = await api.get("/v1/admin/events?limit=1", headers={"Accept": accept}, auth=auditor)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind), accept
+
+
 async def test_from_is_inclusive_and_to_is_exclusive(
     services: Services, clock: SetClock, lines: Ask, items: Ask
 ) -> None:

@@ -201,3 +201,24 @@ async def test_head_is_answered_where_get_is(api: httpx.AsyncClient, services: S
             assert response.headers.keys() == answer.headers.keys()
         else:
             assert answer.status_code == 405
+
+
+async def test_a_pointer_leads_to_a_member_of_the_body(api: httpx.AsyncClient, services: Services) -> None:
+    """Nowhere else, whichever types a member may have, and once for each."""
+    known = await proofs(api, services)
+    for method, path, operation in calls():
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/json" not in content:
+            continue
+        name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        members = DOCUMENT["components"]["schemas"][name].get("properties", {})
+        # No member is a list that begins with one.
+        body: dict[str, Any] = {member: [[]] for member in members}
+        schemes = [scheme for one in operation.get("security", ()) for scheme in one]
+        headers = {"Authorization": known[schemes[0]]} if schemes else {}
+        answer = await api.request(method, with_id(path), json=body, headers=headers)
+        if not members:
+            continue
+        pointers = [error["pointer"] for error in refused(answer, 422, "invalid_request")["errors"]]
+        assert sorted({"/" + pointer.split("/")[1] for pointer in pointers}) == sorted(f"/{each}" for each in members)
+        assert len(pointers) == len(set(pointers)) == len(members), (method, path, pointers)
