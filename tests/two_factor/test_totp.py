@@ -112,3 +112,14 @@ def test_the_address_for_an_app_names_issuer_and_account() -> None:
     assert uri == (
         "otpauth://totp/Two%20keys:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Two%20keys"
     )
+
+
+@pytest.mark.parametrize(
+    ("length", "label"),
+    [(80, "a" * 40 + "b" * 40), (81, "a" * 39 + "%E2%80%A6" + "b" * 39), (254, "a" * 39 + "%E2%80%A6" + "b" * 39)],
+)
+def test_a_long_account_name_is_cut_in_the_middle(length: int, label: str) -> None:
+    name = "a" * (length // 2) + "b" * (length - length // 2)
+    uri = totp.provisioning_uri("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", account_name=name, issuer="Two/keys")
+    assert uri.partition("?")[0] == f"otpauth://totp/Two%2Fkeys:{label}"
+    assert uri.endswith("&issuer=Two%2Fkeys")
