@@ -1,5 +1,6 @@
 """Kinds don't mix: every kind of secret at every endpoint, and only the intended cell succeeds."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,6 +125,42 @@ async def test_only_a_cancel_link_cancels(processes: Processes) -> None:
     for kind in KINDS:
         answer = await processes.post("/v1/two-factor-clearing/cancel", {"token": secrets[kind]})
         assert (answer.status_code, answer.json()["code"]) == (410, "cancel_link_invalid"), kind
+
+
+LINKS = {
+    "reset": ("/v1/password-reset/confirm", {"new_password": NEW_PASSWORD}),
+    "check": ("/v1/password-reset/check", {}),
+    "address": ("/v1/email-change/confirm", {}),
+    "undo": ("/v1/email-change/undo", {}),
+    "notice": ("/v1/not-me", {}),
+    "cancel": ("/v1/two-factor-clearing/cancel", {}),
+}
+"""Where each kind of mailed link leads to, and what goes along."""
+
+
+async def test_a_mailed_link_leads_to_one_place_and_once(later_processes: Processes) -> None:
+    """Whoever looks at links before people do asks with GET, which uses nothing up."""
+    processes = later_processes
+    before = await processes.someone()
+    moved = Person(before.id, f"moved-{before.email}")
+    links = {"undo": await processes.undo_token(before, moved.email)}
+    person = await processes.enrolled(replace(moved, token=await processes.session(moved)))
+    links["address"] = await processes.address_token(person, f"further-{before.email}")
+    links["reset"], links["notice"] = await processes.reset_token(person), await processes.not_me_link(person)
+    waiting = await processes.someone(two_factor=True)
+    await processes.post(LINKS["reset"][0], {"token": await processes.reset_token(waiting), **LINKS["reset"][1]})
+    links["cancel"] = (await processes.mailed_tokens(waiting, "two_factor_clearing"))[-1]
+    for kind, secret in links.items():
+        for place, (path, more) in LINKS.items():
+            assert (await processes.get(path, params={"token": secret})).status_code == 405
+            if place != kind and (place, kind) != ("check", "reset"):
+                assert (await processes.post(path, {"token": secret, **more})).status_code == 410, (kind, place)
+    assert (await processes.post(LINKS["check"][0], {"token": links["reset"]})).status_code == 200
+    # The last three outlive what the first one ends.
+    for kind, status in {"address": 200, "reset": 410, "notice": 200, "undo": 200, "cancel": 200}.items():
+        path, more = LINKS[kind]
+        for expected in (status, 410):
+            assert (await processes.post(path, {"token": links[kind], **more})).status_code == expected, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
