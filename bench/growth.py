@@ -127,7 +127,7 @@ def calls(at: datetime) -> Mapping[str, Call]:
     }
     found |= {f"accounts: status={status}": _accounts(status=status) for status in Status}
     found |= {f"accounts: two_factor={status}": _accounts(two_factor=status) for status in TwoFactorStatus}
-    types = (EventType.LOGIN_FAILED, EventType.ACCOUNT_DELETED)
+    types = (EventType.LOGIN_FAILED, EventType.ACCOUNT_DELETED, EventType.ACCOUNT_EPOCH_TURNED)
     found |= {f"events: type={type}": _events(EventFilter(type=type)) for type in types}
     return found
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.accounts.domain import Status
 from app.admin.domain import AccountFilter
-from app.audit.domain import EventFilter
+from app.audit.domain import EventFilter, EventType
 from app.services import Services
 from bench.seed import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRET, address_of, fill, fill_events, token_of
 from tests.conftest import SetClock
@@ -97,7 +97,7 @@ async def test_what_few_accounts_have_is_found_by_an_index(
     assert used == {index: [index] for index in LOOKED_FOR}
 
 
-async def test_a_window_of_events_is_read_in_the_order_of_an_index(
+async def test_pages_of_events_are_read_by_an_index_that_has_them(
     services: Services, clock: SetClock, database_url: str
 ) -> None:
     await fill_events(database_url, ACCOUNTS // 5, clock.now())
@@ -109,6 +109,10 @@ async def test_a_window_of_events_is_read_in_the_order_of_an_index(
         found = list(nodes(await explain(database_url, *sent[0])))
         assert "Sort" not in {node["Node Type"] for node in found}
         assert "events_occurred_at_id_idx" in {node.get("Index Name") for node in found}
+    with executed(services) as sent:
+        await services.admin.events(EventFilter(type=EventType.ACCOUNT_EPOCH_TURNED), after=None, limit=50)
+    found = list(nodes(await explain(database_url, *sent[0])))
+    assert "events_turns_epoch_idx" in {node.get("Index Name") for node in found}
 
 
 async def test_a_slice_of_coverage_reads_a_range_of_each_table(
