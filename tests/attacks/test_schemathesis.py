@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zlib import crc32
 
 import pytest
@@ -22,9 +23,12 @@ from schemathesis import GenerationMode
 from schemathesis import checks as known
 from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
+from sqlalchemy import select
 
 from app.clients.domain import Role
 from app.kernel.clock import SystemClock
+from app.mail.domain import unpack
+from app.mail.tables import outbox
 from app.services import build_services
 from tests.attacks.conftest import LONG
 from tests.support.marks import PATIENCE
@@ -53,6 +57,14 @@ GOOD = {
     "reason": "fuzzed",
 }
 _numbers = count(1)
+LINKS = {
+    "/v1/password-reset/check": ("password_reset", "token"),
+    "/v1/password-reset/confirm": ("password_reset", "token"),
+    "/v1/email-change/confirm": ("email_change", "token"),
+    "/v1/email-change/undo": ("email_changed", "token"),
+    "/v1/not-me": ("password_changed", "not_me"),
+}
+"""The mails whose links these calls take, and the name of each link's secret."""
 
 
 @dataclass
@@ -61,10 +73,13 @@ class Target:
 
     address: str
     client: tuple[str, str]
+    database_url: str
+    clock: SteppedClock
     session: requests.Session = field(default_factory=requests.Session)
     token: str = ""
     answers: Counter[str] = field(default_factory=Counter)
     tickets: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
     def send(self, case: Case) -> Response:
         """With the proof that the call asks for: a walk through closed doors finds little.
@@ -79,6 +94,8 @@ class Target:
             good = {**GOOD, "email": f"made{next(_numbers)}@example.com"}
             if "ticket" in case.body:
                 good["ticket"] = self.ticket_for(case.operation.path)
+            if case.operation.path in LINKS:
+                good["token"] = self.link_for(case.operation.path)
             case.body = {name: good.get(name, value) for name, value in case.body.items()}
         schemes = [name for one in case.operation.definition.raw.get("security", ()) for name in one]
         if "client" in schemes:
@@ -111,6 +128,29 @@ class Target:
             self.tickets[path] = self._grant(body)["ticket"]
         return self.tickets[path]
 
+    def link_for(self, path: str) -> str:
+        """A mailed one that is good until its first use; one for each call."""
+        if path not in self.links:
+            id, body = self._account()
+            proof, moved = {"Authorization": f"Bearer {self._grant(body)['access_token']}"}, f"moved-{body['email']}"
+            new = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+            asks: dict[str, tuple[str, str, Any, dict[str, Any]]] = {
+                "password_reset": ("POST", "/v1/password-reset", {"email": body["email"]}, {}),
+                "email_change": (
+                    "POST",
+                    "/v1/me/email",
+                    {"new_email": moved, "password": PASSWORD},
+                    {"headers": proof},
+                ),
+                "email_changed": ("PATCH", f"/v1/admin/accounts/{id}", {"email": moved}, {"auth": self.client}),
+                "password_changed": ("POST", "/v1/me/password", new, {"headers": proof}),
+            }
+            method, where, content, by = asks[LINKS[path][0]]
+            answer = self.session.request(method, self.address + where, json=content, timeout=PATIENCE, **by)
+            assert answer.ok, answer.text
+            self.links[path] = asyncio.run(_mailed(self.database_url, self.clock, UUID(id), *LINKS[path]))
+        return self.links[path]
+
     def _account(self) -> tuple[str, dict[str, str]]:
         """Its id, and what it logs in with."""
         body = {"email": f"fuzzed{next(_numbers)}@example.com", "password": PASSWORD}
@@ -130,7 +170,7 @@ def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     name = "fuzzed"
     url = asyncio.run(postgres.clone(name))
     folder = tmp_path_factory.mktemp("fuzzed")
-    SteppedClock(folder / "clock")
+    clock = SteppedClock(folder / "clock")
     endless = {
         f"TWOKEYS_{limit}": "1000000"
         for limit in (
@@ -144,7 +184,7 @@ def target(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     env = over(url, TWOKEYS_RUN_WORKER="false", TWOKEYS_CONSOLE="false", **endless)
     client = asyncio.run(_a_client(url))
     with replica(0, folder / "clock", env, folder) as (address, _):
-        found = Target(address, client)
+        found = Target(address, client, url, clock)
         # A kept connection might be closed by the server at the moment of a request.
         found.session.headers["Connection"] = "close"
         found.log_in()
@@ -161,6 +201,21 @@ async def _a_client(url: str) -> tuple[str, str]:
     made = await services.clients.create("fuzzer", tuple(Role))
     await services.close()
     return str(made.client.id), made.secret.get_secret_value()
+
+
+async def _mailed(url: str, clock: SteppedClock, account_id: UUID, kind: str, fact: str) -> str:
+    """Out of the newest such mail, once the worker has answered."""
+    services = build_services(quick_settings(url), clock)
+    while await services.password_reset.answer_requests() + await services.email_change.answer_requests():
+        continue
+    mine = (outbox.c.account_id == account_id) & (outbox.c.letter == kind)
+    query = select(outbox.c.sealed, outbox.c.created_at).where(mine).order_by(outbox.c.id.desc())
+    async with services.database.autocommit() as connection:
+        row = (await connection.execute(query)).first()
+    assert row is not None
+    found = unpack(services.secret_box.open(row.sealed, owner=account_id), at=row.created_at)
+    await services.close()
+    return str(found.facts[fact])
 
 
 CONFORM = [
