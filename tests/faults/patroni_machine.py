@@ -74,6 +74,8 @@ class Machine:
             ("/var/lib/postgresql/15/twokeys", f"{self.folder}/data"),
             ("/usr/lib/postgresql/15/bin", str(newest)),
             ("/var/run/postgresql", str(self.folder)),
+            # In the home of their user all three would write the same file, over the passwords of the others.
+            ("postgresql:\n  listen", f"postgresql:\n  pgpass: {self.folder}/pgpass\n  listen"),
             ("    - host all all", f"    - host all all {HERE}/32 trust\n    - host all all"),
         )
         file = self.folder / "patroni.yml"
