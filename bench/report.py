@@ -110,10 +110,10 @@ def slower(rows: Sequence[Row], before: str) -> list[str]:
 def as_svg(rows: Sequence[Row]) -> str:
     """One bar a ratio, as a share of what is wanted; the line is what is wanted, and for limits shorter is better."""
     charted = [row for row in rows if row.wanted is not None and row.ratio is not None]
-    height, left, unit = 26 * len(charted) + 56, 330, 200
+    height, left, unit = 26 * len(charted) + 56, 400, 200
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {height}" font-family="sans-serif" font-size="13">',
-        f'<rect width="860" height="{height}" fill="#fff"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1020 {height}" font-family="sans-serif" font-size="13">',
+        f'<rect width="1020" height="{height}" fill="#fff"/>',
         f'<text x="{left}" y="20" fill="#555">bars: measured; line: what is wanted</text>',
     ]
     for at, row in enumerate(charted):
